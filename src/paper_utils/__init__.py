@@ -1,0 +1,29 @@
+"""Helpers of the executable paper *Limits of dual-encoder retrieval*.
+
+The public names below are loaded on first use, so that ``import paper_utils`` and
+``paper --help`` stay quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+__version__ = "0.1.0"
+
+# Public name -> module that defines it. `build.fingerprint` reads this table too.
+_EXPORTS = {
+    "PaperError": "errors",
+    "UsageError": "errors",
+}
+
+__all__ = ["__version__", *sorted(_EXPORTS)]
+
+
+def __getattr__(name: str):
+    if name not in _EXPORTS:
+        raise AttributeError(f"module 'paper_utils' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"paper_utils.{_EXPORTS[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_EXPORTS])

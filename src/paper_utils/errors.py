@@ -1,0 +1,53 @@
+"""Errors that a user can mend, said in one line."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class PaperError(Exception):
+    """Something outside the code went wrong: a file, a network, a chapter.
+
+    The command line prints the message alone, on one line, and exits with 1.
+    """
+
+    exit_code = 1
+
+
+class UsageError(PaperError, ValueError):
+    """The caller asked for something that does not exist or is not allowed.
+
+    The message names the value and what is allowed. Exit code 2.
+    """
+
+    exit_code = 2
+
+
+def did_you_mean(value: object, allowed: Iterable[object]) -> str:
+    """Return a hint naming the nearest allowed value, then all of them.
+
+    Parameters
+    ----------
+    value : object
+        What the user gave.
+    allowed : iterable
+        What would have been accepted.
+
+    Returns
+    -------
+    str
+        ``"did you mean 'x'? Allowed: a, b, x"``, without the question when
+        nothing is near.
+
+    Examples
+    --------
+    >>> did_you_mean("minlm", ["minilm", "random"])
+    "did you mean 'minilm'? Allowed: minilm, random"
+    >>> did_you_mean("zzz", ["minilm", "random"])
+    'Allowed: minilm, random'
+    """
+    names = [str(name) for name in allowed]
+    near = difflib.get_close_matches(str(value), names, n=1, cutoff=0.6)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return hint + "Allowed: " + ", ".join(names)

@@ -1,0 +1,28 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Nothing in a test may wait for a hub; each miss would cost 23 s of retries.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The root of the checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def paper_data() -> Path:
+    """The folder of real data that PAPER_DATA names; skips where there is none."""
+    folder = os.environ.get("PAPER_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("PAPER_DATA names no folder: the real data is not here")
+    return Path(folder)
