@@ -12,6 +12,10 @@ __version__ = "0.1.0"
 
 # Public name -> module that defines it. `build.fingerprint` reads this table too.
 _EXPORTS = {
+    "CosineMoments": "geometry.cosine",
+    "centre": "geometry.cosine",
+    "cosine_moments": "geometry.cosine",
+    "cosine_moments_by_pairs": "geometry.cosine",
     "PaperError": "errors",
     "UsageError": "errors",
 }

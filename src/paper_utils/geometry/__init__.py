@@ -1,0 +1,1 @@
+"""Geometry of a set of embeddings: spectrum, cosines, dimensions."""
