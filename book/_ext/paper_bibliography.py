@@ -1,0 +1,55 @@
+"""The style of the bibliography: entries sorted by author, each labelled 'Author, year'.
+
+The citations in the text are in author-year style; the styles that pybtex ships label the entries
+of the list with numbers or with codes such as ``WBNL26``, which nobody can look up.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from string import ascii_lowercase
+
+import pybtex.plugin
+from pybtex.style.formatting.plain import Style as PlainStyle
+from pybtex.style.labels import BaseLabelStyle
+
+
+def _names(entry) -> str:
+    """Return 'A', 'A and B' or 'A et al.'; the key of an entry without authors."""
+    people = entry.persons.get("author") or entry.persons.get("editor") or []
+    if not people:
+        return entry.fields.get("key", entry.key)
+    last = [" ".join(person.prelast_names + person.last_names) for person in people]
+    last = [name.strip("{}") for name in last]
+    if len(last) == 1:
+        return last[0]
+    if len(last) == 2 and last[1] != "others":
+        return f"{last[0]} and {last[1]}"
+    return f"{last[0]} et al."
+
+
+class LabelStyle(BaseLabelStyle):
+    """Labels 'Author, year', with a, b, … where two would be the same."""
+
+    def format_labels(self, sorted_entries):
+        """Yield one label an entry, in the order of the list."""
+        plain = [
+            ", ".join(filter(None, [_names(entry), entry.fields.get("year", "")]))
+            for entry in sorted_entries
+        ]
+        total, seen = Counter(plain), Counter()
+        for label in plain:
+            yield label + (ascii_lowercase[seen[label]] if total[label] > 1 else "")
+            seen[label] += 1
+
+
+class Style(PlainStyle):
+    """The plain style with these labels."""
+
+    default_label_style = LabelStyle
+
+
+def setup(app):
+    """Register the style under the name that `_config.yml` uses."""
+    pybtex.plugin.register_plugin("pybtex.style.formatting", "paper", Style)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
