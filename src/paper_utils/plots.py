@@ -1,0 +1,400 @@
+"""One look for all figures and tables of the book.
+
+The figures keep an opaque paper-coloured background, so that they are the same picture in the light
+and in the dark theme; their colours differ for colour-blind readers and stand out from that
+background (both tested), and marker and line style carry the same distinction once more. Sizes are
+chosen for a phone: at a width of 390 pixels the smallest label is still about 9 pixels high.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from paper_utils.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+PAPER = "#FBFAF6"
+"""Background of every figure; the book's own background in the light theme."""
+
+INK = "#1F2933"
+"""Text, axes and the isotropic control."""
+
+MUTED = "#646C78"
+"""Reference lines and their labels."""
+
+COLOURS: dict[str, str] = {
+    "blue": "#2B49A8",
+    "orange": "#E67013",
+    "green": "#208E52",
+    "plum": "#8C587C",
+    "brick": "#8A2E07",
+    "lavender": "#8E88D5",
+    "ink": INK,
+}
+"""The palette of Okabe and Ito, moved until every colour has a contrast of 3:1 with `PAPER` and any
+two are further apart than there under normal vision and under the three colour deficiencies."""
+
+# Name of an encoder -> colour, marker, line style; the same in every chapter.
+_ENCODERS: dict[str, tuple[str, str, str | tuple]] = {
+    "minilm": ("blue", "o", "-"),
+    "navec": ("orange", "s", (0, (5, 1.5))),
+    "untrained": ("plum", "^", (0, (4, 1.5, 1, 1.5))),
+    "random": ("ink", "D", (0, (1, 1.2))),
+    "bm25": ("green", "v", (0, (7, 2))),
+    "numen": ("brick", "P", (0, (3, 1, 1, 1, 1, 1))),
+    "dssm": ("lavender", "X", (0, (2, 1))),
+    "qwen": ("brick", "<", (0, (3, 1, 1, 1, 1, 1))),
+    "phi": ("lavender", ">", (0, (2, 1))),
+    "mbert": ("green", "h", (0, (7, 2))),
+}
+
+# What an encoder without a style of its own gets, in this order, skipping what is taken.
+_SPARE: list[tuple[str, str, str | tuple]] = [
+    ("green", "v", (0, (7, 2))),
+    ("brick", "P", (0, (3, 1, 1, 1, 1, 1))),
+    ("lavender", "X", (0, (2, 1))),
+    ("orange", "p", (0, (5, 1.5))),
+    ("plum", "d", (0, (4, 1.5, 1, 1.5))),
+    ("blue", "*", "-"),
+]
+
+_RC: dict[str, Any] = {
+    # 5.2 inches on the 358 pixels that a phone leaves: 10.5 points are 10 pixels.
+    "figure.figsize": (5.2, 3.4),
+    "figure.dpi": 100,
+    "figure.constrained_layout.use": True,
+    "figure.facecolor": PAPER,
+    "savefig.facecolor": PAPER,
+    "savefig.dpi": 200,  # of the rasterized parts of an SVG
+    "axes.facecolor": PAPER,
+    "font.family": ["DejaVu Sans"],
+    "font.size": 10.5,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 10.5,
+    "xtick.labelsize": 9.5,
+    "ytick.labelsize": 9.5,
+    "legend.fontsize": 9.5,
+    "legend.frameon": False,
+    "legend.handlelength": 2.6,
+    "mathtext.fontset": "dejavusans",
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "axes.edgecolor": "#8B929C",
+    "xtick.color": "#8B929C",
+    "ytick.color": "#8B929C",
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E4E0D6",
+    "grid.linewidth": 0.8,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 5.5,
+    "patch.edgecolor": PAPER,
+    "image.cmap": "cividis",
+    "axes.formatter.useoffset": False,
+    # Nothing in a file depends on the moment or on a random number.
+    "svg.hashsalt": "paper",
+    "svg.fonttype": "path",
+}
+
+
+def use_style() -> None:
+    """Give every later figure of this process the book's style.
+
+    In a notebook it also makes the figures SVG files (sharp at every zoom, a third of the size of a
+    PNG for lines) of exactly the size asked for and without a date, so that two builds are the same
+    to the byte. Give ``rasterized=True`` to a cloud of more than a thousand points.
+
+    Examples
+    --------
+    >>> from matplotlib import rcParams
+    >>> use_style()
+    >>> rcParams["figure.facecolor"] == PAPER
+    True
+    """
+    import matplotlib as mpl
+    from cycler import cycler
+
+    mpl.rcParams.update(_RC)
+    lines = [style[2] for style in _ENCODERS.values()][: len(COLOURS)]
+    mpl.rcParams["axes.prop_cycle"] = cycler(color=list(COLOURS.values())) + cycler(linestyle=lines)
+    shell = _notebook()
+    if shell is not None:
+        from IPython.core.pylabtools import select_figure_formats
+        from matplotlib_inline.config import InlineBackend
+
+        # Both: the shell may have chosen its formats already, or choose them at the first figure.
+        inline = InlineBackend.instance(parent=shell)
+        inline.print_figure_kwargs = {"bbox_inches": None, "metadata": {"Date": None}}
+        inline.figure_formats = {"svg"}
+        select_figure_formats(shell, inline.figure_formats, **inline.print_figure_kwargs)
+
+
+def _notebook():
+    """Return the running IPython shell; None in a plain Python process."""
+    if "IPython" not in sys.modules:
+        return None
+    from IPython import get_ipython
+
+    return get_ipython()
+
+
+def encoder_styles(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return the colour, marker and line style of each encoder, as keywords of ``Axes.plot``.
+
+    An encoder that the book knows looks the same in every figure. Others share what is left, in
+    the order given.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Names of encoders, such as those in a chapter's parameter ``models``.
+
+    Returns
+    -------
+    dict
+        Name -> ``{"color", "marker", "linestyle"}``.
+
+    Raises
+    ------
+    UsageError
+        If there are more names than styles.
+
+    Examples
+    --------
+    >>> encoder_styles(["minilm"])["minilm"]
+    {'color': '#2B49A8', 'marker': 'o', 'linestyle': '-'}
+    >>> encoder_styles(["my-own", "minilm"])["my-own"]["marker"]
+    'v'
+    """
+    names = list(dict.fromkeys(names))
+    styles = {name: _ENCODERS[name] for name in names if name in _ENCODERS}
+    strangers = [name for name in names if name not in styles]
+    taken = {style[:2] for style in styles.values()}
+    spare = [style for style in _SPARE if style[:2] not in taken]
+    if len(strangers) > len(spare):
+        raise UsageError(
+            f"{len(strangers)} encoders without a style of their own in one figure; "
+            f"{len(spare)} can still be told apart"
+        )
+    styles.update(zip(strangers, spare, strict=False))
+    return {
+        name: {"color": COLOURS[colour], "marker": marker, "linestyle": line}
+        for name, (colour, marker, line) in ((name, styles[name]) for name in names)
+    }
+
+
+def errorband(ax: Axes, x: Sequence, low: Sequence, high: Sequence, color: str) -> None:
+    """Shade the interval between `low` and `high` around a line of the same colour.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    x, low, high : sequences of float, shape (n,)
+        Abscissae and interval ends.
+    color : str
+        Colour of the line that the band belongs to.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> fig, ax = plt.subplots()
+    >>> errorband(ax, [1, 2], [0.1, 0.2], [0.3, 0.4], COLOURS["blue"])
+    >>> len(ax.collections)
+    1
+    >>> plt.close(fig)
+    """
+    ax.fill_between(x, low, high, color=color, alpha=0.18, linewidth=0, zorder=1)
+
+
+def reference_line(
+    ax: Axes,
+    text: str,
+    *,
+    x: float | None = None,
+    y: float | None = None,
+    slope: float | None = None,
+) -> None:
+    """Draw a dashed line to compare with, and write on the line itself what it is.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw. Plot the data and set the limits and scales first: the label follows them.
+    text : str
+        What the line means, such as ``"1/d (isotropic)"``.
+    x, y, slope : float, optional
+        Exactly one: a vertical line at `x`, a horizontal line at `y`, or a line through the origin
+        with this slope.
+
+    Raises
+    ------
+    UsageError
+        If not exactly one of `x`, `y` and `slope` is given.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> fig, ax = plt.subplots()
+    >>> reference_line(ax, "chance", y=0.5)
+    >>> [text.get_text() for text in ax.texts]
+    ['chance']
+    >>> plt.close(fig)
+    """
+    if sum(value is not None for value in (x, y, slope)) != 1:
+        raise UsageError(f"reference_line({text!r}) needs exactly one of x, y and slope")
+    line = {"color": MUTED, "linewidth": 1.2, "linestyle": (0, (4, 2)), "zorder": 1.5}
+    label = {"color": MUTED, "fontsize": 9, "textcoords": "offset points"}
+    if x is not None:
+        ax.axvline(x, **line)
+        ax.annotate(
+            text, (x, 0.98), xycoords=("data", "axes fraction"), xytext=(3, 0), va="top", **label
+        )
+    elif y is not None:
+        ax.axhline(y, **line)
+        ax.annotate(
+            text,
+            (0.99, y),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, 3),
+            ha="right",
+            va="bottom",
+            **label,
+        )
+    else:
+        left, right = ax.get_xlim()
+        bottom, top = ax.get_ylim()
+        # From the origin to where the line leaves the picture; on log axes from a hair above 0.
+        end = min(right, top / slope) if slope > 0 else right
+        start = max(left, bottom / slope) if slope > 0 else left
+        ax.plot([start, end], [slope * start, slope * end], marker="", **line)
+        ax.set(xlim=(left, right), ylim=(bottom, top))
+        ax.annotate(text, (end, slope * end), xytext=(-6, -2), ha="right", va="top", **label)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A data frame that a notebook shows as an accessible HTML table; see `table`."""
+
+    frame: pd.DataFrame
+    caption: str
+    formats: Mapping[str, str] = field(default_factory=dict)
+    badges: tuple[str, ...] = ()
+
+    def _text(self, column: str, value: object) -> str:
+        """Return a value as it is printed; a missing one as a dash."""
+        if value is None or (isinstance(value, float) and math.isnan(value)):
+            return "–"
+        return format(value, self.formats.get(column, ""))
+
+    def _cell(self, column: str, value: object) -> str:
+        text = html.escape(self._text(column, value))
+        if text == "–":
+            return '<td class="missing"><span aria-label="none">–</span></td>'
+        if column in self.badges:
+            kind = "-".join(text.split())
+            return f'<td><span class="verdict verdict-{kind}">{text}</span></td>'
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return f'<td class="number">{text}</td>' if number else f"<td>{text}</td>"
+
+    def _rows(self) -> Iterable[list[tuple[str, object]]]:
+        """Yield each row as (column, value) pairs of plain Python objects."""
+        columns = [str(column) for column in self.frame.columns]
+        for row in self.frame.astype(object).itertuples(index=False, name=None):
+            values = (value.item() if hasattr(value, "item") else value for value in row)
+            yield list(zip(columns, values, strict=True))
+
+    def _repr_html_(self) -> str:
+        head = "".join(
+            f'<th scope="col">{html.escape(str(column))}</th>' for column in self.frame.columns
+        )
+        body = []
+        for (column, value), *rest in self._rows():
+            first = f'<th scope="row">{html.escape(self._text(column, value))}</th>'
+            body.append(f"<tr>{first}{''.join(self._cell(*pair) for pair in rest)}</tr>")
+        caption = html.escape(self.caption)
+        # The region is what scrolls on a phone; tabindex lets the keyboard scroll it too.
+        return (
+            f'<div class="table-scroll" role="region" aria-label="{caption}" tabindex="0">'
+            f'<table class="paper-table"><caption>{caption}</caption>'
+            f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+        )
+
+    def __repr__(self) -> str:
+        """Return the same table as text, as a terminal or a test sees it."""
+        columns = [str(column) for column in self.frame.columns]
+        lines = [columns, *([self._text(*pair) for pair in row] for row in self._rows())]
+        widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
+        return "\n".join(
+            "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+            for line in lines
+        )
+
+
+def table(
+    frame: pd.DataFrame,
+    caption: str,
+    *,
+    formats: Mapping[str, str] | None = None,
+    badges: Iterable[str] = (),
+) -> Table:
+    """Return a data frame as a table that a page, a phone and a screen reader can show.
+
+    Every text is escaped; the first column names the rows; missing values are dashes; on a narrow
+    screen the table scrolls by itself. As plain text it prints aligned columns.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The values; its index is not shown (``reset_index()`` shows it).
+    caption : str
+        What the table shows, in one line of plain text.
+    formats : mapping of str to str, optional
+        Column -> format specification, such as ``{"variance": ".4f"}``.
+    badges : iterable of str, optional
+        Columns of verdicts or states, shown as the book's badges.
+
+    Returns
+    -------
+    Table
+        Shown by a notebook when it is the last expression of a cell.
+
+    Raises
+    ------
+    UsageError
+        If the frame has no column or no row, or if `formats` or `badges` name no column of it.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"encoder": ["minilm", "<b>"], "variance": [0.01382, float("nan")]})
+    >>> shown = table(frame, "Variance of the cosine", formats={"variance": ".3f"})
+    >>> shown
+    encoder  variance
+    minilm   0.014
+    <b>      –
+    >>> "&lt;b&gt;" in shown._repr_html_()
+    True
+    """
+    if frame.empty:
+        raise UsageError(f"table {caption!r} has no rows or no columns")
+    columns = [str(column) for column in frame.columns]
+    badges = tuple(badges)
+    for name in (*(formats or {}), *badges):
+        if name not in columns:
+            raise UsageError(f"table has no column {name!r}; {did_you_mean(name, columns)}")
+    return Table(frame, caption, dict(formats or {}), badges)
