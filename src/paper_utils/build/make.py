@@ -1,0 +1,186 @@
+"""`paper build` and `paper run`: what to execute, then what to render."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from paper_utils.build import site
+from paper_utils.build.chapters import Chapter
+from paper_utils.build.runner import Job, Outcome, Progress, run_jobs
+from paper_utils.build.state import Book, chapter_fingerprint, check_shared_names
+from paper_utils.errors import PaperError
+
+BUDGET_SECONDS = 90  # what the design allows a chapter on one thread
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What a build did.
+
+    Attributes
+    ----------
+    outcomes : list of Outcome
+        The chapters that were executed.
+    fresh : int
+        Chapters that were up to date.
+    rendered : bool
+        Whether the site was rendered anew.
+    """
+
+    outcomes: list[Outcome]
+    fresh: int
+    rendered: bool
+
+    @property
+    def failures(self) -> list[Outcome]:
+        """Return the chapters that failed."""
+        return [outcome for outcome in self.outcomes if outcome.error]
+
+
+@contextmanager
+def _only_build(root: Path) -> Iterator[None]:
+    folder = root / "_build"
+    folder.mkdir(exist_ok=True)
+    lock = FileLock(folder / ".lock")  # the kernel drops it when a build is killed
+    try:
+        with lock.acquire(timeout=0):
+            yield
+    except Timeout:
+        raise PaperError("another build of this checkout is running; wait for it") from None
+
+
+def build(book: Book, *, workers: int | None = None, html: bool = True) -> BuildReport:
+    """Bring the book up to date.
+
+    Parameters
+    ----------
+    book : Book
+    workers : int, optional
+        Chapters side by side; by default one per processor.
+    html : bool
+        Render the site when every chapter is fresh.
+
+    Returns
+    -------
+    BuildReport
+
+    Raises
+    ------
+    PaperError
+        A malformed ledger or profile, another build at work, or a warning of Sphinx.
+    """
+    with _only_build(book.root):
+        if book.site != book.root:
+            book.site.mkdir(parents=True, exist_ok=True)
+            site.stage(book)
+        _drop_strays(book)
+        stale = book.stale()
+        for chapter in stale:
+            check_shared_names(_all_values(chapter, book.parameters(chapter)))
+        outcomes = run_jobs(
+            [_job(book, chapter) for chapter in stale],
+            root=book.root,
+            workers=workers or os.cpu_count() or 1,
+        )
+        rendered = False
+        if not any(outcome.error for outcome in outcomes):
+            site.write_claims(book)
+            if html and not site.html_is_fresh(book):
+                site.render(book)
+                rendered = True
+        return BuildReport(outcomes, len(book.chapters) - len(stale), rendered)
+
+
+def _job(book: Book, chapter: Chapter) -> Job:
+    parameters = book.parameters(chapter)
+    return Job(
+        name=chapter.slug,
+        source=chapter.path,
+        target=book.target(chapter),
+        failed=book.failed / f"{chapter.name}.ipynb",
+        parameters=parameters,
+        stamp={
+            "chapter": chapter.slug,
+            "fingerprint": book.fingerprint(chapter),
+            "profile": book.profile,
+            "parameters": parameters,
+        },
+        profile=book.profile,
+    )
+
+
+def _drop_strays(book: Book) -> None:
+    """Remove built notebooks whose source is gone: the book must not show them."""
+    names = {chapter.name for chapter in book.chapters}
+    for path in book.built.glob("*.ipynb"):
+        if path.stem not in names:
+            path.unlink()
+
+
+def _all_values(chapter: Chapter, given: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: item.default for name, item in chapter.parameters.items()} | dict(given)
+
+
+def run(
+    root: Path,
+    chapter: Chapter,
+    given: Mapping[str, Any],
+    out: Path,
+    *,
+    html: bool = False,
+) -> tuple[Path, Path | None]:
+    """Execute one chapter with a reader's parameters, apart from the book.
+
+    Parameters
+    ----------
+    root : Path
+        The checkout.
+    chapter : Chapter
+    given : mapping
+        Parameter values as given; checked here before anything runs.
+    out : Path
+        Folder that receives the notebook and the page.
+    html : bool
+        Render a page of its own.
+
+    Returns
+    -------
+    notebook : Path
+    page : Path or None
+
+    Raises
+    ------
+    UsageError
+        An unknown parameter or a value that does not fit.
+    PaperError
+        A cell failed; the message names cell and exception.
+    """
+    parameters = chapter.resolve(given)
+    check_shared_names(_all_values(chapter, parameters))
+    job = Job(
+        name=chapter.slug,
+        source=chapter.path,
+        target=out / f"{chapter.name}.ipynb",
+        failed=out / f"{chapter.name}.failed.ipynb",
+        parameters=parameters,
+        stamp={
+            "chapter": chapter.slug,
+            "fingerprint": chapter_fingerprint(root, chapter, parameters, "custom"),
+            "profile": "custom",
+            "parameters": parameters,
+        },
+        profile="custom",
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    outcome = run_jobs([job], root=root, workers=1, threads=None, progress=Progress(1))[0]
+    if outcome.error:
+        raise PaperError(f"{chapter.slug} {outcome.error}")
+    page = site.render_page(root, chapter, job.target, out) if html else None
+    return job.target, page

@@ -1,0 +1,290 @@
+"""Run chapters side by side, one process each, and say how far they are.
+
+The caller's thread starts and watches all workers: Linux's parent-death signal is bound
+to the starting *thread*, so a pool of threads would kill them too early.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+import psutil
+
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One chapter to execute.
+
+    Attributes
+    ----------
+    name : str
+        How progress lines call it.
+    source : Path
+        The MyST source.
+    target, failed : Path
+        Where the notebook goes when it succeeds, and where it is kept when it fails.
+    parameters : mapping
+        Checked overrides of the defaults.
+    stamp : mapping
+        Kept in the notebook's metadata under `paper`.
+    profile : str
+        `default`, `full`, `smoke`, or `custom` for a reader's own run.
+    """
+
+    name: str
+    source: Path
+    target: Path
+    failed: Path
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    stamp: Mapping[str, Any] = field(default_factory=dict)
+    profile: str = "default"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended: `error` is None, or one line with cell and exception."""
+
+    job: Job
+    seconds: float
+    error: str | None = None
+
+
+class Progress:
+    """Lines of progress: rewritten in place on a terminal, one every few seconds elsewhere."""
+
+    def __init__(self, total: int, stream: TextIO | None = None, every: float = 10.0) -> None:
+        self.total, self.stream, self.every = total, stream or sys.stderr, every
+        self.finished = 0
+        self.state: dict[str, str] = {}
+        self.last = 0.0
+        self.terminal = self.stream.isatty()
+
+    def cell(self, name: str, cell: int, of: int) -> None:
+        """Say that `name` has begun cell `cell` of `of`."""
+        self.state[name] = f"{name}, cell {cell} of {of}"
+        now = time.monotonic()
+        if self.terminal:
+            width = shutil.get_terminal_size().columns - 1
+            line = f"[{self.finished}/{self.total}] " + " | ".join(self.state.values())
+            self.stream.write("\r\033[K" + line[:width])
+        elif now - self.last >= self.every:
+            self.last = now
+            for line in self.state.values():
+                self.stream.write(line + "\n")
+        self.stream.flush()
+
+    def done(self, name: str, text: str) -> None:
+        """Say that `name` has ended."""
+        self.finished += 1
+        self.state.pop(name, None)
+        clear = "\r\033[K" if self.terminal else ""
+        self.stream.write(f"{clear}[{self.finished}/{self.total}] {name}: {text}\n")
+        self.stream.flush()
+
+
+class _Worker:
+    """A running worker process and what it has said."""
+
+    def __init__(self, job: Job, root: Path, scratch: Path, threads: int | None) -> None:
+        self.job, self.began = job, time.monotonic()
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{job.name}-", dir=scratch))
+        self.error: str | None = "the process ended without a word (killed, or out of memory?)"
+        self.rest = b""
+        spec = {
+            "source": str(job.source),
+            "target": str(job.target),
+            "failed": str(job.failed),
+            "parameters": dict(job.parameters),
+            "stamp": dict(job.stamp),
+            "cwd": str(root),
+            "parent": os.getpid(),
+        }
+        path = self.folder / "job.json"
+        path.write_text(json.dumps(spec), encoding="utf-8")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "paper_utils.build.worker", str(path)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=(self.folder / "stderr").open("wb"),
+            # A Ctrl-C goes to the runner alone, which then stops its workers.
+            start_new_session=True,
+            env=_environment(root, self.folder, job.profile, threads),
+        )
+
+    def read(self) -> list[dict[str, Any]]:
+        """Return the messages that have arrived; empty at the end of the stream."""
+        data = os.read(self.process.stdout.fileno(), 1 << 16)
+        *lines, self.rest = (self.rest + data).split(b"\n")
+        return [json.loads(line) for line in lines] if data else []
+
+    def stop(self) -> None:
+        """Kill the worker and everything it started, and drop its scratch folder."""
+        try:
+            family = [*psutil.Process(self.process.pid).children(recursive=True)]
+        except psutil.NoSuchProcess:
+            family = []
+        if self.process.poll() is None:
+            self.process.kill()
+        for child in family:
+            try:
+                child.kill()
+            except psutil.NoSuchProcess:
+                pass
+        self.process.wait()
+        self.process.stdout.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _environment(root: Path, folder: Path, profile: str, threads: int | None) -> dict[str, str]:
+    # Config, history and connection files of kernels stay in the job's own folder.
+    env = os.environ | {
+        "PAPER_ROOT": str(root),
+        "PAPER_PROFILE": profile,
+        "HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE", "1"),
+        "TOKENIZERS_PARALLELISM": "false",
+        "PYTHONHASHSEED": "0",
+        "JUPYTER_RUNTIME_DIR": str(folder),
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        "IPYTHONDIR": str(folder / "ipython"),
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
+    if threads is not None:
+        env |= dict.fromkeys(THREAD_VARIABLES, str(threads))
+    return env
+
+
+def clear_scratch(scratch: Path) -> None:
+    """Remove what a killed run has left: job folders of runners that no longer live."""
+    for folder in scratch.glob("*-*"):
+        try:
+            parent = json.loads((folder / "job.json").read_text(encoding="utf-8"))["parent"]
+        except (OSError, ValueError, KeyError):
+            parent = None
+        if parent is None or not psutil.pid_exists(parent):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    *,
+    root: Path,
+    workers: int,
+    threads: int | None = 1,
+    progress: Progress | None = None,
+    finished: Callable[[Outcome], None] | None = None,
+) -> list[Outcome]:
+    """Execute `jobs`, at most `workers` at a time.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+    root : Path
+        The checkout; the chapters' working directory.
+    workers : int
+        Processes side by side.
+    threads : int or None
+        Threads of the numerical libraries in each; None leaves the machine's default.
+    progress : Progress, optional
+    finished : callable, optional
+        Called with each outcome as it comes.
+
+    Returns
+    -------
+    list of Outcome
+        In the order in which they ended. One failure does not stop the others.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        After all workers and kernels have been stopped.
+    """
+    scratch = root / "_build" / "tmp"
+    scratch.mkdir(parents=True, exist_ok=True)
+    clear_scratch(scratch)
+    progress = progress or Progress(len(jobs))
+    waiting, running = list(jobs), {}
+    outcomes: list[Outcome] = []
+    selector = selectors.DefaultSelector()
+    previous = signal.signal(signal.SIGTERM, _interrupt) if _in_main_thread() else None
+    try:
+        while waiting or running:
+            while waiting and len(running) < workers:
+                worker = _Worker(waiting.pop(0), root, scratch, threads)
+                running[worker.process.stdout] = worker
+                selector.register(worker.process.stdout, selectors.EVENT_READ)
+            for key, _ in selector.select():
+                worker = running[key.fileobj]
+                messages = worker.read()
+                for message in messages:
+                    _hear(worker, message, progress)
+                if not messages and worker.rest == b"":
+                    selector.unregister(key.fileobj)
+                    del running[key.fileobj]
+                    outcome = _ended(worker)
+                    text = outcome.error or f"done in {outcome.seconds:.0f} s"
+                    progress.done(worker.job.name, text)
+                    outcomes.append(outcome)
+                    if finished:
+                        finished(outcome)
+    finally:
+        for worker in running.values():
+            worker.stop()
+        selector.close()
+        if previous is not None:
+            signal.signal(signal.SIGTERM, previous)
+    return outcomes
+
+
+def _in_main_thread() -> bool:
+    import threading
+
+    return threading.current_thread() is threading.main_thread()
+
+
+def _interrupt(signum: int, frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def _hear(worker: _Worker, message: dict[str, Any], progress: Progress) -> None:
+    match message["event"]:
+        case "cell":
+            progress.cell(worker.job.name, message["cell"], message["of"])
+        case "done":
+            worker.error = None
+        case "failed":
+            cell = f"cell {message['cell']}: " if message["cell"] else ""
+            worker.error = f"failed: {cell}{message['name']}: {message['value']}"
+            if message["cell"]:
+                worker.error += f" (kept: {worker.job.failed})"
+
+
+def _ended(worker: _Worker) -> Outcome:
+    worker.process.wait()
+    error = worker.error
+    if error is not None and worker.process.returncode not in (0, 1):
+        error = f"failed: {error}, exit status {worker.process.returncode}"
+    elif error is not None and not error.startswith("failed"):
+        last = (worker.folder / "stderr").read_text(errors="replace").strip().splitlines()
+        error = f"failed: {last[-1] if last else error}"
+    worker.stop()
+    return Outcome(worker.job, time.monotonic() - worker.began, error)

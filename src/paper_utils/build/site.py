@@ -1,0 +1,233 @@
+"""The last target: the claims, the verdict page, and the static site."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from paper_utils.build.chapters import Chapter
+from paper_utils.build.state import Book
+from paper_utils.claims import (
+    SCHEMA_VERSION,
+    Record,
+    Verdict,
+    judge_all,
+    load_claims,
+    markdown_table,
+    records_in,
+)
+from paper_utils.errors import PaperError
+from paper_utils.fingerprint import sha256
+from paper_utils.paths import write_text
+
+_STAMP = ".fingerprint"
+
+
+def collect_verdicts(book: Book) -> list[Verdict]:
+    """Return the verdict on every claim, from the executed notebooks as they lie."""
+    records: dict[str, Record] = {}
+    for chapter in book.chapters:
+        path = book.target(chapter)
+        if path.is_file():
+            records |= records_in(nbformat.read(path, as_version=4))
+    return judge_all(load_claims(book.root / "book" / "claims.yml"), records)
+
+
+def claims_json(verdicts: list[Verdict]) -> str:
+    """Return the verdicts in the form of `_build/claims.json`."""
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "claims": [verdict.as_dict() for verdict in verdicts],
+    }
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def source_titles(root: Path) -> dict[str, str]:
+    """Return the title of every bibliography entry, by key."""
+    text = (root / "book" / "references.bib").read_text(encoding="utf-8")
+    titles = {}
+    for key, body in re.findall(r"@\w+\{([^,\s]+),(.*?)\n\}", text, re.DOTALL):
+        match = re.search(r"\btitle\s*=\s*[{\"](.+?)[}\"]\s*,?\s*$", body, re.MULTILINE)
+        if match:
+            titles[key] = re.sub(r"[{}]", "", match.group(1))
+    return titles
+
+
+def verdict_page(book: Book, verdicts: list[Verdict]) -> str:
+    """Return the verdict page as MyST Markdown, claims grouped by source."""
+    names = {chapter.slug: chapter for chapter in book.chapters}
+    titles = source_titles(book.root)
+    counts = claims_summary(verdicts)
+    lines = [
+        "# Verdicts",
+        "",
+        "Every claim of the ledger beside what this book measured. A verdict is computed from "
+        "the claim, a rule and the measurement; where no rule can decide it is marked "
+        "*(judged)* and gives its reason. *Published only* and *not run here* are what they say.",
+        "",
+        f"Of {len(verdicts)} claims {counts['holds']} hold, {counts['conditional']} hold under "
+        f"conditions, {counts['fails']} fail, and {counts['open']} are open.",
+        "",
+    ]
+    sources = dict.fromkeys(item.claim.source for item in verdicts)
+    for source in sources:
+        heading = "Results of this book" if source == "own" else titles.get(source, source)
+        cite = "" if source == "own" else f"{{cite:p}}`{source}`\n"
+        table = markdown_table(
+            [item for item in verdicts if item.claim.source == source],
+            link=lambda slug: f"[{names[slug].title}](./{names[slug].name}.ipynb)"
+            if slug in names
+            else slug,
+        )
+        lines += [f"## {heading}", "", cite, table, ""]
+    return "\n".join(lines)
+
+
+def write_claims(book: Book) -> list[Verdict]:
+    """Write `_build/claims.json` and the verdict page; return the verdicts."""
+    verdicts = collect_verdicts(book)
+    write_text(book.site / "_build" / "claims.json", claims_json(verdicts))
+    write_text(book.built / "verdicts.md", verdict_page(book, verdicts))
+    return verdicts
+
+
+def stage(book: Book) -> None:
+    """Copy what jupyter-book needs into a site folder other than the checkout."""
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copy2(book.root / name, book.site / name)
+    shutil.copytree(
+        book.root / "book",
+        book.site / "book",
+        ignore=lambda folder, _: ["chapters"] if Path(folder) == book.root / "book" else [],
+        dirs_exist_ok=True,
+    )
+
+
+def site_fingerprint(site: Path, constraints: Path) -> str:
+    """Return the checksum of everything that the rendered site depends on."""
+    files = [site / "_config.yml", site / "_toc.yml", constraints]
+    files += [path for path in sorted((site / "book").rglob("*")) if path.is_file()]
+    parts: list[bytes | str] = []
+    for path in files:
+        if path.is_file() and not path.name.startswith(".") and "__pycache__" not in path.parts:
+            parts += [path.name if path == constraints else str(path.relative_to(site)), path.read_bytes()]
+    return sha256(*parts)
+
+
+def html_is_fresh(book: Book) -> bool:
+    """Return whether the rendered site shows the present sources."""
+    stamp = book.html / _STAMP
+    return stamp.is_file() and stamp.read_text() == site_fingerprint(
+        book.site, book.root / "constraints.txt"
+    )
+
+
+def render(book: Book) -> None:
+    """Render the whole site strictly and put it in place in one step.
+
+    Raises
+    ------
+    PaperError
+        Sphinx warned or failed; the site that was there stays.
+    """
+    fingerprint = site_fingerprint(book.site, book.root / "constraints.txt")
+    scratch = _render(book.site, ["-W", "-n", "--keep-going", "--all"], book.root / "_build")
+    try:
+        new = scratch / "_build" / "html"
+        (new / _STAMP).write_text(fingerprint)
+        _swap(new, book.html)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _swap(new: Path, place: Path) -> None:
+    old = place.with_name(".html-old")
+    shutil.rmtree(old, ignore_errors=True)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if place.exists():
+        place.rename(old)
+    new.rename(place)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _render(site: Path, flags: list[str], build: Path) -> Path:
+    """Run jupyter-book on `site`; return the folder that holds `_build/html`."""
+    build.mkdir(parents=True, exist_ok=True)
+    for leftover in build.glob("html-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    scratch = Path(tempfile.mkdtemp(prefix="html-", dir=build))
+    command = [sys.executable, "-m", "jupyter_book.cli.main", "build", str(site)]
+    command += ["--path-output", str(scratch), *flags]
+    log = build / "html.log"
+    try:
+        with log.open("wb") as stream:
+            process = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, check=False)
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    if process.returncode or not (scratch / "_build" / "html" / "index.html").is_file():
+        shutil.rmtree(scratch, ignore_errors=True)
+        text = re.sub(r"\x1b\[[0-9;]*m", "", log.read_text(errors="replace"))
+        found = [line for line in text.splitlines() if re.search(r"WARNING|ERROR|Error", line)]
+        first = found[0].strip() if found else (text.strip().splitlines() or ["no output"])[-1]
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        raise PaperError(f"the site was not rendered: {first}{more}; all in {log}")
+    return scratch
+
+
+def render_page(root: Path, chapter: Chapter, notebook: Path, out: Path) -> Path:
+    """Render one executed notebook as a site of its own; return the page.
+
+    Parameters
+    ----------
+    root : Path
+        The checkout, for settings, style and bibliography.
+    chapter : Chapter
+    notebook : Path
+        The executed notebook.
+    out : Path
+        Folder that receives `html/`.
+    """
+    with tempfile.TemporaryDirectory(prefix="page-", dir=_ensure(root / "_build")) as folder:
+        site = Path(folder)
+        book = Book(root)
+        shutil.copy2(root / "_config.yml", site)
+        shutil.copytree(
+            root / "book",
+            site / "book",
+            ignore=lambda at, _: ["chapters"] if Path(at) == root / "book" else [],
+        )
+        for page in (site / "book").glob("*.md"):
+            page.unlink()
+        (site / "book" / "chapters").mkdir()
+        shutil.copy2(notebook, site / "book" / "chapters" / book.target(chapter).name)
+        toc = {"format": "jb-book", "root": f"book/chapters/{chapter.name}"}
+        (site / "_toc.yml").write_text(json.dumps(toc))
+        # References to other chapters have no target here, so this build is not strict.
+        scratch = _render(site, [], root / "_build")
+        try:
+            _swap(scratch / "_build" / "html", out / "html")
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    return out / "html" / "book" / "chapters" / f"{chapter.name}.html"
+
+
+def _ensure(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def claims_summary(verdicts: list[Verdict]) -> dict[str, Any]:
+    """Return how many claims have each verdict."""
+    return {
+        word: sum(item.verdict == word for item in verdicts)
+        for word in ("holds", "conditional", "fails", "open")
+    }

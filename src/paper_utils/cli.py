@@ -1,0 +1,280 @@
+"""The `paper` command.
+
+Exit codes: 0 all is well, 1 something was found wrong, 2 the command was used wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from paper_utils import __version__
+from paper_utils.errors import PaperError, UsageError
+from paper_utils.paths import project_root
+
+
+class _Group(click.Group):
+    """A group that turns the package's errors into one line and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except PaperError as error:
+            click.echo(f"paper: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("paper: interrupted; nothing half-written is left", err=True)
+            ctx.exit(130)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        from paper_utils.errors import did_you_mean
+
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            raise UsageError(f"no command {args[0]!r}; {did_you_mean(args[0], self.commands)}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="paper")
+def main() -> None:
+    """Execute, build and check the book 'Limits of dual-encoder retrieval'.
+
+    \b
+    Examples:
+      paper list
+      paper run cosine-collapse -p n_items 500 --html
+      paper build
+    """
+
+
+def _table(head: list[str], rows: list[list[str]]) -> None:
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    for row in [head, *rows]:
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo(line.rstrip())
+
+
+@main.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_chapters(as_json: bool) -> None:
+    """Chapters with title, parameters, defaults and state.
+
+    \b
+    Example:
+      paper list
+    """
+    from paper_utils.build.state import Book
+
+    book = Book(project_root())
+    if as_json:
+        entries = [
+            {
+                "chapter": chapter.slug,
+                "file": str(chapter.path.relative_to(book.root)),
+                "title": chapter.title,
+                "state": book.state(chapter),
+                "parameters": [
+                    {"name": item.name, "default": item.default, "help": item.help}
+                    for item in chapter.parameters.values()
+                ],
+            }
+            for chapter in book.chapters
+        ]
+        click.echo(json.dumps(entries, ensure_ascii=False, indent=1))
+        return
+    for chapter in book.chapters:
+        click.echo(f"{chapter.slug}  [{book.state(chapter)}]  {chapter.title}")
+        rows = [[f"    {p.name}", repr(p.default), p.help] for p in chapter.parameters.values()]
+        if rows:
+            _table(["    parameter", "default", "meaning"], rows)
+        click.echo()
+
+
+@main.command()
+@click.argument("chapter")
+@click.option(
+    "-p", "pairs", nargs=2, multiple=True, metavar="NAME VALUE", help="A parameter; repeatable."
+)
+@click.option(
+    "-f", "file", type=click.Path(path_type=Path), help="Parameters from a YAML file; -p wins."
+)
+@click.option("--html", is_flag=True, help="Render a page of its own.")
+@click.option(
+    "-o", "out", type=click.Path(path_type=Path, file_okay=False), help="Output folder."
+)
+def run(
+    chapter: str,
+    pairs: tuple[tuple[str, str], ...],
+    file: Path | None,
+    html: bool,
+    out: Path | None,
+) -> None:
+    """Re-execute one CHAPTER with your parameters; the book is never touched.
+
+    \b
+    Examples:
+      paper run cosine-collapse
+      paper run cosine-collapse -p catalogue my-titles.csv -p n_items 5000 --html
+    """
+    from paper_utils.build.chapters import find_chapters, pick_chapter
+    from paper_utils.build.make import run as run_chapter
+
+    root = project_root()
+    picked = pick_chapter(find_chapters(root), chapter)
+    given: dict[str, Any] = _parameter_file(file) if file else {}
+    given |= {name: _absolute(value) for name, value in pairs}
+    out = (out or root / "_build" / "runs" / picked.slug).resolve()
+    notebook, page = run_chapter(root, picked, given, out, html=html)
+    click.echo(f"notebook: {notebook}")
+    if page:
+        click.echo(f"page:     {page}")
+
+
+def _absolute(value: str) -> str:
+    """Make the path of an existing file absolute: chapters run in the book's folder."""
+    looks_like_file = len(value) < 4096 and "\n" not in value and Path(value).is_file()
+    return str(Path(value).resolve()) if looks_like_file else value
+
+
+def _parameter_file(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"-f {path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        text = " ".join(str(error).split())
+        raise UsageError(f"-f {path}: not YAML: {text}") from None
+    if not isinstance(content, dict):
+        raise UsageError(f"-f {path}: must hold lines 'name: value'")
+    return {str(name): value for name, value in content.items()}
+
+
+@main.command()
+@click.option("--profile", default="default", help="default, full or smoke (apart from the book).")
+@click.option("-j", "workers", type=click.IntRange(1), help="Chapters side by side.")
+@click.option("--no-html", is_flag=True, help="Execute chapters only.")
+def build(profile: str, workers: int | None, no_html: bool) -> None:
+    """Execute what is out of date, then render the site.
+
+    \b
+    Example:
+      paper build -j 2
+    """
+    from paper_utils.build.make import BUDGET_SECONDS
+    from paper_utils.build.make import build as build_book
+    from paper_utils.build.state import Book
+
+    book = Book(project_root(), profile)
+    report = build_book(book, workers=workers, html=not no_html)
+    for outcome in report.outcomes:
+        if outcome.error is None and outcome.seconds > BUDGET_SECONDS:
+            click.echo(
+                f"note: {outcome.job.name} took {outcome.seconds:.0f} s, over the budget of "
+                f"{BUDGET_SECONDS} s a chapter",
+                err=True,
+            )
+    click.echo(f"{len(report.outcomes)} chapters executed, {report.fresh} were up to date", err=True)
+    if report.failures:
+        for outcome in report.failures:
+            click.echo(f"paper: {outcome.job.name} {outcome.error}", err=True)
+        click.echo("paper: the site was not rendered: it never shows a failed chapter", err=True)
+        sys.exit(1)
+    if not no_html:
+        state = "rendered" if report.rendered else "up to date"
+        click.echo(f"{state}: {book.html / 'index.html'}")
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON with a schema_version.")
+@click.option("--source", help="Only claims of this source (bibliography key).")
+@click.option("--chapter", help="Only claims of this chapter (slug).")
+def claims(as_json: bool, source: str | None, chapter: str | None) -> None:
+    """The verdict table; exit 1 when a verdict differs from the accepted one.
+
+    \b
+    Example:
+      paper claims --source krasnov
+    """
+    from paper_utils.build.expected import disagreements
+    from paper_utils.build.site import claims_json, collect_verdicts
+    from paper_utils.build.state import Book
+    from paper_utils.claims import format_value
+    from paper_utils.errors import did_you_mean
+
+    book = Book(project_root())
+    verdicts = collect_verdicts(book)
+    for given, attribute in ((source, "source"), (chapter, "chapter")):
+        if given is not None:
+            known = dict.fromkeys(getattr(item.claim, attribute) for item in verdicts)
+            if given not in known:
+                raise UsageError(f"no claim has the {attribute} {given!r}; {did_you_mean(given, known)}")
+            verdicts = [item for item in verdicts if getattr(item.claim, attribute) == given]
+    if as_json:
+        click.echo(claims_json(verdicts), nl=False)
+    else:
+        rows = [
+            [
+                item.claim.id,
+                item.verdict + (" (judged)" if item.judged else ""),
+                item.status,
+                format_value(item.claim.claimed)[:40],
+                format_value(item.record.measured)[:60] if item.record else "–",
+            ]
+            for item in verdicts
+        ]
+        _table(["claim", "verdict", "status", "claimed", "measured"], rows)
+    wrong = disagreements(book.root, verdicts, "default")
+    for line in wrong:
+        click.echo(f"paper: {line}", err=True)
+    if wrong:
+        sys.exit(1)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def models(as_json: bool) -> None:
+    """Encoders: what, how large, and whether they are reachable here.
+
+    \b
+    Example:
+      paper models
+    """
+    from paper_utils.encoders import encoders
+
+    _show_infos(encoders(), as_json)
+
+
+@main.group(invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def data(ctx: click.Context, as_json: bool) -> None:
+    """Datasets: what, where, licence, checksums, and whether they are here.
+
+    \b
+    Examples:
+      paper data
+      paper data fetch limit-small
+    """
+    if ctx.invoked_subcommand is None:
+        from paper_utils.data import datasets
+
+        _show_infos(datasets(), as_json)
+
+
+def _show_infos(infos: list[Any], as_json: bool) -> None:
+    from dataclasses import asdict
+
+    rows = [{key: value for key, value in asdict(info).items()} for info in infos]
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=1, default=str))
+        return
+    for row in rows:
+        click.echo(row.pop("name"))
+        for key, value in row.items():
+            if value not in (None, "", {}, ()):
+                click.echo(f"    {key:<10} {value}")

@@ -1,0 +1,172 @@
+"""What a piece of code depends on, as one checksum.
+
+The key of a chapter or of a long result covers the source of every package module that
+it uses, directly or through others, and the package's data files. Only what can change a
+value counts: comments, docstrings, layout and modification times do not.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from paper_utils.paths import PACKAGE, RESOURCES
+
+_NAME = "paper_utils"
+
+
+def sha256(*parts: bytes | str) -> str:
+    """Return the SHA-256 of `parts`, each delimited by its length.
+
+    Examples
+    --------
+    >>> sha256("ab", "c") == sha256("a", "bc")
+    False
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        digest.update(len(data).to_bytes(8, "big"))
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def canonical_json(value: object) -> str:
+    """Return `value` as JSON with sorted keys and no spaces, for hashing."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _module_file(module: str) -> Path | None:
+    """Return the file of a dotted module of this package, None when there is none."""
+    relative = module.split(".")[1:]
+    base = PACKAGE.joinpath(*relative)
+    for candidate in (base / "__init__.py", base.with_suffix(".py")):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+@cache
+def _exports() -> dict[str, str]:
+    from paper_utils import _EXPORTS
+
+    return {name: f"{_NAME}.{module}" for name, module in _EXPORTS.items()}
+
+
+def _imported(tree: ast.AST, package: str) -> set[str]:
+    """Return the package modules that `tree` imports, public names resolved."""
+    found: set[str] = set()
+
+    def add(module: str, name: str | None = None) -> None:
+        if module != _NAME and not module.startswith(_NAME + "."):
+            return
+        if name is not None and _module_file(f"{module}.{name}"):
+            found.add(f"{module}.{name}")
+        elif name is not None and module == _NAME:
+            if name in _exports():
+                found.add(_exports()[name])
+        else:
+            found.add(module)
+
+    aliases: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for item in node.names:
+                add(item.name)
+                if item.name == _NAME:
+                    aliases.add(item.asname or _NAME)
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            if node.level:
+                parents = package.split(".")
+                module = ".".join([*parents[: len(parents) - node.level + 1], module]).rstrip(".")
+            for item in node.names:
+                add(module, item.name)
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id in aliases
+        ):
+            add(_NAME, node.attr)
+    return found
+
+
+def _bare(tree: ast.Module) -> ast.Module:
+    """Return `tree` without docstrings."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
+                node.body = node.body[1:] or [ast.Pass()]
+    return tree
+
+
+@cache
+def _parsed(path: Path) -> tuple[str, frozenset[str]]:
+    """Return (checksum of the code, modules it imports) of one module file."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    package = ".".join([_NAME, *parts[:-1]])
+    imported = _imported(tree, package)
+    return sha256(ast.dump(_bare(tree))), frozenset(imported)
+
+
+def modules_used(code: str) -> list[str]:
+    """Return every module of the package that `code` uses, directly or through others.
+
+    Parameters
+    ----------
+    code : str
+        Python source, for example all code cells of a chapter.
+
+    Returns
+    -------
+    list of str
+        Dotted names, sorted.
+
+    Examples
+    --------
+    >>> modules_used("from paper_utils import UsageError")
+    ['paper_utils.errors']
+    """
+    pending = _imported(ast.parse(code), _NAME)
+    seen: set[str] = set()
+    while pending:
+        module = pending.pop()
+        path = _module_file(module)
+        if module in seen or path is None or module == _NAME:
+            continue
+        seen.add(module)
+        # `import a.b.c` runs a and a.b too.
+        for depth in range(2, module.count(".") + 1):
+            pending.add(".".join(module.split(".")[:depth]))
+        pending |= _parsed(path)[1] - seen
+    return sorted(seen)
+
+
+def code_key(modules: Iterable[str]) -> str:
+    """Return one checksum for the code of `modules` and the package's data files."""
+    parts = []
+    for module in sorted(modules):
+        path = _module_file(module)
+        if path is not None:
+            parts += [module, _parsed(path)[0]]
+    return sha256(*parts, resources_key())
+
+
+@cache
+def resources_key() -> str:
+    """Return one checksum for all data files of the package."""
+    files = sorted(path for path in RESOURCES.rglob("*") if path.is_file())
+    return sha256(
+        *(part for path in files for part in (str(path.relative_to(RESOURCES)), path.read_bytes()))
+    )
