@@ -12,6 +12,10 @@ __version__ = "0.1.0"
 
 # Public name -> module that defines it. `build.fingerprint` reads this table too.
 _EXPORTS = {
+    "Encoder": "encoders",
+    "EncoderInfo": "encoders",
+    "check_encoder": "encoders",
+    "load_encoder": "encoders",
     "CosineMoments": "geometry.cosine",
     "centre": "geometry.cosine",
     "cosine_moments": "geometry.cosine",

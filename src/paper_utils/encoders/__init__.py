@@ -1,0 +1,13 @@
+"""Encoders: from texts to vectors, one name each, with a cache on disk."""
+
+from __future__ import annotations
+
+from paper_utils.encoders.base import Encoder
+from paper_utils.encoders.registry import (
+    EncoderInfo,
+    check_encoder,
+    encoders,
+    load_encoder,
+)
+
+__all__ = ["Encoder", "EncoderInfo", "check_encoder", "encoders", "load_encoder"]

@@ -1,0 +1,113 @@
+"""What all checkpoint folders need: checksums, quiet loading, the dtype, batches."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from paper_utils.errors import PaperError, UsageError, did_you_mean
+
+DTYPES = ("float32", "bfloat16")
+
+# Files of a checkpoint folder that can change its vectors.
+_RELEVANT = (".json", ".safetensors", ".txt", ".model")
+
+
+def check_dtype(dtype: str) -> None:
+    """Raise UsageError for an unknown dtype, PaperError for one this processor lacks."""
+    if dtype not in DTYPES:
+        raise UsageError(f"no dtype {dtype!r}; {did_you_mean(dtype, DTYPES)}")
+    if dtype == "bfloat16":
+        import torch
+
+        able = torch.cpu.get_capabilities()
+        if not any(able.get(flag) for flag in ("avx512_bf16", "amx_bf16", "bf16")):
+            raise PaperError(
+                "this processor has no native bfloat16, where it would be slower than float32; "
+                "use dtype='float32'"
+            )
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal; read once per process unless the file changes."""
+    stat = path.stat()
+    return _sha256(path.resolve(), stat.st_size, stat.st_mtime_ns, stat.st_ino)
+
+
+@lru_cache(maxsize=256)
+def _sha256(path: Path, size: int, mtime_ns: int, inode: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def folder_sha256(folder: Path) -> dict[str, str]:
+    """SHA-256 of each file of a checkpoint folder that can change its vectors."""
+    paths = sorted(path for path in folder.rglob("*") if path.suffix in _RELEVANT)
+    return {path.relative_to(folder).as_posix(): file_sha256(path) for path in paths}
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of the libraries that turn tokens into vectors."""
+    packages = ("torch", "transformers", "tokenizers", "sentence-transformers")
+    return {name: importlib.metadata.version(name) for name in packages}
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the libraries' bars and advice off stderr; what fails still raises."""
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def in_batches(
+    texts: Sequence[str],
+    lengths: Sequence[int],
+    forward: Callable[[list[int]], NDArray[np.float32]],
+    *,
+    dim: int,
+    batch_size: int,
+    bar: tqdm,
+) -> NDArray[np.float32]:
+    """Run `forward` on batches of like length and return the rows in the order of `texts`.
+
+    Parameters
+    ----------
+    texts, lengths : sequences, length n
+        `lengths` in tokens.
+    forward : callable
+        Takes the indices of a batch, gives its vectors, shape (batch, dim).
+    dim, batch_size : int
+    bar : tqdm
+        Advanced by each batch.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, dim)
+    """
+    vectors = np.empty((len(texts), dim), dtype=np.float32)
+    order = np.argsort(np.asarray(lengths), kind="stable")
+    for start in range(0, len(order), batch_size):
+        batch = order[start : start + batch_size].tolist()
+        vectors[batch] = forward(batch)
+        bar.update(len(batch))
+    return vectors

@@ -1,0 +1,52 @@
+"""The isotropic control: directions that know nothing about the texts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+from tqdm import tqdm
+
+from paper_utils.encoders.base import Encoder
+
+DIM = 384  # that of MiniLM, whose control this is
+
+
+class Isotropic(Encoder):
+    """Each text gets a direction drawn evenly from the sphere, by its own hash.
+
+    Equal texts get equal vectors; texts that differ get independent ones. The stream is
+    SHAKE-256 of seed and text, through the normal quantile function, so that it depends
+    on no library's random generator.
+    """
+
+    kept = False  # drawing is about as quick as reading
+
+    def __init__(self, name: str, *, seed: int) -> None:
+        super().__init__(name)
+        self.seed = seed
+
+    @property
+    def dim(self) -> int:
+        """384, as MiniLM."""
+        return DIM
+
+    def recipe(self) -> Mapping[str, object]:
+        """Seed and dimension."""
+        return {"encoder": "isotropic", "revision": 1, "dim": DIM, "seed": self.seed}
+
+    def _vectors(self, texts: list[str], bar: tqdm) -> NDArray[np.float32]:
+        prefix = f"isotropic {self.seed} ".encode()
+        stream = b"".join(
+            hashlib.shake_256(prefix + text.encode()).digest(8 * DIM) for text in texts
+        )
+        words = np.frombuffer(stream, dtype="<u8").reshape(len(texts), DIM)
+        # The middle of one of 2^52 equal cells: never 0 or 1, where the quantile is infinite.
+        uniform = ((words >> np.uint64(12)) + 0.5) * 2.0**-52
+        normal = ndtri(uniform)
+        normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+        bar.update(len(texts))
+        return normal.astype(np.float32)
