@@ -8,7 +8,6 @@ claim, rule and measurement, so that no verdict is typed by hand unless it is ma
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,7 +21,7 @@ import yaml
 from paper_utils.errors import PaperError, UsageError, did_you_mean
 from paper_utils.paths import project_root
 
-MIME = "application/vnd.paper.claim+json"
+_METADATA = "paper_claim"  # where a record travels: the metadata of a cell's output
 SCHEMA_VERSION = 1
 KINDS = ("identity", "arithmetic", "measurement", "citation", "own")
 VERDICTS = ("holds", "conditional", "fails", "open")
@@ -314,8 +313,8 @@ class _Recorded:
     def __init__(self, record: Record) -> None:
         self.record = record
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, Any]:
-        return {MIME: asdict(self.record), "text/plain": repr(self)}
+    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+        return {"text/plain": repr(self)}, {_METADATA: asdict(self.record)}
 
     def __repr__(self) -> str:
         text = f"{self.record.id}: {format_value(self.record.measured)}"
@@ -457,10 +456,9 @@ def records_in(notebook: Mapping[str, Any]) -> dict[str, Record]:
     found: dict[str, Record] = {}
     for cell in notebook["cells"]:
         for output in cell.get("outputs", []):
-            if MIME in output.get("data", {}):
-                raw = output["data"][MIME]
-                entry = Record(**(json.loads(raw) if isinstance(raw, str) else raw))
-                found[entry.id] = entry
+            fields = output.get("metadata", {}).get(_METADATA)
+            if fields:
+                found[fields["id"]] = Record(**fields)
     return found
 
 

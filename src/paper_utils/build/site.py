@@ -29,6 +29,8 @@ from paper_utils.fingerprint import sha256
 from paper_utils.paths import write_text
 
 _STAMP = ".fingerprint"
+# The package has no __main__; its script may not be on the PATH.
+_JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 
 
 def collect_verdicts(book: Book) -> list[Verdict]:
@@ -164,7 +166,7 @@ def _render(site: Path, flags: list[str], build: Path) -> Path:
     for leftover in build.glob("html-*"):
         shutil.rmtree(leftover, ignore_errors=True)
     scratch = Path(tempfile.mkdtemp(prefix="html-", dir=build))
-    command = [sys.executable, "-m", "jupyter_book.cli.main", "build", str(site)]
+    command = [sys.executable, "-c", _JUPYTER_BOOK, "build", str(site)]
     command += ["--path-output", str(scratch), *flags]
     log = build / "html.log"
     try:

@@ -180,14 +180,16 @@ def check_shared_names(parameters: Mapping[str, Any]) -> None:
     PaperError
         A catalogue or an encoder that does not exist or cannot be reached here.
     """
-    from paper_utils.data import check_catalogue
-    from paper_utils.encoders import check_encoder
+    for name, value in parameters.items():
+        for item in value if isinstance(value, list) else [value]:
+            if name == "catalogue":
+                from paper_utils.data import check_catalogue
 
-    catalogues, models = parameters.get("catalogue", []), parameters.get("models", [])
-    for value in catalogues if isinstance(catalogues, list) else [catalogues]:
-        check_catalogue(value)
-    for value in models if isinstance(models, list) else [models]:
-        check_encoder(value)
+                check_catalogue(item)
+            elif name == "models":
+                from paper_utils.encoders import check_encoder
+
+                check_encoder(item)
 
 
 def toc_files(root: Path) -> Sequence[str]:
