@@ -235,6 +235,83 @@ def claims(as_json: bool, source: str | None, chapter: str | None) -> None:
         sys.exit(1)
 
 
+@main.group()
+def results() -> None:
+    """Long computations, kept with their provenance.
+
+    \b
+    Examples:
+      paper results list
+      paper results run cosine-real-titles
+    """
+
+
+@results.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_results(as_json: bool) -> None:
+    """Experiments with their state: recorded, stale, missing.
+
+    \b
+    Example:
+      paper results list
+    """
+    from paper_utils import results as store
+
+    rows = []
+    for name, item in store.experiments().items():
+        row = {"name": name, "what": item.what, "tasks": len(item.tasks()), "command": item.command}
+        if store.result_path(name).is_file():
+            kept = store.get(name)
+            row["state"] = "stale" if kept.stale else "recorded"
+            row |= {key: kept.provenance[key] for key in ("date", "duration_s")}
+        else:
+            row["state"] = "missing"
+        rows.append(row)
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=1))
+        return
+    for row in rows:
+        click.echo(f"{row['name']}  [{row['state']}]  {row['what']}")
+        if row["state"] != "missing":
+            click.echo(f"    {row['date'][:10]}, {row['duration_s']:.0f} s, {row['tasks']} tasks")
+
+
+@results.command("run")
+@click.argument("names", nargs=-1, required=True)
+@click.option("-j", "workers", type=click.IntRange(1), help="Processes side by side.")
+@click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler (tcp://host:8786).")
+def run_results(names: tuple[str, ...], workers: int | None, scheduler: str | None) -> None:
+    """Compute the experiments NAMES; 'all' computes every one, 'stale' what is out of date.
+
+    An interrupted run goes on where it stopped.
+
+    \b
+    Example:
+      paper results run cosine-real-titles -j 2
+    """
+    from paper_utils import results as store
+
+    for name in _experiment_names(names):
+        path = store.run(name, workers=workers, scheduler=scheduler)
+        click.echo(f"{name}: {path}")
+
+
+def _experiment_names(names: tuple[str, ...]) -> list[str]:
+    from paper_utils import results as store
+
+    chosen: list[str] = []
+    for name in names:
+        if name in ("all", "stale"):
+            chosen += [
+                known
+                for known, item in store.experiments().items()
+                if name == "all" or not store.is_current(item)
+            ]
+        else:
+            chosen.append(store.find_experiment(name).name)
+    return list(dict.fromkeys(chosen))
+
+
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def models(as_json: bool) -> None:

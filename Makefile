@@ -1,0 +1,42 @@
+# Two front doors: `make book` and `make test`. Both work in .venv/, which they create.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help book test accept lint clean
+
+help:
+	@echo "make book                   build the book: _build/html/index.html"
+	@echo "make test                   check everything, the built book included"
+	@echo "make accept CHAPTER=slug    accept what a chapter now measures (review the diff)"
+	@echo "make lint                   check style and layers only"
+	@echo "make clean                  remove what was built"
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed, not $$($(PYTHON) --version 2>&1); set PYTHON=..."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[book,test]'
+	@touch $@
+
+book: $(STAMP)
+	@$(BIN)/paper build
+
+test: book lint
+	@$(BIN)/python -m pytest -n 2 --dist loadscope
+	@$(BIN)/python tests/run_nbval.py
+	@$(BIN)/paper claims > /dev/null
+
+accept: $(STAMP)
+	@$(BIN)/python tests/accept.py $(CHAPTER)
+
+lint: $(STAMP)
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/nbqa "ruff check --quiet" notebooks --nbqa-shell
+	@$(BIN)/lint-imports --no-cache > _build/imports.log 2>&1 || { cat _build/imports.log; exit 1; }
+
+clean:
+	rm -rf _build book/chapters

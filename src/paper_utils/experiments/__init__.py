@@ -1,0 +1,1 @@
+"""The long computations of the book: pure functions, one subject a module."""
