@@ -20,6 +20,13 @@ _EXPORTS = {
     "centre": "geometry.cosine",
     "cosine_moments": "geometry.cosine",
     "cosine_moments_by_pairs": "geometry.cosine",
+    "EffectiveDimension": "geometry.dimension",
+    "effective_dimension": "geometry.dimension",
+    "expected_var_cos_elliptical": "geometry.spectrum",
+    "gaussian_cosine_moments": "geometry.spectrum",
+    "isoscore": "geometry.dimension",
+    "participation_ratio": "geometry.spectrum",
+    "power_law_spectrum": "geometry.spectrum",
     "PaperError": "errors",
     "UsageError": "errors",
 }
