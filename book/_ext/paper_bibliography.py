@@ -12,6 +12,7 @@ from string import ascii_lowercase
 import pybtex.plugin
 from pybtex.style.formatting.plain import Style as PlainStyle
 from pybtex.style.labels import BaseLabelStyle
+from pybtex.style.template import field, sentence
 
 
 def _names(entry) -> str:
@@ -44,9 +45,14 @@ class LabelStyle(BaseLabelStyle):
 
 
 class Style(PlainStyle):
-    """The plain style with these labels."""
+    """The plain style with these labels and with titles as their authors spell them."""
 
     default_label_style = LabelStyle
+
+    def format_title(self, e, which_field, as_sentence=True):
+        """Return the title; the plain style would write it in lower case."""
+        title = field(which_field)
+        return sentence[title] if as_sentence else title
 
 
 def setup(app):
