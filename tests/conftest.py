@@ -9,6 +9,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# What the smoke profile is executed with, for the kernels that nbval starts too.
+os.environ["PAPER_ROOT"] = str(ROOT)
+os.environ["PAPER_PROFILE"] = "smoke"
+os.environ["PYTHONHASHSEED"] = "0"
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_name] = "1"
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # Nothing in a test may wait for a hub; each miss would cost 23 s of retries.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 

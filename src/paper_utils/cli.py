@@ -104,9 +104,7 @@ def list_chapters(as_json: bool) -> None:
     "-f", "file", type=click.Path(path_type=Path), help="Parameters from a YAML file; -p wins."
 )
 @click.option("--html", is_flag=True, help="Render a page of its own.")
-@click.option(
-    "-o", "out", type=click.Path(path_type=Path, file_okay=False), help="Output folder."
-)
+@click.option("-o", "out", type=click.Path(path_type=Path, file_okay=False), help="Output folder.")
 def run(
     chapter: str,
     pairs: tuple[tuple[str, str], ...],
@@ -178,7 +176,9 @@ def build(profile: str, workers: int | None, no_html: bool) -> None:
                 f"{BUDGET_SECONDS} s a chapter",
                 err=True,
             )
-    click.echo(f"{len(report.outcomes)} chapters executed, {report.fresh} were up to date", err=True)
+    click.echo(
+        f"{len(report.outcomes)} chapters executed, {report.fresh} were up to date", err=True
+    )
     if report.failures:
         for outcome in report.failures:
             click.echo(f"paper: {outcome.job.name} {outcome.error}", err=True)
@@ -212,7 +212,9 @@ def claims(as_json: bool, source: str | None, chapter: str | None) -> None:
         if given is not None:
             known = dict.fromkeys(getattr(item.claim, attribute) for item in verdicts)
             if given not in known:
-                raise UsageError(f"no claim has the {attribute} {given!r}; {did_you_mean(given, known)}")
+                raise UsageError(
+                    f"no claim has the {attribute} {given!r}; {did_you_mean(given, known)}"
+                )
             verdicts = [item for item in verdicts if getattr(item.claim, attribute) == given]
     if as_json:
         click.echo(claims_json(verdicts), nl=False)

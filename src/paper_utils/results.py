@@ -247,7 +247,9 @@ def get(name: str) -> Result:
     content = load(path)
     return Result(
         name=name,
-        tasks=[(task["parameters"], task["value"], task["duration_s"]) for task in content["tasks"]],
+        tasks=[
+            (task["parameters"], task["value"], task["duration_s"]) for task in content["tasks"]
+        ],
         provenance={key: value for key, value in content.items() if key != "tasks"},
         stale=content["code_key"] != known.code_key,
     )
@@ -366,7 +368,9 @@ def _backend(scheduler: str | None) -> Any:
     try:
         from distributed import Client
     except ImportError:
-        raise PaperError("--scheduler needs Dask: pip install 'dual-encoder-limits[cluster]'") from None
+        raise PaperError(
+            "--scheduler needs Dask: pip install 'dual-encoder-limits[cluster]'"
+        ) from None
     try:
         Client(scheduler, timeout=5)
     except (OSError, TimeoutError, ValueError) as error:

@@ -189,7 +189,9 @@ class Chapter:
     def modules(self) -> list[str]:
         """Return the package modules that the chapter uses, directly or not."""
         # The recording helper is bound to every chapter, the runner to none.
-        return [name for name in modules_used(self.code) if not name.startswith("paper_utils.build")]
+        return [
+            name for name in modules_used(self.code) if not name.startswith("paper_utils.build")
+        ]
 
     @cached_property
     def code_key(self) -> str:

@@ -28,6 +28,7 @@ def entries(verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """Return the entries that accepting `verdicts` would write, by claim id."""
     return {
         item.claim.id: {
+            "chapter": item.claim.chapter,
             "verdict": item.verdict,
             "measured": item.record.measured,
             "data": item.record.data,
@@ -70,7 +71,8 @@ def disagreements(root: Path, verdicts: Sequence[Verdict], profile: str) -> list
         id, known = item.claim.id, accepted.get(item.claim.id)
         chapter = item.claim.chapter
         if known is None:
-            lines.append(f"{id}: no accepted value yet; look at it, then: make accept CHAPTER={chapter}")
+            hint = f"look at it, then: make accept CHAPTER={chapter}"
+            lines.append(f"{id}: no accepted value yet; {hint}")
         elif known["verdict"] != item.verdict:
             lines.append(f"{id}: verdict {item.verdict!r}, accepted {known['verdict']!r}")
         elif not agrees(item.record.measured, known["measured"]):

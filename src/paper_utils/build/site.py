@@ -85,9 +85,9 @@ def verdict_page(book: Book, verdicts: list[Verdict]) -> str:
         cite = "" if source == "own" else f"{{cite:p}}`{source}`\n"
         table = markdown_table(
             [item for item in verdicts if item.claim.source == source],
-            link=lambda slug: f"[{names[slug].title}](./{names[slug].name}.ipynb)"
-            if slug in names
-            else slug,
+            link=lambda slug: (
+                f"[{names[slug].title}](./{names[slug].name}.ipynb)" if slug in names else slug
+            ),
         )
         lines += [f"## {heading}", "", cite, table, ""]
     return "\n".join(lines)
@@ -120,7 +120,10 @@ def site_fingerprint(site: Path, constraints: Path) -> str:
     parts: list[bytes | str] = []
     for path in files:
         if path.is_file() and not path.name.startswith(".") and "__pycache__" not in path.parts:
-            parts += [path.name if path == constraints else str(path.relative_to(site)), path.read_bytes()]
+            parts += [
+                path.name if path == constraints else str(path.relative_to(site)),
+                path.read_bytes(),
+            ]
     return sha256(*parts)
 
 

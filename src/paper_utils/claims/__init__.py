@@ -1,0 +1,32 @@
+"""The ledger of claims: what was claimed, what was measured, and the verdict.
+
+`book/claims.yml` lists the claims. A chapter calls :func:`record` with what it measured;
+the record travels inside the executed notebook. :func:`judge` computes the verdict from
+claim, rule and measurement, so that no verdict is typed by hand unless it is marked
+`judged` and gives its reason.
+"""
+
+from paper_utils.claims.ledger import VERDICTS, Claim, load_claims
+from paper_utils.claims.recording import glue, record, records_in, verdicts
+from paper_utils.claims.tables import badge, markdown_table
+from paper_utils.claims.values import format_value, plain
+from paper_utils.claims.verdict import SCHEMA_VERSION, Record, Verdict, judge, judge_all
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "VERDICTS",
+    "Claim",
+    "Record",
+    "Verdict",
+    "badge",
+    "format_value",
+    "glue",
+    "judge",
+    "judge_all",
+    "load_claims",
+    "markdown_table",
+    "plain",
+    "record",
+    "records_in",
+    "verdicts",
+]

@@ -1,0 +1,142 @@
+"""The entries of `book/claims.yml`, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from paper_utils.errors import PaperError, did_you_mean
+from paper_utils.paths import project_root
+
+KINDS = ("identity", "arithmetic", "measurement", "citation", "own")
+VERDICTS = ("holds", "conditional", "fails", "open")
+STATUSES = ("measured", "published", "citation", "not_run")
+RULES = (
+    "within",
+    "rounds_to",
+    "equals",
+    "at_least",
+    "at_most",
+    "interval_excludes",
+    "interval_includes",
+    "interval_above",
+    "interval_below",
+)
+_FIELDS = {
+    "id": str,
+    "source": str,
+    "at": str,
+    "statement": str,
+    "claimed": object,
+    "kind": str,
+    "data": str,
+    "rule": dict,
+    "judged": dict,
+    "chapter": str,
+    "status": str,
+    "needs": str,
+}
+_REQUIRED = ("id", "source", "at", "statement", "kind", "chapter")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One entry of `book/claims.yml`.
+
+    Attributes
+    ----------
+    id, source, at, statement
+        Identifier, bibliography key, place in the source, and the claim as its authors
+        mean it (MyST text).
+    claimed : object
+        What the source prints; never a test target.
+    kind : {'identity', 'arithmetic', 'measurement', 'citation', 'own'}
+    data : str
+        What the measurement is made on.
+    rule : mapping or None
+        `kind` (one of :data:`RULES`) and its numbers; computes the verdict.
+    judged : mapping or None
+        `verdict` and `reason` where no rule can decide.
+    chapter : str
+        Slug of the chapter that treats the claim.
+    status, needs : str
+        For claims that no chapter measures: 'published', 'citation' or 'not_run', and
+        what measuring them would take.
+    """
+
+    id: str
+    source: str
+    at: str
+    statement: str
+    kind: str
+    chapter: str
+    claimed: Any = None
+    data: str = ""
+    rule: Mapping[str, Any] | None = None
+    judged: Mapping[str, str] | None = None
+    status: str = "not_run"
+    needs: str = ""
+
+
+def _one_claim(entry: Mapping[str, Any], place: str) -> Claim:
+    unknown = [key for key in entry if key not in _FIELDS]
+    if unknown:
+        raise PaperError(
+            f"{place}: unknown field {unknown[0]!r}; {did_you_mean(unknown[0], _FIELDS)}"
+        )
+    for key in _REQUIRED:
+        if not entry.get(key):
+            raise PaperError(f"{place}: the field {key!r} is missing or empty")
+    for key, kind in _FIELDS.items():
+        if kind is not object and entry.get(key) is not None and not isinstance(entry[key], kind):
+            raise PaperError(f"{place}: {key!r} must be {kind.__name__}, not {entry[key]!r}")
+    if entry["kind"] not in KINDS:
+        raise PaperError(f"{place}: kind {entry['kind']!r}; {did_you_mean(entry['kind'], KINDS)}")
+    rule, judged = entry.get("rule"), entry.get("judged")
+    if rule is not None and rule.get("kind") not in RULES:
+        raise PaperError(
+            f"{place}: rule {rule.get('kind')!r}; {did_you_mean(rule.get('kind'), RULES)}"
+        )
+    if judged is not None:
+        if judged.get("verdict") not in VERDICTS:
+            raise PaperError(
+                f"{place}: judged verdict; {did_you_mean(judged.get('verdict'), VERDICTS)}"
+            )
+        if not judged.get("reason"):
+            raise PaperError(f"{place}: a judged verdict needs a 'reason'")
+    if rule is not None and judged is not None:
+        raise PaperError(f"{place}: give a 'rule' or a 'judged' verdict, not both")
+    status = entry.get("status", "not_run")
+    if status not in STATUSES[1:]:
+        raise PaperError(f"{place}: status {status!r}; {did_you_mean(status, STATUSES[1:])}")
+    if "status" in entry and status != "citation" and not entry.get("needs"):
+        raise PaperError(f"{place}: status {status!r} needs 'needs': what measuring it would take")
+    return Claim(**{key: entry[key] for key in _FIELDS if key in entry})
+
+
+def load_claims(path: Path | None = None) -> dict[str, Claim]:
+    """Return the ledger, checked, by id.
+
+    Parameters
+    ----------
+    path : Path, optional
+        A file of the form of `book/claims.yml`, which is the default.
+
+    Raises
+    ------
+    PaperError
+        A field is unknown, missing or malformed, or an id occurs twice.
+    """
+    path = path or project_root() / "book" / "claims.yml"
+    claims: dict[str, Claim] = {}
+    for number, entry in enumerate(yaml.safe_load(path.read_text(encoding="utf-8")) or [], 1):
+        place = f"{path.name}, entry {number} ({entry.get('id', 'without id')})"
+        claim = _one_claim(entry, place)
+        if claim.id in claims:
+            raise PaperError(f"{place}: this id occurs twice")
+        claims[claim.id] = claim
+    return claims

@@ -1,0 +1,167 @@
+"""What a chapter calls: record a measurement, glue a number, show the verdicts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from paper_utils.claims.ledger import load_claims
+from paper_utils.claims.tables import markdown_table
+from paper_utils.claims.values import format_value, plain
+from paper_utils.claims.verdict import Record, Verdict, judge
+from paper_utils.errors import UsageError, did_you_mean
+
+_METADATA = "paper_claim"  # where a record travels: the metadata of a cell's output
+_recorded: dict[str, Record] = {}
+
+
+class _Recorded:
+    """What `record` leaves in the notebook: data for the ledger, a line for the reader."""
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+        return {"text/plain": repr(self)}, {_METADATA: asdict(self.record)}
+
+    def __repr__(self) -> str:
+        text = f"{self.record.id}: {format_value(self.record.measured)}"
+        if self.record.interval is not None:
+            text += f" {format_value(self.record.interval)}"
+        return text
+
+
+def record(
+    id: str,
+    measured: Any,
+    *,
+    interval: Any = None,
+    n: int | None = None,
+    seeds: Iterable[int] = (),
+    data: Any = None,
+    note: str = "",
+) -> None:
+    """Record what this chapter measured for the claim `id`.
+
+    Parameters
+    ----------
+    id : str
+        An id of `book/claims.yml`.
+    measured : number, str, bool, list or mapping
+        The measurement; a mapping gives one value per condition (see :func:`judge`).
+    interval : (low, high) or mapping of these, optional
+        Uncertainty of `measured`, 95% unless `note` says otherwise.
+    n : int, optional
+        Number of items measured.
+    seeds : iterable of int
+        Seeds that entered.
+    data : Catalogue, mapping or None
+        The catalogue, or name -> checksum, of the data.
+    note : str
+        One sentence on how it was measured.
+
+    The record becomes an output of the cell and so travels with the notebook.
+
+    Raises
+    ------
+    UsageError
+        Unknown id, an id recorded twice, an interval the wrong way round, NaN.
+    """
+    claims = load_claims()
+    if id not in claims:
+        raise UsageError(f"no claim {id!r} in book/claims.yml; {did_you_mean(id, claims)}")
+    if id in _recorded:
+        raise UsageError(f"the claim {id!r} is recorded twice in this chapter")
+    interval = plain(interval)
+    for pair in interval.values() if isinstance(interval, dict) else [interval]:
+        if pair is not None and (len(pair) != 2 or pair[0] > pair[1]):
+            raise UsageError(f"{id}: an interval is (low, high), not {pair}")
+    if hasattr(data, "sha256"):
+        data = {data.name: data.sha256}
+    entry = Record(
+        id=id,
+        measured=plain(measured),
+        interval=interval,
+        n=None if n is None else int(n),
+        seeds=[int(seed) for seed in seeds],
+        data=plain(data or {}),
+        note=note,
+        profile=os.environ.get("PAPER_PROFILE", "custom"),
+    )
+    judge(claims[id], entry)  # a rule that does not fit the measurement is an error here
+    _recorded[id] = entry
+    from IPython.display import display
+
+    display(_Recorded(entry))
+
+
+def glue(name: str, value: Any) -> None:
+    """Store a value under `name`, for ``{glue:text}`name:.3f` `` in the prose.
+
+    NumPy scalars become Python numbers, so that the page prints `0.5`, not
+    `np.float64(0.5)`.
+
+    Parameters
+    ----------
+    name : str
+        Unique within the chapter.
+    value : number or str
+
+    Raises
+    ------
+    UsageError
+        The value is neither a number nor text.
+    """
+    from myst_nb import glue as store
+
+    value = plain(value)
+    if isinstance(value, list | dict) or value is None:
+        raise UsageError(f"glue({name!r}): one number or text, not {type(value).__name__}")
+    store(name, _Bare(value) if isinstance(value, str) else value, display=False)
+
+
+class _Bare(str):
+    """Text that is glued without quotation marks."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+class _Table:
+    def __init__(self, verdicts: Sequence[Verdict]) -> None:
+        self.verdicts = verdicts
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
+        return {"text/markdown": markdown_table(self.verdicts), "text/plain": repr(self)}
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{item.claim.id}: {item.verdict}" for item in self.verdicts)
+
+
+def verdicts() -> _Table:
+    """Return the table of the claims recorded so far in this chapter.
+
+    The last cell of every chapter shows it.
+
+    Raises
+    ------
+    UsageError
+        Nothing was recorded.
+    """
+    if not _recorded:
+        raise UsageError("this chapter has recorded no claim yet; call record(...) first")
+    claims = load_claims()
+    return _Table([judge(claims[id], entry) for id, entry in _recorded.items()])
+
+
+def records_in(notebook: Mapping[str, Any]) -> dict[str, Record]:
+    """Return the records that an executed notebook carries, by claim id."""
+    found: dict[str, Record] = {}
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            fields = output.get("metadata", {}).get(_METADATA)
+            if fields:
+                found[fields["id"]] = Record(**fields)
+    return found

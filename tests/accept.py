@@ -1,0 +1,71 @@
+"""Accept what a chapter measures now: ``make accept CHAPTER=slug``.
+
+Rewrites the chapter's reference notebook (smoke profile, text outputs only) and its
+entries of tests/expected/. The diff is what a reviewer looks at.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+REFERENCE = ROOT / "tests" / "reference"
+
+
+def text_only(notebook):
+    """Return `notebook` with text outputs alone: no picture and no HTML."""
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        for output in cell.outputs:
+            if "data" in output:
+                text = output["data"].get("text/plain")
+                output["data"] = {} if text is None else {"text/plain": text}
+        cell.outputs = [item for item in cell.outputs if item.get("data") != {}]
+    return notebook
+
+
+def accept(slug: str) -> list[Path]:
+    """Rewrite the reference and the accepted values of one chapter; return the files."""
+    import nbformat
+
+    from paper_utils.build import expected
+    from paper_utils.build.chapters import pick_chapter
+    from paper_utils.build.make import build
+    from paper_utils.build.site import collect_verdicts
+    from paper_utils.build.state import Book
+    from paper_utils.paths import write_text
+
+    written = []
+    for profile in ("smoke", "default"):
+        book = Book(ROOT, profile)
+        chapter = pick_chapter(book.chapters, slug)
+        report = build(book, html=False)
+        for outcome in report.failures:
+            sys.exit(f"{outcome.job.name} {outcome.error}")
+        kept = expected.load(ROOT, profile)
+        kept = {id: entry for id, entry in kept.items() if entry["chapter"] != chapter.slug}
+        mine = [item for item in collect_verdicts(book) if item.claim.chapter == chapter.slug]
+        table = dict(sorted((kept | expected.entries(mine)).items()))
+        path = expected.path_of(ROOT, profile)
+        write_text(path, json.dumps(table, ensure_ascii=False, indent=1) + "\n")
+        written.append(path)
+        if profile == "smoke":
+            notebook = text_only(nbformat.read(book.target(chapter), as_version=4))
+            notebook.metadata.pop("paper", None)
+            path = REFERENCE / f"{chapter.name}.ipynb"
+            path.parent.mkdir(exist_ok=True)
+            nbformat.write(notebook, path)
+            written.append(path)
+    return written
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: make accept CHAPTER=slug")
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    for file in accept(sys.argv[1]):
+        sys.stdout.write(f"{file.relative_to(ROOT)}\n")
