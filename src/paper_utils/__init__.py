@@ -12,6 +12,11 @@ __version__ = "0.1.0"
 
 # Public name -> module that defines it. `build.fingerprint` reads this table too.
 _EXPORTS = {
+    "Catalogue": "data.catalogue",
+    "check_catalogue": "data.catalogue",
+    "load_catalogue": "data.catalogue",
+    "titles_sha256": "data.catalogue",
+    "diy_catalogue": "data.diy",
     "Encoder": "encoders",
     "EncoderInfo": "encoders",
     "check_encoder": "encoders",

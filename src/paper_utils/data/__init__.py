@@ -1,0 +1,1 @@
+"""Catalogues of titles: generated, real, or a user's own file."""
