@@ -20,6 +20,7 @@ from paper_utils.errors import UsageError, did_you_mean
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 PAPER = "#FBFAF6"
 """Background of every figure; the book's own background in the light theme."""
@@ -54,6 +55,12 @@ _ENCODERS: dict[str, tuple[str, str, str | tuple]] = {
     "qwen": ("brick", "<", (0, (3, 1, 1, 1, 1, 1))),
     "phi": ("lavender", ">", (0, (2, 1))),
     "mbert": ("green", "h", (0, (7, 2))),
+}
+
+_ENCODERS |= {
+    "hf:Qwen/Qwen2.5-0.5B": _ENCODERS["qwen"],
+    "hf:microsoft/Phi-3.5-mini-instruct": _ENCODERS["phi"],
+    "hf:google-bert/bert-base-multilingual-cased": _ENCODERS["mbert"],
 }
 
 # What an encoder without a style of its own gets, in this order, skipping what is taken.
@@ -257,8 +264,12 @@ def reference_line(
     """
     if sum(value is not None for value in (x, y, slope)) != 1:
         raise UsageError(f"reference_line({text!r}) needs exactly one of x, y and slope")
+    from matplotlib.patheffects import withStroke
+
     line = {"color": MUTED, "linewidth": 1.2, "linestyle": (0, (4, 2)), "zorder": 1.5}
-    label = {"color": MUTED, "fontsize": 9, "textcoords": "offset points"}
+    # The rim in the colour of the paper keeps the label readable where it crosses the data.
+    rim = [withStroke(linewidth=3, foreground=PAPER)]
+    label = {"color": MUTED, "fontsize": 9, "textcoords": "offset points", "path_effects": rim}
     if x is not None:
         ax.axvline(x, **line)
         ax.annotate(
@@ -286,6 +297,30 @@ def reference_line(
         ax.annotate(text, (end, slope * end), xytext=(-6, -2), ha="right", va="top", **label)
 
 
+def log_axis(axis: Axis, ticks: Sequence[float]) -> None:
+    """Make an axis logarithmic with plain numbers, such as 30, 100, 300, at the ticks named.
+
+    Parameters
+    ----------
+    axis : matplotlib.axis.Axis
+        ``ax.xaxis`` or ``ax.yaxis``.
+    ticks : sequence of float
+        Where to write a number.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> fig, ax = plt.subplots()
+    >>> log_axis(ax.xaxis, [30, 100, 300])
+    >>> ax.get_xscale(), [label.get_text() for label in ax.get_xticklabels()]
+    ('log', ['30', '100', '300'])
+    >>> plt.close(fig)
+    """
+    getattr(axis.axes, f"set_{axis.axis_name}scale")("log")
+    axis.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
+    axis.set_ticks([], minor=True)
+
+
 @dataclass(frozen=True)
 class Table:
     """A data frame that a notebook shows as an accessible HTML table; see `table`."""
@@ -293,7 +328,6 @@ class Table:
     frame: pd.DataFrame
     caption: str
     formats: Mapping[str, str] = field(default_factory=dict)
-    badges: tuple[str, ...] = ()
 
     def _text(self, column: str, value: object) -> str:
         """Return a value as it is printed; a missing one as a dash."""
@@ -305,9 +339,6 @@ class Table:
         text = html.escape(self._text(column, value))
         if text == "–":
             return '<td class="missing"><span aria-label="none">–</span></td>'
-        if column in self.badges:
-            kind = "-".join(text.split())
-            return f'<td><span class="verdict verdict-{kind}">{text}</span></td>'
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         return f'<td class="number">{text}</td>' if number else f"<td>{text}</td>"
 
@@ -345,13 +376,7 @@ class Table:
         )
 
 
-def table(
-    frame: pd.DataFrame,
-    caption: str,
-    *,
-    formats: Mapping[str, str] | None = None,
-    badges: Iterable[str] = (),
-) -> Table:
+def table(frame: pd.DataFrame, caption: str, *, formats: Mapping[str, str] | None = None) -> Table:
     """Return a data frame as a table that a page, a phone and a screen reader can show.
 
     Every text is escaped; the first column names the rows; missing values are dashes; on a narrow
@@ -365,8 +390,6 @@ def table(
         What the table shows, in one line of plain text.
     formats : mapping of str to str, optional
         Column -> format specification, such as ``{"variance": ".4f"}``.
-    badges : iterable of str, optional
-        Columns of verdicts or states, shown as the book's badges.
 
     Returns
     -------
@@ -376,7 +399,7 @@ def table(
     Raises
     ------
     UsageError
-        If the frame has no column or no row, or if `formats` or `badges` name no column of it.
+        If the frame has no column or no row, or if `formats` names a column that it lacks.
 
     Examples
     --------
@@ -393,8 +416,7 @@ def table(
     if frame.empty:
         raise UsageError(f"table {caption!r} has no rows or no columns")
     columns = [str(column) for column in frame.columns]
-    badges = tuple(badges)
-    for name in (*(formats or {}), *badges):
+    for name in formats or {}:
         if name not in columns:
             raise UsageError(f"table has no column {name!r}; {did_you_mean(name, columns)}")
-    return Table(frame, caption, dict(formats or {}), badges)
+    return Table(frame, caption, dict(formats or {}))
