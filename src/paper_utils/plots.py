@@ -9,7 +9,6 @@ chosen for a phone: at a width of 390 pixels the smallest label is still about 9
 from __future__ import annotations
 
 import html
-import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -246,12 +245,12 @@ def reference_line(
         What the line means, such as ``"1/d (isotropic)"``.
     x, y, slope : float, optional
         Exactly one: a vertical line at `x`, a horizontal line at `y`, or a line through the origin
-        with this slope.
+        with this slope, which must be positive.
 
     Raises
     ------
     UsageError
-        If not exactly one of `x`, `y` and `slope` is given.
+        If not exactly one of `x`, `y` and `slope` is given, or the slope is not positive.
 
     Examples
     --------
@@ -264,6 +263,8 @@ def reference_line(
     """
     if sum(value is not None for value in (x, y, slope)) != 1:
         raise UsageError(f"reference_line({text!r}) needs exactly one of x, y and slope")
+    if slope is not None and not slope > 0:
+        raise UsageError(f"reference_line({text!r}): slope {slope!r} must be positive")
     from matplotlib.patheffects import withStroke
 
     line = {"color": MUTED, "linewidth": 1.2, "linestyle": (0, (4, 2)), "zorder": 1.5}
@@ -289,9 +290,7 @@ def reference_line(
     else:
         left, right = ax.get_xlim()
         bottom, top = ax.get_ylim()
-        # From the origin to where the line leaves the picture; on log axes from a hair above 0.
-        end = min(right, top / slope) if slope > 0 else right
-        start = max(left, bottom / slope) if slope > 0 else left
+        start, end = max(left, bottom / slope), min(right, top / slope)  # where it is in view
         ax.plot([start, end], [slope * start, slope * end], marker="", **line)
         ax.set(xlim=(left, right), ylim=(bottom, top))
         ax.annotate(text, (end, slope * end), xytext=(-6, -2), ha="right", va="top", **label)
@@ -331,7 +330,10 @@ class Table:
 
     def _text(self, column: str, value: object) -> str:
         """Return a value as it is printed; a missing one as a dash."""
-        if value is None or (isinstance(value, float) and math.isnan(value)):
+        from pandas import isna
+        from pandas.api.types import is_scalar
+
+        if is_scalar(value) and isna(value):
             return "–"
         return format(value, self.formats.get(column, ""))
 
