@@ -153,7 +153,11 @@ def _parameter_file(path: Path) -> dict[str, Any]:
 
 
 @main.command()
-@click.option("--profile", default="default", help="default, full or smoke (apart from the book).")
+@click.option(
+    "--profile",
+    default="default",
+    help="default; full (recomputes all long results first); smoke (apart from the book).",
+)
 @click.option("-j", "workers", type=click.IntRange(1), help="Chapters side by side.")
 @click.option("--no-html", is_flag=True, help="Execute chapters only.")
 def build(profile: str, workers: int | None, no_html: bool) -> None:
@@ -168,6 +172,11 @@ def build(profile: str, workers: int | None, no_html: bool) -> None:
     from paper_utils.build.state import Book
 
     book = Book(project_root(), profile)
+    if profile == "full":
+        from paper_utils import results as store
+
+        for name in store.experiments():
+            store.run(name, workers=workers)
     report = build_book(book, workers=workers, html=not no_html)
     for outcome in report.outcomes:
         if outcome.error is None and outcome.seconds > BUDGET_SECONDS:
@@ -357,3 +366,7 @@ def _show_infos(infos: list[Any], as_json: bool) -> None:
         for key, value in row.items():
             if value not in (None, "", {}, ()):
                 click.echo(f"    {key:<10} {value}")
+
+
+if __name__ == "__main__":
+    main()

@@ -272,7 +272,7 @@ def load(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         checksum = content.pop("sha256")
-    except (ValueError, KeyError, AttributeError):
+    except (ValueError, KeyError, AttributeError, TypeError):
         raise PaperError(f"{path.name} is not a result file; {redo}") from None
     if content.get("schema_version") != SCHEMA_VERSION:
         raise PaperError(f"{path.name} has schema {content.get('schema_version')!r}; {redo}")
@@ -345,7 +345,7 @@ def _compute(
 
     if not tasks:
         return
-    calls = (joblib.delayed(_timed)(chosen.function, task) for task in tasks)
+    calls = (joblib.delayed(_timed)(chosen.name, chosen.function, task) for task in tasks)
     with _backend(scheduler):
         count = min(workers or os.cpu_count() or 1, len(tasks))
         parallel = joblib.Parallel(
@@ -380,10 +380,16 @@ def _backend(scheduler: str | None) -> Any:
 
 
 def _timed(
-    function: Callable[..., Mapping[str, Any]], task: dict[str, Any]
+    name: str, function: Callable[..., Mapping[str, Any]], task: dict[str, Any]
 ) -> tuple[dict[str, Any], Any, float]:
     began = time.perf_counter()
-    value = function(**task)
+    try:
+        value = function(**task)
+    except Exception as error:
+        reason = (str(error).splitlines() or [""])[0]
+        raise PaperError(
+            f"{name}: the task {canonical_json(task)} failed: {type(error).__name__}: {reason}"
+        ) from error
     # Through JSON and back, so that a fresh value equals one that was read.
     return task, json.loads(json.dumps(value, allow_nan=False)), time.perf_counter() - began
 

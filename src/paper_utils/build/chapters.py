@@ -66,13 +66,10 @@ class Parameter:
         ['minilm', 'random']
         """
         if isinstance(value, str) and not isinstance(self.default, str):
-            text = value
-            try:
-                value = yaml.safe_load(value)
-            except yaml.YAMLError:
-                value = text
-            if isinstance(self.default, list) and not isinstance(value, list):
-                value = [yaml.safe_load(part) for part in text.split(",")]
+            parts = _from_text(value)
+            if isinstance(self.default, list) and not isinstance(parts, list):
+                parts = [_from_text(part) for part in value.split(",")]
+            value = parts
         value = self._typed(value)
         for item in value if isinstance(value, list) else [value]:
             self._allowed(item)
@@ -113,6 +110,18 @@ class Parameter:
             raise UsageError(f"parameter {self.name!r} must be at least {low:g}, not {value!r}")
         if high is not None and value > high:
             raise UsageError(f"parameter {self.name!r} must be at most {high:g}, not {value!r}")
+
+
+def _from_text(text: str) -> Any:
+    """Return the YAML value of `text`, numbers like 1e3 included, or the text itself."""
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 @dataclass(frozen=True)

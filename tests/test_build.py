@@ -1,0 +1,328 @@
+"""The strict runner: nothing stale, nothing half-written, nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+
+from book_in_miniature import PARAMETERS, RECORD, cell, make_book
+from paper_utils.build import make, state
+from paper_utils.build.chapters import Chapter, Parameter, find_chapters, pick_chapter
+from paper_utils.build.make import build
+from paper_utils.build.state import Book
+from paper_utils.errors import PaperError, UsageError
+
+
+@pytest.fixture
+def book_root(tmp_path, monkeypatch):
+    """A tiny book, its root named in the environment."""
+    root = make_book(tmp_path / "book")
+    monkeypatch.setenv("PAPER_ROOT", str(root))
+    return root
+
+
+def executed(root, profile="default"):
+    """Build without HTML; return the names of the chapters that were executed."""
+    return sorted(outcome.job.name for outcome in build(Book(root, profile), html=False).outcomes)
+
+
+# ------------------------------------------------------------------------- parameters
+
+
+def test_parameters_are_read_with_defaults_and_meaning(book_root):
+    found = find_chapters(book_root)[0].parameters
+    assert {name: item.default for name, item in found.items()} == {
+        "n_items": 200,
+        "language": "ru",
+        "noise": 0.1,
+        "seeds": [0, 1],
+    }
+    assert found["language"].choices == ["ru", "en"]
+    assert (found["n_items"].bound("at least"), found["n_items"].bound("at most")) == (50, 5000)
+
+
+def test_papermill_sees_the_same_parameters(book_root, tmp_path):
+    import papermill
+
+    chapter = find_chapters(book_root)[0]
+    path = tmp_path / "x.ipynb"
+    nbformat.write(chapter.notebook, path)
+    assert set(papermill.inspect_notebook(path)) == set(chapter.parameters)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("n_items", "100", 100),
+        ("n_items", "1e2", 100),
+        ("noise", "1", 1.0),
+        ("seeds", "[3, 4]", [3, 4]),
+        ("seeds", "3,4", [3, 4]),
+        ("seeds", "3", [3]),
+        ("language", "en", "en"),
+    ],
+)
+def test_values_take_the_type_of_the_default(book_root, name, text, value):
+    assert find_chapters(book_root)[0].resolve({name: text}) == {name: value}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"n_itms": "3"}, "no parameter 'n_itms'; did you mean 'n_items'"),
+        ({"n_items": "many"}, "must be a whole number like 200, not 'many'"),
+        ({"n_items": "2.5"}, "must be a whole number"),
+        ({"n_items": "true"}, "must be a whole number"),
+        ({"n_items": "49"}, "must be at least 50, not 49"),
+        ({"n_items": "5001"}, "must be at most 5000"),
+        ({"language": "de"}, "'de'; Allowed: ru, en"),
+        ({"noise": "loud"}, "must be a number"),
+        ({"seeds": "[]"}, "must be a list"),
+        ({"seeds": "a,b"}, "must be a whole number"),
+    ],
+)
+def test_a_wrong_parameter_is_an_error_before_anything_runs(book_root, given, message):
+    with pytest.raises(UsageError, match=message) as error:
+        find_chapters(book_root)[0].resolve(given)
+    assert "\n" not in str(error.value)
+
+
+def test_one_of_lists_end_at_punctuation():
+    assert Parameter("x", "a", "one of: a, b (c)").choices == ["a", "b"]
+
+
+@pytest.mark.parametrize("name", ["first", "01-first", "1", "01", "notebooks/01-first.md"])
+def test_a_chapter_goes_by_many_names(book_root, name):
+    assert pick_chapter(find_chapters(book_root), name).slug == "first"
+
+
+def test_an_unknown_chapter_is_named_with_the_nearest(book_root):
+    with pytest.raises(UsageError, match="no chapter 'frist'; did you mean 'first'"):
+        pick_chapter(find_chapters(book_root), "frist")
+
+
+def test_shared_names_are_checked_before_a_kernel_starts():
+    with pytest.raises(PaperError, match=r"no-such-file\.csv"):
+        state.check_shared_names({"catalogue": "no-such-file.csv"})
+    with pytest.raises(PaperError, match="minlm"):
+        state.check_shared_names({"models": ["random", "minlm"]})
+
+
+def test_a_profile_may_not_name_what_does_not_exist(book_root):
+    (book_root / "profiles.yml").write_text("smoke:\n  first: {n_itms: 60}\n")
+    with pytest.raises(PaperError, match=r"profiles.yml, smoke.*n_itms"):
+        build(Book(book_root, "smoke"))
+    with pytest.raises(UsageError, match="profile 'fulll'; did you mean 'full'"):
+        Book(book_root, "fulll")
+
+
+# -------------------------------------------------------------------------- staleness
+
+
+def test_a_build_is_repeated_only_when_something_changed(book_root):
+    assert executed(book_root) == ["first"]
+    built = book_root / "book" / "chapters" / "01-first.ipynb"
+    first = built.read_bytes()
+    assert executed(book_root) == []
+    source = book_root / "notebooks" / "01-first.md"
+    os.utime(source, (1, 1))
+    assert executed(book_root) == [], "touching a file changes nothing"
+    built.unlink()
+    assert executed(book_root) == ["first"]
+    assert built.read_bytes() == first, "two builds are byte-identical"
+    source.write_text(source.read_text().replace("= 200", "= 202"))
+    assert executed(book_root) == ["first"], "a changed source is seen"
+    ledger = book_root / "book" / "claims.yml"
+    ledger.write_text(ledger.read_text().replace("one hundred", "about 100"))
+    assert executed(book_root) == ["first"], "a changed claim is seen"
+    (book_root / "constraints.txt").write_text("numpy==0\n")
+    assert executed(book_root) == ["first"], "other versions are seen"
+
+
+def test_a_changed_module_makes_only_its_chapters_stale(book_root, monkeypatch):
+    other = book_root / "notebooks" / "02-other.md"
+    other.write_text((book_root / "notebooks" / "01-first.md").read_text().split("# 01")[0])
+    other.write_text(other.read_text() + "# Other\n" + cell("print('no helper')"))
+    assert executed(book_root) == ["first", "other"]
+    from paper_utils import fingerprint
+
+    parsed = fingerprint._parsed
+    monkeypatch.setattr(
+        fingerprint,
+        "_parsed",
+        lambda path: ("new", parsed(path)[1]) if path.name == "recording.py" else parsed(path),
+    )
+    assert [chapter.slug for chapter in Book(book_root).stale()] == ["first"]
+
+
+def test_a_file_named_by_a_parameter_counts_by_content(tmp_path, book_root):
+    path = tmp_path / "titles.csv"
+    chapter = find_chapters(book_root)[0]
+
+    def key():
+        given = {"language": str(path)}
+        return state.chapter_fingerprint(book_root, chapter, given, "custom")
+
+    path.write_text("title\na\n")
+    first = key()
+    os.utime(path, (1, 1))
+    assert key() == first
+    path.write_text("title\nb\n")
+    assert key() != first
+
+
+def test_a_chapter_whose_source_is_gone_leaves_the_book(book_root):
+    executed(book_root)
+    (book_root / "notebooks" / "01-first.md").rename(book_root / "notebooks" / "03-third.md")
+    executed(book_root)
+    names = {path.name for path in (book_root / "book" / "chapters").glob("*.ipynb")}
+    assert names == {"03-third.ipynb"}
+
+
+def test_smoke_is_built_apart_from_the_book(book_root):
+    assert executed(book_root, "smoke") == ["first"]
+    assert not (book_root / "book" / "chapters" / "01-first.ipynb").exists()
+    notebook = nbformat.read(Book(book_root, "smoke").built / "01-first.ipynb", as_version=4)
+    assert notebook.metadata["paper"]["parameters"] == {"n_items": 60}
+    content = json.loads((book_root / "_build" / "smoke" / "_build" / "claims.json").read_text())
+    assert content["schema_version"] == 1
+    assert [item["verdict"] for item in content["claims"]] == ["open"]
+
+
+# --------------------------------------------------------------------------- failures
+
+BROKEN = cell("x = 1") + cell("raise ValueError('no such\\nvalue')") + cell("print('never')")
+
+
+def test_a_failure_is_kept_aside_and_the_others_go_on(tmp_path):
+    chapters = {"01-broken.md": BROKEN, "02-good.md": PARAMETERS + RECORD}
+    root = make_book(tmp_path / "book", chapters)
+    ledger = root / "book" / "claims.yml"
+    ledger.write_text(ledger.read_text().replace("chapter: first", "chapter: good"))
+    (root / "profiles.yml").write_text("")
+    report = build(Book(root), html=True)
+    assert [outcome.job.name for outcome in report.failures] == ["broken"]
+    error = report.failures[0].error
+    assert "cell 2: ValueError: no such" in error and "\n" not in error
+    assert (root / "book" / "chapters" / "02-good.ipynb").is_file()
+    assert not (root / "book" / "chapters" / "01-broken.ipynb").exists()
+    kept = nbformat.read(root / "_build" / "failed" / "01-broken.ipynb", as_version=4)
+    assert any("ValueError" in str(cell.get("outputs")) for cell in kept.cells)
+    assert not report.rendered, "a site never shows a failed chapter"
+    states = {chapter.slug: Book(root).state(chapter) for chapter in Book(root).chapters}
+    assert states == {"broken": "failed", "good": "fresh"}
+
+
+def test_a_failed_change_keeps_the_last_good_notebook_out_of_the_site(book_root):
+    executed(book_root)
+    good = (book_root / "book" / "chapters" / "01-first.ipynb").read_bytes()
+    source = book_root / "notebooks" / "01-first.md"
+    source.write_text(source.read_text() + cell("1 / 0"))
+    report = build(Book(book_root), html=True)
+    assert "ZeroDivisionError" in report.failures[0].error
+    assert (book_root / "book" / "chapters" / "01-first.ipynb").read_bytes() == good
+    assert not (book_root / "_build" / "html").exists()
+
+
+def test_a_kernel_that_dies_is_reported(tmp_path):
+    root = make_book(tmp_path / "book", {"01-dies.md": cell("import os; os._exit(3)")})
+    (root / "profiles.yml").write_text("")
+    error = build(Book(root), html=False).failures[0].error
+    assert "DeadKernelError" in error and "\n" not in error
+
+
+def test_two_builds_of_one_checkout_do_not_mix(book_root):
+    from filelock import FileLock
+
+    (book_root / "_build").mkdir()
+    with FileLock(book_root / "_build" / ".lock"), pytest.raises(PaperError, match="another build"):
+        build(Book(book_root))
+
+
+# ------------------------------------------------------------------------ interruption
+
+SLOW = "".join(cell(f"import time; time.sleep(0.15); print({number})") for number in range(8))
+
+
+def start_build(root: Path) -> subprocess.Popen:
+    """Start `paper build` on `root` in a process group of its own."""
+    command = [sys.executable, "-m", "paper_utils.cli", "build", "--no-html", "-j", "2"]
+    return subprocess.Popen(
+        command,
+        env=os.environ | {"PAPER_ROOT": str(root)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def belonging_to(root: Path) -> list[psutil.Process]:
+    """Return live processes (workers, kernels) whose environment names `root`."""
+    found = []
+    for process in psutil.process_iter(["pid"]):
+        try:
+            named = process.environ().get("PAPER_ROOT") == str(root)
+            if named and process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return found
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left_after_an_interruption(tmp_path, how):
+    rounds = 4
+    root = make_book(tmp_path / "book", {"01-slow.md": SLOW, "02-slow.md": SLOW})
+    (root / "profiles.yml").write_text("")
+    chance = random.Random(how)
+    for _ in range(rounds):
+        process = start_build(root)
+        time.sleep(chance.uniform(0.2, 3.0))
+        process.send_signal(how)
+        process.wait(20)
+        deadline = time.monotonic() + 10
+        while belonging_to(root) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert belonging_to(root) == [], "a worker or kernel lives on"
+        for path in (root / "book" / "chapters").glob("*"):
+            assert not path.name.endswith(".tmp")
+            if path.suffix == ".ipynb":
+                nbformat.validate(nbformat.read(path, as_version=4))
+    assert start_build(root).wait(60) == 0, "the next run just works"
+    assert Book(root).stale() == []
+    assert not list((root / "_build" / "tmp").iterdir())
+
+
+# ------------------------------------------------------------------------- own runs
+
+
+def test_a_readers_run_never_touches_the_book(book_root, tmp_path):
+    chapter = find_chapters(book_root)[0]
+    notebook, page = make.run(book_root, chapter, {"n_items": "60"}, tmp_path / "out")
+    assert page is None
+    assert not (book_root / "book" / "chapters").exists()
+    assert nbformat.read(notebook, as_version=4).metadata["paper"]["profile"] == "custom"
+    with pytest.raises(PaperError, match="ZeroDivisionError"):
+        chapter.path.write_text(chapter.path.read_text() + cell("1 / 0"))
+        make.run(book_root, Chapter(chapter.path), {}, tmp_path / "out")
+
+
+def test_a_built_notebook_runs_under_plain_papermill(book_root, tmp_path):
+    executed(book_root)
+    built = book_root / "book" / "chapters" / "01-first.ipynb"
+    target = tmp_path / "again.ipynb"
+    command = [sys.executable, "-m", "papermill", str(built), str(target), "-p", "n_items", "80"]
+    subprocess.run([*command, "--no-progress-bar"], check=True, cwd=tmp_path, capture_output=True)
+    from paper_utils.claims import records_in
+
+    assert records_in(nbformat.read(target, as_version=4))["T-1"].measured == 40
