@@ -68,7 +68,7 @@ def published(name: str) -> Published:
     Examples
     --------
     >>> published("krasnov-table-2").source
-    'krasnov'
+    'krasnov-dual-encoder-limits'
     """
     table = _table()
     if name not in table:
