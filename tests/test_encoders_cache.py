@@ -22,7 +22,7 @@ def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("PAPER_CACHE", str(tmp_path))
 
 
-class Counting(base.Encoder):
+class Counting(base.TextEncoder):
     """Vectors that tell the text; remembers what it was asked for."""
 
     dim = 2

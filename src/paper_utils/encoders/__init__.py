@@ -6,8 +6,18 @@ from paper_utils.encoders.base import Encoder
 from paper_utils.encoders.registry import (
     EncoderInfo,
     check_encoder,
+    describe_encoder,
     encoders,
+    fetch_encoder,
     load_encoder,
 )
 
-__all__ = ["Encoder", "EncoderInfo", "check_encoder", "encoders", "load_encoder"]
+__all__ = [
+    "Encoder",
+    "EncoderInfo",
+    "check_encoder",
+    "describe_encoder",
+    "encoders",
+    "fetch_encoder",
+    "load_encoder",
+]

@@ -35,9 +35,6 @@ class Encoder(ABC):
         code revision, library versions, dtype, pooling, seed).
     """
 
-    #: Whether encoding costs enough for the vectors to be kept on disk.
-    kept = True
-
     def __init__(self, name: str) -> None:
         self.name = name
 
@@ -50,16 +47,13 @@ class Encoder(ABC):
     def recipe(self) -> Mapping[str, object]:
         """Everything that determines the vectors, as plain JSON values."""
 
-    @abstractmethod
-    def _vectors(self, texts: list[str], bar: tqdm) -> NDArray[np.float32]:
-        """Vectors of distinct texts that come shortest first; advances `bar` by each text."""
-
     @cached_property
     def key(self) -> str:
         """Content address of the vectors (see the class)."""
         recipe = json.dumps(self.recipe(), sort_keys=True, ensure_ascii=True)
         return hashlib.sha256(recipe.encode()).hexdigest()
 
+    @abstractmethod
     def encode(
         self, texts: Sequence[str], *, progress: bool = False, cache: bool = True
     ) -> NDArray[np.float32]:
@@ -92,6 +86,22 @@ class Encoder(ABC):
         PaperError
             The model gave vectors that are not finite.
         """
+
+
+class TextEncoder(Encoder):
+    """An encoder that computes the vector of a text from that text alone."""
+
+    #: Whether encoding costs enough for the vectors to be kept on disk.
+    kept = True
+
+    @abstractmethod
+    def _vectors(self, texts: list[str], bar: tqdm) -> NDArray[np.float32]:
+        """Vectors of distinct texts that come shortest first; advances `bar` by each text."""
+
+    def encode(
+        self, texts: Sequence[str], *, progress: bool = False, cache: bool = True
+    ) -> NDArray[np.float32]:
+        """Return one vector for each text (see `Encoder.encode`)."""
         texts = as_texts(texts)
         # Shortest first: batches of like length waste least on padding. UTF-8 bytes follow
         # the number of tokens better than characters do, across scripts. The order also

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.metadata
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
@@ -40,7 +41,11 @@ def check_dtype(dtype: str) -> None:
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file, hexadecimal; read once per process unless the file changes."""
     stat = path.stat()
-    return _sha256(path.resolve(), stat.st_size, stat.st_mtime_ns, stat.st_ino)
+    # Two writes within one tick of the file system's clock look alike: a file that is
+    # that young is read each time.
+    young = time.time_ns() - stat.st_mtime_ns < 2_000_000_000
+    read = _sha256.__wrapped__ if young else _sha256
+    return read(path.resolve(), stat.st_size, stat.st_mtime_ns, stat.st_ino)
 
 
 @lru_cache(maxsize=256)
@@ -79,24 +84,39 @@ def quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
+@contextlib.contextmanager
+def loading(name: str) -> Iterator[None]:
+    """Load quietly; say in one line which checkpoint does not load and why."""
+    from safetensors import SafetensorError
+
+    try:
+        with quiet():
+            yield
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
+        reason = (str(error).strip().splitlines() or [""])[0]
+        raise PaperError(
+            f"encoder {name!r} does not load: {type(error).__name__}: {reason:.200}"
+        ) from error
+
+
 def in_batches(
-    texts: Sequence[str],
     lengths: Sequence[int],
     forward: Callable[[list[int]], NDArray[np.float32]],
     *,
     dim: int,
-    batch_size: int,
+    size: int,
     bar: tqdm,
 ) -> NDArray[np.float32]:
-    """Run `forward` on batches of like length and return the rows in the order of `texts`.
+    """Run `forward` on batches of texts of like length; return the rows in the given order.
 
     Parameters
     ----------
-    texts, lengths : sequences, length n
-        `lengths` in tokens.
+    lengths : sequence of int, length n
+        Tokens of each text.
     forward : callable
         Takes the indices of a batch, gives its vectors, shape (batch, dim).
-    dim, batch_size : int
+    dim, size : int
+        Of a vector; of a batch.
     bar : tqdm
         Advanced by each batch.
 
@@ -104,10 +124,10 @@ def in_batches(
     -------
     ndarray of float32, shape (n, dim)
     """
-    vectors = np.empty((len(texts), dim), dtype=np.float32)
+    vectors = np.empty((len(lengths), dim), dtype=np.float32)
     order = np.argsort(np.asarray(lengths), kind="stable")
-    for start in range(0, len(order), batch_size):
-        batch = order[start : start + batch_size].tolist()
+    for start in range(0, len(order), size):
+        batch = order[start : start + size].tolist()
         vectors[batch] = forward(batch)
         bar.update(len(batch))
     return vectors

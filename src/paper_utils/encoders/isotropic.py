@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from tqdm import tqdm
 
-from paper_utils.encoders.base import Encoder
+from paper_utils.encoders.base import TextEncoder
 
 DIM = 384  # that of MiniLM, whose control this is
 
 
-class Isotropic(Encoder):
+class Isotropic(TextEncoder):
     """Each text gets a direction drawn evenly from the sphere, by its own hash.
 
     Equal texts get equal vectors; texts that differ get independent ones. The stream is

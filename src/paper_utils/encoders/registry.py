@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from paper_utils.encoders import checkpoint, sentence
+from paper_utils.encoders import checkpoint, folder, hub, isotropic, navec, sentence, vectors
 from paper_utils.encoders.base import Encoder
-from paper_utils.encoders.isotropic import DIM, Isotropic
+from paper_utils.encoders.transformer import TransformerCheckpoint
 from paper_utils.errors import PaperError, UsageError, did_you_mean
 
-NAMES = ("minilm", "untrained", "random")
+NAMES = ("minilm", "untrained", "random", "navec")
+FORMS = ("hf:<id or folder>", "vectors:<file>")
+
+# The models of the literature that the book discusses; listed whether they are here or not.
+_PUBLISHED = (
+    ("hf:Qwen/Qwen2.5-0.5B", "causal language model, 24 layers", 896, "Apache-2.0"),
+    ("hf:microsoft/Phi-3.5-mini-instruct", "causal language model, 32 layers", 3072, "MIT"),
+    (
+        "hf:google-bert/bert-base-multilingual-cased",
+        "masked language model, 12 layers, 104 languages",
+        768,
+        "Apache-2.0",
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -25,11 +39,11 @@ class EncoderInfo:
     size : int or None
         Bytes of the weights; 0 where there are none, None where unknown.
     where : str
-        Package, folder or 'computed'.
+        Package, folder, hub or 'computed'.
     reachable : bool
         Whether `load_encoder` works here without a network.
     sha256 : str or None
-        Of the weights that are expected.
+        Of the weights that are expected; None where nothing is expected.
     """
 
     name: str
@@ -39,7 +53,7 @@ class EncoderInfo:
     size: int | None
     where: str
     reachable: bool
-    sha256: str | None
+    sha256: str | None = None
 
 
 def load_encoder(
@@ -55,8 +69,20 @@ def load_encoder(
     Parameters
     ----------
     name : str
-        ``minilm`` (all-MiniLM-L6-v2), ``untrained`` (the same architecture with random
-        weights) or ``random`` (isotropic control).
+        ``minilm``
+            all-MiniLM-L6-v2, with its own mean pooling and normalisation.
+        ``untrained``
+            The same architecture and tokenizer with random weights.
+        ``random``
+            Isotropic control: one direction a text, by its hash.
+        ``navec``
+            Mean of static Russian word vectors.
+        ``hf:<id or folder>``
+            A checkpoint in a folder, or in the hub's cache (`fetch_encoder` brings it
+            there). Those of sentence-transformers keep their own pooling; the others
+            take `pooling` of the last layer, cut at 512 tokens, and are not normalised.
+        ``vectors:<file>``
+            Rows of a .npy, .safetensors or .parquet file, one for each text, in order.
     seed : int
         Of the random weights (``untrained``) or directions (``random``); the others
         ignore it.
@@ -65,8 +91,8 @@ def load_encoder(
         natively. Vectors come as float32 in either case.
     batch_size : int
         Texts a batch; changes vectors by rounding only.
-    pooling : None
-        Only for checkpoints that bring no pooling of their own.
+    pooling : {'mean', 'cls', 'last'}, optional
+        For ``hf:`` checkpoints that bring no pooling; 'mean' when left out.
 
     Returns
     -------
@@ -75,7 +101,8 @@ def load_encoder(
     Raises
     ------
     UsageError
-        Unknown name, or an option that this encoder does not take.
+        Unknown name, a folder that is no checkpoint, or an option that this encoder
+        does not take.
     PaperError
         The encoder exists but is not reachable here, or its weights are damaged.
 
@@ -85,29 +112,38 @@ def load_encoder(
     (3, 384)
     """
     check_encoder(name)
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-        raise UsageError(f"batch_size must be a whole number of at least 1, not {batch_size!r}")
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise UsageError(f"seed must be a whole number of at least 0, not {seed!r}")
+    _check_whole("batch_size", batch_size, at_least=1)
+    _check_whole("seed", seed, at_least=0)
+    checkpoint.check_dtype(dtype)
+    kind, _, what = name.partition(":")
+    if kind == "hf":
+        path = _checkpoint_folder(what)
+        if not folder.is_sentence_checkpoint(path):
+            return TransformerCheckpoint(
+                name, path, pooling=pooling or "mean", dtype=dtype, batch_size=batch_size
+            )
     if pooling is not None:
         raise UsageError(f"encoder {name!r} has its own pooling; leave pooling out")
-    checkpoint.check_dtype(dtype)
+    if kind == "hf":
+        return sentence.SentenceCheckpoint(name, path, dtype=dtype, batch_size=batch_size)
     if name == "minilm":
         return sentence.MiniLM(name, dtype=dtype, batch_size=batch_size)
     if name == "untrained":
         return sentence.Untrained(name, seed=seed, dtype=dtype, batch_size=batch_size)
     if dtype != "float32":
         raise UsageError(f"encoder {name!r} knows dtype 'float32' only, not {dtype!r}")
-    return Isotropic(name, seed=seed)
+    if kind == "vectors":
+        return vectors.VectorFile(name, Path(what).expanduser())
+    return navec.Navec(name) if name == "navec" else isotropic.Isotropic(name, seed=seed)
 
 
 def check_encoder(name: str) -> None:
-    """Raise what `load_encoder` would raise for `name`, at once and without loading.
+    """Raise what keeps `name` from being loaded, at once: no loading, no network.
 
     Raises
     ------
     UsageError
-        Unknown name.
+        Unknown name; a folder that is no checkpoint; no such file of vectors.
     PaperError
         Known, but not reachable here.
 
@@ -119,10 +155,77 @@ def check_encoder(name: str) -> None:
     ...
     paper_utils.errors.UsageError: no encoder 'minlm'; did you mean 'minilm'? ...
     """
-    if name not in NAMES:
-        raise UsageError(f"no encoder {name!r}; {did_you_mean(name, NAMES)}")
-    if name in ("minilm", "untrained"):
+    kind, colon, what = str(name).partition(":")
+    if kind == "hf" and what:
+        _checkpoint_folder(what)
+    elif kind == "vectors" and what:
+        vectors.check_vectors(Path(what).expanduser())
+    elif colon or kind not in NAMES:
+        raise UsageError(f"no encoder {name!r}; {did_you_mean(name, (*NAMES, *FORMS))}")
+    elif name in ("minilm", "untrained"):
         sentence.minilm_folder()
+    elif name == "navec":
+        navec.navec_file()
+
+
+def describe_encoder(name: str) -> EncoderInfo:
+    """Return what `name` is; asks the hub about an id that is not on this machine.
+
+    Raises
+    ------
+    UsageError, PaperError
+        As `check_encoder`; the hub does not answer (within five seconds) or knows no
+        such checkpoint.
+
+    Examples
+    --------
+    >>> describe_encoder("random").reachable
+    True
+    """
+    kind, _, what = str(name).partition(":")
+    if name in NAMES:
+        return next(info for info in encoders() if info.name == name)
+    if kind == "hf" and what and not is_reachable(name) and not _is_path(what):
+        hub.check_id(what)
+        offer = hub.offer(what)
+        return EncoderInfo(
+            name, "checkpoint", None, offer.licence, offer.size, "Hugging Face hub", False
+        )
+    check_encoder(name)
+    if kind == "vectors":
+        path = Path(what).expanduser()
+        size = path.stat().st_size
+        return EncoderInfo(name, "vectors from a file", None, "unknown", size, str(path), True)
+    path = _checkpoint_folder(what)
+    own = "sentence-transformers " if folder.is_sentence_checkpoint(path) else ""
+    size = sum(file.stat().st_size for file in path.rglob("*.safetensors"))
+    return EncoderInfo(name, own + "checkpoint", None, "see its card", size, str(path), True)
+
+
+def fetch_encoder(name: str) -> EncoderInfo:
+    """Bring `name` onto this machine if it is on the hub; show `describe_encoder` first.
+
+    A fetch that was interrupted goes on where it stopped; each large file is checked
+    against the SHA-256 that the hub states.
+
+    Returns
+    -------
+    EncoderInfo
+        As it is now; ``reachable`` is true.
+
+    Raises
+    ------
+    UsageError
+        Unknown name.
+    PaperError
+        A package is missing (the message says which), the hub does not answer, space is
+        short, or a file arrived damaged.
+    """
+    kind, _, what = str(name).partition(":")
+    if kind == "hf" and what and not is_reachable(name) and not _is_path(what):
+        hub.check_id(what)
+        hub.fetch(what)
+    return describe_encoder(name)
 
 
 def encoders() -> list[EncoderInfo]:
@@ -130,44 +233,59 @@ def encoders() -> list[EncoderInfo]:
 
     Examples
     --------
-    >>> [info.name for info in encoders()]
-    ['minilm', 'untrained', 'random']
+    >>> [info.name for info in encoders()][:4]
+    ['minilm', 'untrained', 'random', 'navec']
     """
-    here = is_reachable("minilm")
+    minilm, words = is_reachable("minilm"), is_reachable("navec")
+    weights = sentence.minilm_folder() / "model.safetensors" if minilm else None
     package = f"package {sentence.MINILM_PACKAGE}"
-    weights = sentence.minilm_folder() / "model.safetensors" if here else None
     return [
         EncoderInfo(
             name="minilm",
             what="all-MiniLM-L6-v2: trained sentence encoder, mean pooling, unit length",
-            dim=384,
+            dim=sentence.MINILM_DIM,
             licence="Apache-2.0",
             size=weights.stat().st_size if weights else None,
             where=package,
-            reachable=here,
+            reachable=minilm,
             sha256=sentence.MINILM_SHA256,
         ),
         EncoderInfo(
             name="untrained",
             what="control: MiniLM's architecture and tokenizer with random weights",
-            dim=384,
+            dim=sentence.MINILM_DIM,
             licence="Apache-2.0",
             size=0,
             where=f"computed; tokenizer of {package}",
-            reachable=here,
-            sha256=None,
+            reachable=minilm,
         ),
         EncoderInfo(
             name="random",
             what="control: one isotropic direction a text, by its hash",
-            dim=DIM,
+            dim=isotropic.DIM,
             licence="MIT",
             size=0,
             where="computed",
             reachable=True,
-            sha256=None,
         ),
+        EncoderInfo(
+            name="navec",
+            what="static word vectors of Russian news, mean over the words; no digits",
+            dim=navec.DIM,
+            licence="MIT",
+            size=navec.navec_file().stat().st_size if words else None,
+            where=f"package {navec.PACKAGE}",
+            reachable=words,
+            sha256=navec.SHA256,
+        ),
+        *(_published(*row) for row in _PUBLISHED),
     ]
+
+
+def _published(name: str, what: str, dim: int, licence: str) -> EncoderInfo:
+    here = is_reachable(name)
+    size = describe_encoder(name).size if here else None
+    return EncoderInfo(name, what, dim, licence, size, "Hugging Face hub", here)
 
 
 def is_reachable(name: str) -> bool:
@@ -183,3 +301,22 @@ def is_reachable(name: str) -> bool:
     except PaperError:
         return False
     return True
+
+
+def _checkpoint_folder(what: str) -> Path:
+    """The folder that ``hf:<what>`` means: a path as it is, an id in the hub's cache."""
+    if _is_path(what):
+        path = Path(what).expanduser()
+        folder.check_folder(path)
+        return path
+    hub.check_id(what)
+    return hub.local_snapshot(what)
+
+
+def _is_path(what: str) -> bool:
+    return what.startswith(("/", ".", "~")) or Path(what).is_dir()
+
+
+def _check_whole(name: str, value: object, *, at_least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
+        raise UsageError(f"{name} must be a whole number of at least {at_least}, not {value!r}")

