@@ -1,0 +1,1 @@
+"""Exact search, BM25 and the metrics that judge a ranking."""
