@@ -15,7 +15,7 @@ import pandas as pd
 
 from paper_utils.data.diy import DEFAULT_DIVERSITY, DEFAULT_N_ITEMS, diy_catalogue
 from paper_utils.data.files import KINDS, check_file, read_table
-from paper_utils.data.sources import require_file
+from paper_utils.data.sources import data_file
 from paper_utils.errors import UsageError, did_you_mean
 
 #: Longer titles are cut to this many characters: no encoder here reads more, and no shop prints it.
@@ -206,11 +206,13 @@ def load_catalogue(
             raise UsageError(f"column={column!r} is for files; {spec} has its own titles")
         dataset, filename, column, pattern = _REAL[kind]
         # Quotation marks in these titles stand for inches; nothing is quoted.
-        table = read_table(require_file(dataset, filename), quoted=False)
+        table = read_table(data_file(dataset, filename), quoted=False)
         source = kind
     table, notes = _clean(table, column, source)
     if pattern is not None:
-        table = table[table["title"].str.contains(pattern, case=False, regex=True)]
+        matching = table[table["title"].str.contains(pattern, case=False, regex=True)]
+        notes.append(f"titles that match {pattern} kept: {len(matching):,} of {len(table):,}")
+        table = matching
     table = _keep_language(table, language, source, notes)
     table = _sample(table, n_items, seed, source, notes)
     duplicates = int(table["title"].duplicated().sum())
@@ -248,7 +250,7 @@ def check_catalogue(spec: str | os.PathLike[str]) -> None:
         check_file(spec)
     elif kind != "diy":
         dataset, filename, *_ = _REAL[kind]
-        require_file(dataset, filename)
+        data_file(dataset, filename)
 
 
 def _parse(spec: str | os.PathLike[str]) -> tuple[str, dict[str, float]]:

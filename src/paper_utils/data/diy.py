@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -90,42 +94,15 @@ def diy_catalogue(
         raise UsageError(f"diversity must be a number from 0 to 1, not {diversity!r}")
     if n_items < 1 or seed < 0:
         raise UsageError(f"n_items={n_items} must be at least 1, and seed={seed} at least 0")
-    diversity = float(diversity)
-    on = shelf(diversity)
-    writers = [Writer(name, diversity) for name in DIY_LANGUAGES]
-    # One stream of rows each for attributes and languages: row i belongs to candidate i.
-    streams = [
-        np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(stream,))))
-        for stream in range(1 + len(writers))
-    ]
-    seen: tuple[set[str], ...] = tuple(set() for _ in writers)
-    items: list[dict] = []
-    fruitless = 0
-    while len(items) < n_items:
-        before = len(items)
-        for rows in zip(*(stream.random((_BLOCK, DRAWS)).tolist() for stream in streams)):
-            item = draw_item(iter(rows[0]), on)
-            titles = [
-                writer.title(item, iter(row)) for writer, row in zip(writers, rows[1:], strict=True)
-            ]
-            # Distinct in both languages, so that both have the same items.
-            if any(title.casefold() in known for title, known in zip(titles, seen, strict=True)):
-                continue
-            for title, known in zip(titles, seen, strict=True):
-                known.add(title.casefold())
-            item["title"] = titles[DIY_LANGUAGES.index(language)]
-            items.append(item)
-            if len(items) == n_items:
-                break
-        fruitless = fruitless + 1 if len(items) - before < _BLOCK // 50 else 0
-        if fruitless >= 20 and len(items) < n_items:
-            raise UsageError(
-                f"n_items={n_items}: diy has only some {len(items):,} distinct titles at "
-                f"diversity {diversity:g}; ask for fewer, or for more diversity"
-            )
-    columns = {"title": [item["title"] for item in items], "language": [language] * n_items}
+    items = list(itertools.islice(_distinct(seed, float(diversity)), n_items))
+    if len(items) < n_items:
+        raise UsageError(
+            f"n_items={n_items}: diy has only some {len(items):,} distinct titles at diversity "
+            f"{diversity:g}; ask for fewer, or for more diversity"
+        )
+    columns = {"title": [titles[language] for _, titles in items], "language": [language] * n_items}
     for name in ATTRIBUTES:
-        values = [item[name] for item in items]
+        values = [item[name] for item, _ in items]
         if name in _NUMBERS:
             columns[name] = np.array([np.nan if v is None else v for v in values], dtype=float)
         elif name in ("brushless", "impact"):
@@ -133,3 +110,47 @@ def diy_catalogue(
         else:
             columns[name] = ["" if value is None else value for value in values]
     return pd.DataFrame(columns)
+
+
+def _distinct(seed: int, diversity: float) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
+    """Yield tools with their titles, distinct in every language, until hardly any are new.
+
+    Distinct in *every* language, so that all have the same items.
+    """
+    seen: dict[str, set[str]] = {language: set() for language in DIY_LANGUAGES}
+    n_new = n_drawn = 0
+    for item, titles in _candidates(seed, diversity):
+        n_drawn += 1
+        folded = {language: title.casefold() for language, title in titles.items()}
+        if all(title not in seen[language] for language, title in folded.items()):
+            for language, title in folded.items():
+                seen[language].add(title)
+            n_new += 1
+            yield item, titles
+        if n_drawn == 10_000:
+            if n_new < 100:
+                return
+            n_new = n_drawn = 0
+
+
+def _candidates(seed: int, diversity: float) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
+    """Yield tools with a title in each language, without end."""
+    on = shelf(diversity)
+    writers = [Writer(language, diversity) for language in DIY_LANGUAGES]
+    # A stream of uniform numbers for the attributes and one for each language; row i of each
+    # belongs to candidate i. Only `Generator.random` is used: NumPy may change other methods.
+    streams = [
+        np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(stream,))))
+        for stream in range(1 + len(writers))
+    ]
+    while True:
+        blocks = [stream.random((_BLOCK, DRAWS)).tolist() for stream in streams]
+        for attributes, *wordings in zip(*blocks, strict=True):
+            item = draw_item(iter(attributes), on)
+            yield (
+                item,
+                {
+                    writer.language: writer.title(item, iter(row))
+                    for writer, row in zip(writers, wordings, strict=True)
+                },
+            )

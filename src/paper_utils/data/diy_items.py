@@ -7,6 +7,7 @@ the same tools on every machine.
 from __future__ import annotations
 
 import functools
+import math
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -140,9 +141,8 @@ class Shelf:
             for name, russian, tier, style in _first(words["brands"], diversity, least=3)
         ]
         self.brand = zipf(tuple(brands))
-        # Half of the way to real titles is gone at a quarter of the knob: one mentioned attribute
-        # more or less changes a catalogue less than another class does.
-        share = diversity**0.5
+        # The root, so that mentions vary early on: model codes are in most real titles.
+        share = math.sqrt(diversity)
         self.mention = {
             power: {
                 name: plain + (varied - plain) * share
@@ -264,7 +264,12 @@ def _draw_mechanics(item, draw, entry, choices, grade) -> None:
 
 def _draw_extras(item, draw, on, entry) -> None:
     """Features, accessories, case."""
-    names = entry.get("features", [])
+    fits = vocabulary()["feature_power"]
+    names = [
+        name
+        for name in entry.get("features", ())
+        if item["power_source"] in fits.get(name, (item["power_source"],))
+    ]
     first, second = draw(), draw()
     chosen = {names[int(first * len(names))]} if names else set()
     if second < 0.5 and names:
@@ -274,7 +279,7 @@ def _draw_extras(item, draw, on, entry) -> None:
     has, count, item["n_accessories"] = draw(), draw(), 0
     if accessories and has < accessories["share"]:
         item["accessory_kind"] = accessories["kind"]
-        item["n_accessories"] = on.accessory_count(count)
+        item["n_accessories"] = on.accessory_count(count) * accessories.get("times", 1)
     item["case"] = "" if item["power_source"] == "manual" else on.case(draw())
 
 
@@ -282,7 +287,6 @@ def _mentioned(item, draw, on: Shelf) -> list[str]:
     """Names of the attributes that the title mentions; the same for every language."""
     present = {
         **item,
-        "speed": item["speed_per_min"],
         "n_batteries": item["n_batteries"] is not None,
         "model": True,
     }

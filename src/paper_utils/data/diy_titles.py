@@ -32,7 +32,7 @@ _SPECS = (
     "torque_nm",
     "chuck_type",
     "size_mm",
-    "speed",
+    "speed_per_min",
     "impact_energy_j",
     "n_speeds",
     "features",
@@ -42,6 +42,12 @@ _SPECS = (
 )
 
 
+# The first letter of a word that is neither a unit nor a small word.
+_IN_TITLE_CASE = re.compile(
+    r"(?<![^\s/(-])(?!(?:rpm|opm|spm|watt|with|and|for|up|to|in)\b)[a-z](?=[a-z]{2})"
+)
+
+#: A title may put these before the tool's name: "18V drill".
 _LEADS = frozenset(("tip", "voltage_v", "power_w"))
 
 
@@ -111,7 +117,11 @@ class Writer:
             "model": self._model(item, u) if "model" in mentioned else "",
         }
         led = not _LEADS.isdisjoint(mentioned)
-        return self._assemble(pattern, slots, specs, led, u)
+        title = self._assemble(pattern, slots, specs, led, u)
+        # Most people type е for ё; the plainest catalogue always does.
+        if self.russian and next(u) >= 0.4 * self.diversity:
+            title = title.replace("ё", "е").replace("Ё", "Е")
+        return title
 
     def _pick(self, values: Sequence[Any], u: float) -> Any:
         """The first value, or with the chance `diversity` one of all (Zipf)."""
@@ -135,9 +145,6 @@ class Writer:
 
     def _misspell(self, tool: str, adjectives: str, u) -> tuple[str, str]:
         text = f"{tool}\n{adjectives}"
-        # Most people type е for ё; the plainest catalogue always does.
-        if self.russian and next(u) >= 0.4 * self.diversity:
-            text = text.replace("ё", "е").replace("Ё", "Е")
         slip, which = next(u), next(u)
         if slip < 0.1 * self.diversity:
             known = [
@@ -185,7 +192,7 @@ class Writer:
                 for feature in item["features"].split():
                     specs.append(inflect(self._pick(words["features"][feature], next(u)), *grammar))
                 continue
-            value = item["speed_per_min"] if name == "speed" else item[name]
+            value = item[name]
             extra: tuple = ()
             if name == "capacity_ah" and combined:
                 forms, extra = words["batteries_capacity"], ("n", item["n_batteries"])
@@ -199,7 +206,7 @@ class Writer:
                 forms, extra, value = words["tip_size"], ("t", value), item["size_mm"]
             elif name == "n_accessories":
                 forms = words[name][item["accessory_kind"]]
-            elif name == "speed":
+            elif name == "speed_per_min":
                 forms = words[name][self.speed_kinds[item["tool_class"]]]
             elif isinstance(words[name], dict):
                 forms = words[name][value]
@@ -236,13 +243,13 @@ class Writer:
         if style == "lower":
             return title.lower()
         if style == "capitals" and not self.russian:
-            return re.sub(r"(?<![^\s/(-])[a-z](?=[a-z]{3})", lambda m: m[0].upper(), title)
+            return _IN_TITLE_CASE.sub(lambda match: match[0].upper(), title)
         if style == "upper":
             title = title.replace(slots["type"], slots["type"].upper(), 1)
         return title[:1].upper() + title[1:]
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _zipf_edges(n: int) -> tuple[float, ...]:
     edges, total = [], 0.0
     for rank in range(1, n + 1):
@@ -251,7 +258,7 @@ def _zipf_edges(n: int) -> tuple[float, ...]:
     return tuple(edges)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def inflect(form: str, gender: str, case: str) -> str:
     """Put the adjectives of a wording into a gender and a case.
 

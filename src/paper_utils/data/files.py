@@ -136,7 +136,7 @@ def _read_separated(text: str, file: Path, separator: str, quoted: bool) -> pd.D
         lines = csv.reader(
             io.StringIO(text, newline=""), delimiter=separator, quoting=quoting, strict=True
         )
-        header = next(lines)
+        header = next(row for row in lines if row)
         rows = []
         for row in lines:
             if not row:  # a blank line
@@ -181,13 +181,12 @@ def _read_parquet(file: Path) -> pd.DataFrame:
     import pyarrow.parquet
 
     try:
-        table = pyarrow.parquet.ParquetFile(file).read()
-        names = table.column_names
+        with pyarrow.parquet.ParquetFile(file) as parquet:
+            table = parquet.read()
         # `ignore_metadata`: a title that was the index of a data frame stays a column.
-        frame = table.to_pandas(ignore_metadata=True, types_mapper=None)
+        frame = table.to_pandas(ignore_metadata=True)
     except (pyarrow.ArrowException, UnicodeDecodeError) as error:
         raise UsageError(f"{file} is not a readable Parquet file: {_reason(error)}") from error
-    frame.columns = names
     return frame
 
 

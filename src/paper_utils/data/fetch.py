@@ -1,0 +1,187 @@
+"""Download a data set from its pinned commit and check it before it appears under its name."""
+
+from __future__ import annotations
+
+import hashlib
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from paper_utils.data.sources import DataFile, data_folders, find_dataset
+from paper_utils.errors import PaperError, UsageError
+from paper_utils.paths import replacing
+
+_TIMEOUT = 30  # seconds without a byte
+# A compressed answer would have another length than the file.
+_HEADERS = {"Accept-Encoding": "identity"}
+
+
+@dataclass(frozen=True)
+class FetchPlan:
+    """What a download would do; show it before `fetch_dataset`.
+
+    Attributes
+    ----------
+    dataset : str
+    folder : pathlib.Path
+        Where the files will lie.
+    files : tuple of DataFile
+        Files that are missing there, or that differ from what the pinned commit has.
+    n_bytes : int or None
+        Bytes to download; None where the server does not say.
+    """
+
+    dataset: str
+    folder: Path
+    files: tuple[DataFile, ...]
+    n_bytes: int | None
+
+
+def git_blob_id(path: str | Path) -> str:
+    """Return the name that git gives to a file's content: SHA-1 of ``blob SIZE``, NUL, content.
+
+    Parameters
+    ----------
+    path : str or path
+
+    Returns
+    -------
+    str
+        40 hexadecimal digits.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder, "empty")
+    ...     file.touch()
+    ...     git_blob_id(file)
+    'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391'
+    """
+    path = Path(path)
+    digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def fetch_plan(name: str, *, folder: str | Path | None = None) -> FetchPlan:
+    """Say what `fetch_dataset` would download; asks the server for sizes that are not known.
+
+    Parameters
+    ----------
+    name : str
+        ``limit``, ``limit-small`` or ``wands``.
+    folder : str or path, optional
+        Where data sets lie; by default ``PAPER_DATA``, or the user's data folder where it is not
+        set. The files go to a folder of the data set's name in it.
+
+    Returns
+    -------
+    FetchPlan
+
+    Raises
+    ------
+    UsageError
+        Unknown name, or a data set that cannot be fetched.
+    PaperError
+        The server cannot be reached.
+    """
+    files = find_dataset(name)
+    if not files:
+        raise UsageError(f"{name} is part of the package; there is nothing to fetch")
+    if not all(file.url for file in files):
+        raise UsageError(
+            f"{name} cannot be fetched (it has no licence to pass it on); "
+            "set PAPER_DATA to the folder that has it"
+        )
+    target = Path(folder).expanduser() if folder is not None else data_folders()[0]
+    target = target / name
+    wanted = tuple(file for file in files if not _is_good(target / file.name, file))
+    sizes = [file.size if file.size is not None else _remote_size(file.url) for file in wanted]
+    return FetchPlan(name, target, wanted, None if None in sizes else sum(sizes))
+
+
+def fetch_dataset(name: str, *, folder: str | Path | None = None, progress: bool = True) -> Path:
+    """Download a data set from its pinned commit.
+
+    A file is downloaded beside its place, checked against git's name for its content, and only
+    then moved there: an interrupted or wrong download leaves nothing, and files that are there
+    already and right are not fetched again.
+
+    Parameters
+    ----------
+    name, folder
+        As in :func:`fetch_plan`.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder of the data set.
+
+    Raises
+    ------
+    UsageError
+        As in :func:`fetch_plan`.
+    PaperError
+        The server cannot be reached, the download broke off, the content is not that of the
+        pinned commit, or the folder cannot be written.
+    """
+    plan = fetch_plan(name, folder=folder)
+    import filelock
+
+    try:
+        plan.folder.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(plan.folder / ".fetch.lock"):
+            # Left by a download that was killed; nobody else writes while we hold the lock.
+            for stale in plan.folder.glob(".*.tmp"):
+                stale.unlink()
+            for file in plan.files:
+                target = plan.folder / file.name
+                if not _is_good(target, file):  # another process may have been quicker
+                    _fetch_file(file, target, progress)
+    except OSError as error:
+        raise PaperError(
+            f"{name}: cannot write to {plan.folder} ({error.strerror or error}); "
+            "set PAPER_DATA to a folder that can be written"
+        ) from error
+    return plan.folder
+
+
+def _fetch_file(file: DataFile, target: Path, progress: bool) -> None:
+    import pooch
+    import requests
+
+    download = pooch.HTTPDownloader(progressbar=progress, timeout=_TIMEOUT, headers=_HEADERS)
+    with replacing(target) as temporary:
+        try:
+            download(file.url, str(temporary), None)
+        except requests.RequestException as error:
+            reason = str(error).strip().splitlines()[0]
+            raise PaperError(f"{file.url} could not be downloaded: {reason}") from error
+        if not _is_good(temporary, file):
+            raise PaperError(
+                f"{file.url}: the content is not that of the pinned commit (got "
+                f"{temporary.stat().st_size:,} bytes, git:{git_blob_id(temporary)}, not "
+                f"{file.checksum}); nothing was kept"
+            )
+
+
+def _is_good(path: Path, file: DataFile) -> bool:
+    if not path.is_file() or (file.size is not None and path.stat().st_size != file.size):
+        return False
+    return f"git:{git_blob_id(path)}" == file.checksum
+
+
+def _remote_size(url: str) -> int | None:
+    request = urllib.request.Request(url, method="HEAD", headers=_HEADERS)
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:
+            length = answer.headers.get("Content-Length")
+    except OSError as error:  # URLError and time-outs are of this kind
+        raise PaperError(f"{url} cannot be reached: {error}") from error
+    return int(length) if length and length.isdigit() else None
