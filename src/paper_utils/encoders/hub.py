@@ -15,8 +15,10 @@ from paper_utils.errors import PaperError, UsageError
 TIMEOUT = 5  # seconds that the hub has to answer
 
 # What vectors depend on, in safe formats; .gitattributes marks a whole snapshot.
-_ALLOW = ["*.json", "*.txt", "*.model", "*model*.safetensors", ".gitattributes"]
-_IGNORE = ["onnx/*", "openvino/*", "coreml/*", "original/*"]
+_PATTERNS = {
+    "allow_patterns": ["*.json", "*.txt", "*.model", "*model*.safetensors", ".gitattributes"],
+    "ignore_patterns": ["onnx/*", "openvino/*", "coreml/*", "original/*"],
+}
 
 _ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
@@ -28,8 +30,6 @@ class Offer:
     Attributes
     ----------
     repo : str
-    revision : str
-        Commit.
     licence : str
         As its card states it, or 'not stated'.
     size : int
@@ -39,7 +39,6 @@ class Offer:
     """
 
     repo: str
-    revision: str
     licence: str
     size: int
     sha256: dict[str, str]
@@ -62,15 +61,18 @@ def local_snapshot(repo: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
-    fetch = f"fetch it with: paper models --fetch hf:{repo}"
+    absent = PaperError(
+        f"hf:{repo} is not on this machine, or in part only; fetch it with: "
+        f"paper models --fetch hf:{repo}"
+    )
     try:
-        folder = Path(snapshot_download(repo, local_files_only=True))
+        folder = Path(snapshot_download(repo, local_files_only=True, **_PATTERNS))
     except LocalEntryNotFoundError:
-        raise PaperError(f"hf:{repo} is not on this machine; {fetch}") from None
+        raise absent from None
     # Other programs keep single files of a checkpoint. Without a whole snapshot nobody
     # knows whether it is one of sentence-transformers, with a pooling of its own.
     if not (is_sentence_checkpoint(folder) or (folder / ".gitattributes").is_file()):
-        raise PaperError(f"hf:{repo} is on this machine in part only; {fetch}")
+        raise absent
     try:
         check_folder(folder)
     except UsageError as error:
@@ -101,17 +103,9 @@ def offer(repo: str) -> Offer:
         raise PaperError(f"the hub has no public checkpoint {repo!r}") from None
     except Exception as error:  # whatever the HTTP library of this version raises
         raise _unreachable(repo, error) from error
-    files = list(
-        filter_repo_objects(
-            info.siblings,
-            allow_patterns=_ALLOW,
-            ignore_patterns=_IGNORE,
-            key=lambda file: file.rfilename,
-        )
-    )
+    files = list(filter_repo_objects(info.siblings, key=lambda file: file.rfilename, **_PATTERNS))
     return Offer(
         repo=repo,
-        revision=info.sha,
         licence=(info.card_data.license if info.card_data else None) or "not stated",
         size=sum(file.size or 0 for file in files),
         sha256={file.rfilename: file.lfs.sha256 for file in files if file.lfs},
@@ -142,9 +136,7 @@ def fetch(repo: str) -> Path:
             f"hf:{repo} needs {wanted.size / 1e9:.1f} GB and {folder} has {free / 1e9:.1f} GB left"
         )
     try:
-        snapshot = snapshot_download(
-            repo, revision=wanted.revision, allow_patterns=_ALLOW, ignore_patterns=_IGNORE
-        )
+        snapshot = snapshot_download(repo, **_PATTERNS)
     except Exception as error:  # whatever the HTTP library of this version raises
         raise _unreachable(repo, error) from error
     for name, expected in wanted.sha256.items():

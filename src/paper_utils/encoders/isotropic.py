@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 from tqdm import tqdm
 
 from paper_utils.encoders.base import TextEncoder
@@ -39,6 +38,8 @@ class Isotropic(TextEncoder):
         return {"encoder": "isotropic", "revision": 1, "dim": DIM, "seed": self.seed}
 
     def _vectors(self, texts: list[str], bar: tqdm) -> NDArray[np.float32]:
+        from scipy.special import ndtri
+
         prefix = f"isotropic {self.seed} ".encode()
         stream = b"".join(
             hashlib.shake_256(prefix + text.encode()).digest(8 * DIM) for text in texts
