@@ -10,6 +10,7 @@ import functools
 import http.server
 import os
 import re
+import runpy
 import shutil
 import threading
 from collections import Counter
@@ -183,6 +184,42 @@ def test_there_is_no_link_to_a_repository_that_is_not_named(pages):
         for link in page.find_all("a", href=True):
             for dead in ("executablebooks/jupyter-book", "mybinder.org", "/edit/", "/issues/new"):
                 assert dead not in link["href"], f"{path.name}: {link['href']}"
+
+
+@pytest.mark.book
+def test_no_formula_can_lose_its_punctuation_to_the_next_line(pages):
+    for path, page in pages.items():
+        for formula in page.select("article span.math"):
+            after = formula.next_sibling
+            assert not re.match(r"[)\],.;:!?]", str(after or "")) or formula.find_parent(
+                class_="together"
+            ), f"{path.name}: {formula.get_text()} {after[:20]}"
+
+
+@pytest.mark.book
+def test_every_entry_of_the_bibliography_has_a_label_of_its_own(site, pages):
+    labels = [
+        label.get_text() for label in pages[site / "book" / "bibliography.html"].select(".label")
+    ]
+    assert "[Weller et al., 2026]" in labels
+    assert len(set(labels)) == len(labels)
+
+
+@pytest.mark.parametrize(
+    ("written", "glued"),
+    [
+        ("in {}, so", 'in <span class="together">{},</span> so'),
+        ("({}).", '<span class="together">({}).</span>'),
+        ("a {}-dimensional space", 'a <span class="together">{}-dimensional</span> space'),
+        ("the top-{} set", 'the <span class="together">top-{}</span> set'),
+        ("of {} and {} only", "of {} and {} only"),
+    ],
+)
+def test_formulas_keep_their_neighbours(root, written, glued):
+    namespace = runpy.run_path(str(root / "book" / "_ext" / "paper_html.py"))
+    formula = '<span class="math notranslate nohighlight">\\(d_{eff}\\)</span>'
+    page = f"<p>{written.replace('{}', formula)}</p>"
+    assert namespace["keep_together"](page) == f"<p>{glued.replace('{}', formula)}</p>"
 
 
 def test_the_citation_names_the_version_of_the_package(root):

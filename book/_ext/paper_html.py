@@ -1,0 +1,46 @@
+"""Last touches to the HTML of a page that no style sheet can give.
+
+- A formula in running text is a box of its own to a browser, which may break the line between it
+  and the comma, the bracket or the ``-dimensional`` that belongs to it.
+- Two extensions write ARIA roles and labels that hide their content from screen readers.
+"""
+
+from __future__ import annotations
+
+import re
+
+_FORMULA = r'<span class="math notranslate nohighlight">[^<]*</span>'
+_WITH_NEIGHBOURS = re.compile(rf"((?:\w+-|[(\[“‘])*)({_FORMULA})((?:[-–]\w+|[)\],.;:!?”’])*)")
+_WRONG_ROLES = re.compile(
+    r' role="doc-biblioentry"'  # deprecated, and not allowed on a div
+    r'|(?<=<div) role="list"(?= class="citation-list")'  # its children are no list items
+    r'|(?<=<summary) aria-label="Toggle hidden content"'  # hides 'Show code cell source'
+)
+
+
+def keep_together(html: str) -> str:
+    """Return `html` with each inline formula glued to the punctuation around it.
+
+    Examples
+    --------
+    >>> keep_together('of <span class="math notranslate nohighlight">x</span>, say')
+    'of <span class="together"><span class="math notranslate nohighlight">x</span>,</span> say'
+    """
+
+    def glue(match: re.Match) -> str:
+        before, formula, after = match.groups()
+        return f'<span class="together">{match[0]}</span>' if before or after else formula
+
+    return _WITH_NEIGHBOURS.sub(glue, html)
+
+
+def touch_up(app, pagename, templatename, context, doctree) -> None:
+    """Change the body of a page before its template is filled."""
+    if "body" in context:
+        context["body"] = keep_together(_WRONG_ROLES.sub("", context["body"]))
+
+
+def setup(app):
+    """Connect to the writing of each page."""
+    app.connect("html-page-context", touch_up)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
