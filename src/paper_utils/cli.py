@@ -325,16 +325,36 @@ def _experiment_names(names: tuple[str, ...]) -> list[str]:
 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def models(as_json: bool) -> None:
+@click.option("--fetch", "name", metavar="NAME", help="Download an encoder; its size comes first.")
+@click.option("--yes", is_flag=True, help="Do not ask before a download.")
+def models(as_json: bool, name: str | None, yes: bool) -> None:
     """Encoders: what, how large, and whether they are reachable here.
 
     \b
-    Example:
+    Examples:
       paper models
+      paper models --fetch hf:Qwen/Qwen2.5-0.5B
     """
-    from paper_utils.encoders import encoders
+    from paper_utils.encoders import describe_encoder, encoders, fetch_encoder
 
-    _show_infos(encoders(), as_json)
+    if name is None:
+        _show_infos(encoders(), as_json)
+        return
+    offer = describe_encoder(name)
+    click.echo(f"{name}: {offer.what}, licence {offer.licence}, {_size(offer.size)}", err=True)
+    if not offer.reachable:
+        _confirm(yes)
+    click.echo(f"{name}: {fetch_encoder(name).where}")
+
+
+def _size(n_bytes: int | None) -> str:
+    return "size unknown" if n_bytes is None else f"{n_bytes / 1e6:,.1f} MB"
+
+
+def _confirm(yes: bool) -> None:
+    """Ask before a download where somebody can answer."""
+    if not yes and sys.stdin.isatty():
+        click.confirm("Download?", abort=True, err=True)
 
 
 @main.group(invoke_without_command=True)
@@ -354,6 +374,25 @@ def data(ctx: click.Context, as_json: bool) -> None:
         _show_infos(datasets(), as_json)
 
 
+@data.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask before the download.")
+def fetch(name: str, yes: bool) -> None:
+    """Download the dataset NAME from its pinned commit, checked by content.
+
+    \b
+    Example:
+      paper data fetch limit-small
+    """
+    from paper_utils.data import fetch_dataset, fetch_plan
+
+    plan = fetch_plan(name)
+    if plan.files:
+        click.echo(f"{name}: {len(plan.files)} files, {_size(plan.n_bytes)}", err=True)
+        _confirm(yes)
+    click.echo(f"{name}: {fetch_dataset(name)}")
+
+
 def _show_infos(infos: list[Any], as_json: bool) -> None:
     from dataclasses import asdict
 
@@ -364,8 +403,17 @@ def _show_infos(infos: list[Any], as_json: bool) -> None:
     for row in rows:
         click.echo(row.pop("name"))
         for key, value in row.items():
-            if value not in (None, "", {}, ()):
-                click.echo(f"    {key:<10} {value}")
+            if value in (None, "", {}, ()):
+                continue
+            if isinstance(value, dict):
+                value = ", ".join(f"{name} {item}" for name, item in value.items())
+            elif isinstance(value, tuple | list):
+                value = ", ".join(map(str, value))
+            elif isinstance(value, bool):
+                value = "yes" if value else "no"
+            elif key == "size":
+                value = _size(value)
+            click.echo(f"    {key:<10} {value}")
 
 
 if __name__ == "__main__":
