@@ -263,7 +263,7 @@ def _parse(spec: str | os.PathLike[str]) -> tuple[str, dict[str, float]]:
         return "diy", _diy_options(options) if colon else {}
     if text in _REAL:
         return text, {}
-    if Path(text).suffix.lower() in KINDS or Path(text).exists():
+    if text and (Path(text).suffix.lower() in KINDS or Path(text).exists()):
         return "file", {}
     raise UsageError(
         f"unknown catalogue {text!r}: {did_you_mean(text, _NAMES)}, or a file ({', '.join(KINDS)})"
@@ -317,7 +317,7 @@ def _clean(table: pd.DataFrame, column: str | None, source: str) -> tuple[pd.Dat
     title = _title_column(table, column, source)
     values = table[title]
     missing = values.isna().to_numpy()
-    counts = {"number": 0, "cut": 0}
+    counts = {"number": 0, "cut": 0, "lines": 0}
     titles: list[str] = []
     for row, (value, absent) in enumerate(zip(values, missing, strict=True)):
         titles.append("" if absent else _as_title(value, row, title, source, counts))
@@ -331,6 +331,10 @@ def _clean(table: pd.DataFrame, column: str | None, source: str) -> tuple[pd.Dat
         notes.append(f"numbers taken as titles: {counts['number']:,}")
     if counts["cut"]:
         notes.append(f"titles cut to {MAX_TITLE:,} characters: {counts['cut']:,}")
+    if counts["lines"]:
+        notes.append(
+            f"titles of several lines: {counts['lines']:,} (is a quotation mark left open?)"
+        )
     rest = table.drop(columns=title)
     # Columns of the source that bear our names step aside.
     rest = rest.rename(columns={name: f"source_{name}" for name in ("title", "language")})
@@ -358,6 +362,7 @@ def _as_title(value: object, row: int, column: str, source: str, counts: dict[st
             f"{source}, row {row + 1}: {column!r} holds half a surrogate pair "
             f"({value[error.start]!r} at character {error.start}), which is no text"
         ) from error
+    counts["lines"] += "\n" in stripped
     if len(value) > MAX_TITLE:
         counts["cut"] += 1
         value = value[:MAX_TITLE]
