@@ -33,7 +33,7 @@ accept: $(STAMP)
 lint: $(STAMP)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
-	@$(BIN)/nbqa "ruff check --quiet" notebooks --nbqa-shell
+	@$(BIN)/nbqa "ruff check" notebooks --quiet
 	@$(BIN)/lint-imports --no-cache > _build/imports.log 2>&1 || { cat _build/imports.log; exit 1; }
 
 clean:
