@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import numbers
 import os
 import re
@@ -17,6 +16,7 @@ from paper_utils.data.diy import DEFAULT_DIVERSITY, DEFAULT_N_ITEMS, diy_catalog
 from paper_utils.data.files import KINDS, check_file, read_table
 from paper_utils.data.sources import data_file
 from paper_utils.errors import UsageError, did_you_mean
+from paper_utils.fingerprint import sha256
 
 #: Longer titles are cut to this many characters: no encoder here reads more, and no shop prints it.
 MAX_TITLE = 1_000
@@ -38,7 +38,7 @@ _CYRILLIC = re.compile(r"[\u0400-\u052f]")
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # tables have no truth value
 class Catalogue:
     """Titles, what else is known of them, and what was done to them.
 
@@ -79,8 +79,8 @@ class Catalogue:
 def titles_sha256(titles: Iterable[str]) -> str:
     """Return the SHA-256 of titles in order, the same on every machine.
 
-    Each title enters as the length of its UTF-8 form (8 bytes, little-endian) and that form, so
-    that no two lists of titles run together.
+    Each title enters with its length (`paper_utils.fingerprint.sha256`), so that no two lists of
+    titles run together.
 
     Parameters
     ----------
@@ -96,12 +96,7 @@ def titles_sha256(titles: Iterable[str]) -> str:
     >>> titles_sha256(["ab", "c"]) == titles_sha256(["a", "bc"])
     False
     """
-    digest = hashlib.sha256()
-    for title in titles:
-        content = title.encode("utf-8")
-        digest.update(len(content).to_bytes(8, "little"))
-        digest.update(content)
-    return digest.hexdigest()
+    return sha256(*titles)
 
 
 def title_language(title: str) -> str:
