@@ -63,11 +63,12 @@ def test_a_seed_gives_the_same_titles_on_every_machine(language, sha256):
 
 def test_attributes_are_the_same_on_every_machine():
     table = diy_catalogue(500, seed=20, diversity=0.7)
-    rows = table[list(ATTRIBUTES)].itertuples(index=False, name=None)
-    assert (
-        titles_sha256("|".join(map(str, row)) for row in rows)
-        == "324120c12e2e031c47b19659bf283aba867ad06e5bd1cc9009011ae5e87bbcb3"
-    )
+    rows = [
+        "|".join(map(str, row))
+        for row in table[list(ATTRIBUTES)].itertuples(index=False, name=None)
+    ]
+    sha256 = "9962d8fda13505c5cb861b85b1fdb5a40efbcf6259c6a94acbd7df658bb6acaa"
+    assert titles_sha256(rows) == sha256
 
 
 @settings(max_examples=10, deadline=None)
@@ -98,9 +99,9 @@ def both_languages(n: int, seed: int, diversity: float) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("diversity", [0.0, 0.5, 1.0])
-def test_ten_thousand_titles_are_distinct_whatever_their_case(diversity):
+def test_ten_thousand_titles_are_distinct_whatever_their_case_and_dots(diversity):
     for titles in both_languages(10_000, 0, diversity).values():
-        assert len({title.casefold() for title in titles}) == len(titles) == 10_000
+        assert len({plain(title) for title in titles}) == len(titles) == 10_000
 
 
 @pytest.mark.parametrize("seed", [0, 1])

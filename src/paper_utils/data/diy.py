@@ -115,13 +115,16 @@ def diy_catalogue(
 def _distinct(seed: int, diversity: float) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
     """Yield tools with their titles, distinct in every language, until hardly any are new.
 
-    Distinct in *every* language, so that all have the same items.
+    Distinct in *every* language, so that all have the same items; and not by the case of letters
+    or by ё alone.
     """
     seen: dict[str, set[str]] = {language: set() for language in DIY_LANGUAGES}
     n_new = n_drawn = 0
     for item, titles in _candidates(seed, diversity):
         n_drawn += 1
-        folded = {language: title.casefold() for language, title in titles.items()}
+        folded = {
+            language: title.casefold().replace("ё", "е") for language, title in titles.items()
+        }
         if all(title not in seen[language] for language, title in folded.items()):
             for language, title in folded.items():
                 seen[language].add(title)
