@@ -130,6 +130,9 @@ def image_faults(site: Path, pages: dict[Path, BeautifulSoup]) -> list[str]:
             faults.append(f"{name}: the alternative text {alt!r} is shorter than 40 characters")
         elif texts[image.get("alt", "")] > 1:
             faults.append(f"{name}: the alternative text is used twice")
+    for path, page in pages.items():
+        for figure in page.select("article figure:not(:has(img))"):
+            faults.append(f"{path.relative_to(site)}: a figure shows no image: {figure.get('id')}")
     return faults
 
 
@@ -236,6 +239,7 @@ def test_the_file_checks_notice_a_broken_site(tmp_path):
         "<article><a href='b.html'>b</a><a href='#nowhere'>c</a><img src='gone.png' alt='short'>"
         "<figure><img src='gone.png' alt='A figure that says forty characters and then some.'>"
         "<figcaption>A figure that says forty characters and then some.</figcaption></figure>"
+        "<figure id='legend'><pre>Legend at 0x7f</pre><figcaption>c</figcaption></figure>"
         "<script src='//cdn.example/x.js'></script></article>"
     )
     pages = pages_of(tmp_path)
@@ -248,6 +252,7 @@ def test_the_file_checks_notice_a_broken_site(tmp_path):
     ]
     assert len(foreign_resources(tmp_path, pages)) == 2
     faults = " ".join(image_faults(tmp_path, pages))
+    assert "shows no image: legend" in faults
     assert "no caption" in faults and "shorter than 40" in faults and "repeats" in faults
 
 

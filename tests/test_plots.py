@@ -246,6 +246,7 @@ def test_any_text_comes_through_a_table_as_text(caption, column, row, value):
 def test_a_table_is_accessible():
     frame = pd.DataFrame({"encoder": ["minilm", "navec"], "variance": [0.01382, np.nan]})
     shown = plots.table(frame, 'A "caption"', formats={"variance": ".3f"})._repr_html_()
+    assert '<th scope="col">encoder</th><th scope="col" class="number">variance</th>' in shown
     assert shown.count('scope="col"') == 2 and shown.count('scope="row"') == 2
     assert 'role="region"' in shown and 'tabindex="0"' in shown
     assert html.unescape(shown.split('aria-label="')[1].split('"')[0]) == 'A "caption"'

@@ -2,7 +2,8 @@
 
 - A formula in running text is a box of its own to a browser, which may break the line between it
   and the comma, the bracket or the ``-dimensional`` that belongs to it.
-- Two extensions write ARIA roles and labels that hide their content from screen readers.
+- Some extensions write ARIA roles and labels that hide their content from screen readers, or the
+  same id for every proof.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import re
 
 _FORMULA = r'<span class="math notranslate nohighlight">[^<]*</span>'
 _WITH_NEIGHBOURS = re.compile(rf"((?:\w+-|[(\[“‘])*)({_FORMULA})((?:[-–]\w+|[)\],.;:!?”’])*)")
-_WRONG_ROLES = re.compile(
+_WRONG_ATTRIBUTES = re.compile(
     r' role="doc-biblioentry"'  # deprecated, and not allowed on a div
     r'|(?<=<div) role="list"(?= class="citation-list")'  # its children are no list items
     r'|(?<=<summary) aria-label="Toggle hidden content"'  # hides 'Show code cell source'
+    r'|(?<=<div class="proof admonition") id="proof"| id="proof-content"'  # once a page is allowed
 )
 
 
@@ -37,7 +39,7 @@ def keep_together(html: str) -> str:
 def touch_up(app, pagename, templatename, context, doctree) -> None:
     """Change the body of a page before its template is filled."""
     if "body" in context:
-        context["body"] = keep_together(_WRONG_ROLES.sub("", context["body"]))
+        context["body"] = keep_together(_WRONG_ATTRIBUTES.sub("", context["body"]))
 
 
 def setup(app):

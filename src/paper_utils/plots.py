@@ -12,6 +12,7 @@ import html
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from paper_utils.errors import UsageError, did_you_mean
@@ -320,6 +321,11 @@ def log_axis(axis: Axis, ticks: Sequence[float]) -> None:
     axis.set_ticks([], minor=True)
 
 
+def _is_number(value: object) -> bool:
+    """Return whether a value is a number and not a truth value."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
 @dataclass(frozen=True)
 class Table:
     """A data frame that a notebook shows as an accessible HTML table; see `table`."""
@@ -341,8 +347,7 @@ class Table:
         text = html.escape(self._text(column, value))
         if text == "–":
             return '<td class="missing"><span aria-label="none">–</span></td>'
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return f'<td class="number">{text}</td>' if number else f"<td>{text}</td>"
+        return f'<td class="number">{text}</td>' if _is_number(value) else f"<td>{text}</td>"
 
     def _rows(self) -> Iterable[list[tuple[str, object]]]:
         """Yield each row as (column, value) pairs of plain Python objects."""
@@ -352,11 +357,15 @@ class Table:
             yield list(zip(columns, values, strict=True))
 
     def _repr_html_(self) -> str:
-        head = "".join(
-            f'<th scope="col">{html.escape(str(column))}</th>' for column in self.frame.columns
-        )
+        rows = list(self._rows())
+        head = []
+        for i, (column, _) in enumerate(rows[0]):
+            # A heading stands where the cells below it do: numbers to the right.
+            right = i > 0 and any(_is_number(row[i][1]) for row in rows)
+            kind = ' class="number"' if right else ""
+            head.append(f'<th scope="col"{kind}>{html.escape(column)}</th>')
         body = []
-        for (column, value), *rest in self._rows():
+        for (column, value), *rest in rows:
             first = f'<th scope="row">{html.escape(self._text(column, value))}</th>'
             body.append(f"<tr>{first}{''.join(self._cell(*pair) for pair in rest)}</tr>")
         caption = html.escape(self.caption)
@@ -364,7 +373,7 @@ class Table:
         return (
             f'<div class="table-scroll" role="region" aria-label="{caption}" tabindex="0">'
             f'<table class="paper-table"><caption>{caption}</caption>'
-            f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+            f"<thead><tr>{''.join(head)}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
         )
 
     def __repr__(self) -> str:
