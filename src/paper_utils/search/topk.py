@@ -140,13 +140,14 @@ def select_top_k(scores: ArrayLike, k: int) -> tuple[NDArray[np.int64], NDArray[
     """
     matrix = as_vectors(scores, name="scores", min_rows=0)
     _check_k(k, matrix.shape[1])
-    rows = max(1, _CELLS // matrix.shape[1])
+    n_docs = matrix.shape[1]
+    rows = max(1, _CELLS // 16 // n_docs)  # few enough to stay in the processor's cache
+    padded = torch.full((rows, _round_up(n_docs, _CHUNK)), -torch.inf)
     keys = torch.empty((len(matrix), k), dtype=torch.int64)
     for start in range(0, len(matrix), rows):
-        part = matrix[start : start + rows]
-        padded = torch.full((len(part), _round_up(part.shape[1], _CHUNK)), -torch.inf)
-        padded[:, : part.shape[1]] = _as_tensor(np.ascontiguousarray(part))
-        keys[start : start + rows] = _best_keys(padded, k, 0)
+        part = np.ascontiguousarray(matrix[start : start + rows])
+        padded[: len(part), :n_docs] = _as_tensor(part)
+        keys[start : start + rows] = _best_keys(padded[: len(part)], k, 0)
     return _unpack(keys)
 
 
