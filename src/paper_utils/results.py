@@ -341,7 +341,7 @@ def _compute(
     progress: bool,
 ) -> Iterable[tuple[dict[str, Any], Any, float]]:
     import joblib
-    from tqdm.auto import tqdm
+    from tqdm import tqdm
 
     if not tasks:
         return

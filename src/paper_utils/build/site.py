@@ -211,10 +211,15 @@ def render_page(root: Path, chapter: Chapter, notebook: Path, out: Path) -> Path
             ignore=lambda at, _: ["chapters"] if Path(at) == root / "book" else [],
         )
         for page in (site / "book").glob("*.md"):
-            page.unlink()
+            if page.name != "bibliography.md":
+                page.unlink()
         (site / "book" / "chapters").mkdir()
         shutil.copy2(notebook, site / "book" / "chapters" / book.target(chapter).name)
-        toc = {"format": "jb-book", "root": f"book/chapters/{chapter.name}"}
+        toc = {
+            "format": "jb-book",
+            "root": f"book/chapters/{chapter.name}",
+            "chapters": [{"file": "book/bibliography"}],
+        }
         (site / "_toc.yml").write_text(json.dumps(toc))
         # References to other chapters have no target here, so this build is not strict.
         scratch = _render(site, [], root / "_build")

@@ -44,7 +44,8 @@ def normalise(notebook: Any, stamp: dict[str, Any]) -> Any:
     Returns
     -------
     NotebookNode
-        The same object: cell ids numbered, times and papermill's bookkeeping dropped.
+        The same object: cell ids numbered, times and papermill's bookkeeping dropped,
+        code folded.
     """
     notebook.metadata.pop("papermill", None)
     notebook.metadata.pop("widgets", None)
@@ -54,9 +55,17 @@ def normalise(notebook: Any, stamp: dict[str, Any]) -> Any:
         for key in ("papermill", "execution"):
             cell.metadata.pop(key, None)
         if cell.cell_type == "code":
+            _fold_code(cell)
             for output in cell.outputs:
                 output.get("metadata", {}).pop("papermill", None)
     return notebook
+
+
+def _fold_code(cell: Any) -> None:
+    """Put the code of a cell one click away; parameters stay in view."""
+    tags = cell.metadata.get("tags", [])
+    if not {"parameters", "injected-parameters", "hide-input", "remove-input"} & set(tags):
+        cell.metadata["tags"] = [*tags, "hide-input"]
 
 
 def _engine() -> Any:

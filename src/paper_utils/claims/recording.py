@@ -13,6 +13,7 @@ from paper_utils.claims.values import format_value, plain
 from paper_utils.claims.verdict import Record, Verdict, judge
 from paper_utils.errors import UsageError, did_you_mean
 
+_GLUED = "application/papermill.record/"
 _METADATA = "paper_claim"  # where a record travels: the metadata of a cell's output
 _recorded: dict[str, Record] = {}
 
@@ -24,7 +25,12 @@ class _Recorded:
         self.record = record
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
-        return {"text/plain": repr(self)}, {_METADATA: asdict(self.record)}
+        # The form of a glued value: kept in the notebook, not shown as a stray output, and
+        # quotable in the prose as {glue:text}`claim-ID`.
+        data = {f"{_GLUED}text/plain": repr(self)}
+        name = f"claim-{self.record.id}"
+        scrapbook = {"name": name, "mime_prefix": _GLUED}
+        return data, {_METADATA: asdict(self.record), "scrapbook": scrapbook}
 
     def __repr__(self) -> str:
         text = f"{self.record.id}: {format_value(self.record.measured)}"

@@ -23,19 +23,30 @@ DTYPES = ("float32", "bfloat16")
 _RELEVANT = (".json", ".safetensors", ".txt", ".model")
 
 
-def check_dtype(dtype: str) -> None:
-    """Raise UsageError for an unknown dtype, PaperError for one this processor lacks."""
+def check_dtype(dtype: str, name: str, *, single_only: bool) -> None:
+    """Raise unless the encoder `name` can compute in `dtype` on this processor.
+
+    Raises
+    ------
+    UsageError
+        Unknown dtype, or one that an encoder without a network (`single_only`) lacks.
+    PaperError
+        The processor has no native bfloat16.
+    """
     if dtype not in DTYPES:
         raise UsageError(f"no dtype {dtype!r}; {did_you_mean(dtype, DTYPES)}")
-    if dtype == "bfloat16":
-        import torch
+    if dtype == "float32":
+        return
+    if single_only:
+        raise UsageError(f"encoder {name!r} knows dtype 'float32' only, not {dtype!r}")
+    import torch
 
-        able = torch.cpu.get_capabilities()
-        if not any(able.get(flag) for flag in ("avx512_bf16", "amx_bf16", "bf16")):
-            raise PaperError(
-                "this processor has no native bfloat16, where it would be slower than float32; "
-                "use dtype='float32'"
-            )
+    able = torch.cpu.get_capabilities()
+    if not any(able.get(flag) for flag in ("avx512_bf16", "amx_bf16", "bf16")):
+        raise PaperError(
+            "this processor has no native bfloat16, where it would be slower than float32; "
+            "use dtype='float32'"
+        )
 
 
 def file_sha256(path: Path) -> str:

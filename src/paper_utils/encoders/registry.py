@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 
 from paper_utils.encoders import checkpoint, folder, hub, isotropic, navec, sentence, vectors
@@ -114,8 +115,9 @@ def load_encoder(
     check_encoder(name)
     _check_whole("batch_size", batch_size, at_least=1)
     _check_whole("seed", seed, at_least=0)
-    checkpoint.check_dtype(dtype)
     kind, _, what = name.partition(":")
+    single_only = kind in ("random", "navec", "vectors")
+    checkpoint.check_dtype(dtype, name, single_only=single_only)
     if kind == "hf":
         path = _checkpoint_folder(what)
         if not folder.is_sentence_checkpoint(path):
@@ -129,12 +131,10 @@ def load_encoder(
     if name == "minilm":
         return sentence.MiniLM(name, dtype=dtype, batch_size=batch_size)
     if name == "untrained":
-        return sentence.Untrained(name, seed=seed, dtype=dtype, batch_size=batch_size)
-    if dtype != "float32":
-        raise UsageError(f"encoder {name!r} knows dtype 'float32' only, not {dtype!r}")
+        return sentence.Untrained(name, seed=int(seed), dtype=dtype, batch_size=batch_size)
     if kind == "vectors":
         return vectors.VectorFile(name, Path(what).expanduser())
-    return navec.Navec(name) if name == "navec" else isotropic.Isotropic(name, seed=seed)
+    return navec.Navec(name) if name == "navec" else isotropic.Isotropic(name, seed=int(seed))
 
 
 def check_encoder(name: str) -> None:
@@ -318,5 +318,5 @@ def _is_path(what: str) -> bool:
 
 
 def _check_whole(name: str, value: object, *, at_least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < at_least:
         raise UsageError(f"{name} must be a whole number of at least {at_least}, not {value!r}")
