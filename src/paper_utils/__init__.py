@@ -24,6 +24,8 @@ _EXPORTS = {
     "Encoder": "encoders",
     "EncoderInfo": "encoders",
     "check_encoder": "encoders",
+    "describe_encoder": "encoders",
+    "fetch_encoder": "encoders",
     "load_encoder": "encoders",
     "CosineMoments": "geometry.cosine",
     "centre": "geometry.cosine",
