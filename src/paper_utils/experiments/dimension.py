@@ -1,0 +1,443 @@
+"""Effective dimensions: of Gaussians where the truth is known, of titles, of narrow and broad."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from paper_utils.data.catalogue import load_catalogue, titles_sha256
+from paper_utils.data.prose import documentation_sentences
+from paper_utils.encoders import load_encoder
+from paper_utils.errors import UsageError
+from paper_utils.geometry.dimension import (
+    ESTIMATORS,
+    effective_dimension,
+    participation_moments,
+)
+from paper_utils.geometry.spectrum import power_law_spectrum
+from paper_utils.results import experiment
+
+ENCODERS = ("minilm", "navec", "untrained", "random")
+
+#: English titles of the same tools that the Russian `uhtt-drills` are chosen by.
+ENGLISH_DRILLS = r"\bdrills?\b|screwdriver"
+
+# As many titles as the Russian drills and screwdrivers: all sets are compared at this number.
+EQUAL = 503
+DRAWS = 20
+CATEGORY_ITEMS = 300  # titles of a category; categories with fewer are left out
+POOL = 1500  # sentences, or lines of random words, that samples of EQUAL are drawn from
+
+DIVERSITIES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
+
+# (d, d_eff) of Krasnov's Table 1 with the models' own d, and numbers of items.
+GAUSSIANS = (
+    *((768, 121, n) for n in (30, 100, 300, 1000, 3000)),
+    (896, 182, 100),
+    (896, 182, 1000),
+    (3072, 146, 300),
+    (3072, 146, 1000),
+)
+
+
+def dimension_row(X: ArrayLike) -> dict[str, float]:
+    """Participation ratio of the rows of `X`, plug-in and unbiased, with standard errors.
+
+    Parameters
+    ----------
+    X : array_like, shape (n_items, d)
+        At least four rows.
+
+    Returns
+    -------
+    dict
+        `n`, `d`, `plug_in`, `unbiased`, each with `_se`.
+
+    Raises
+    ------
+    UsageError
+        As for :func:`~paper_utils.geometry.dimension.effective_dimension`.
+
+    Examples
+    --------
+    >>> row = dimension_row(np.random.default_rng(0).normal(size=(200, 50)))
+    >>> f"{row['plug_in']:.1f} {row['unbiased']:.1f}"
+    '40.0 50.3'
+    """
+    plug_in, unbiased = effective_dimension(X), effective_dimension(X, "unbiased")
+    return {
+        "n": plug_in.n,
+        "d": plug_in.d,
+        "plug_in": plug_in.value,
+        "plug_in_se": plug_in.se,
+        "unbiased": unbiased.value,
+        "unbiased_se": unbiased.se,
+    }
+
+
+def dimension_of_draws(
+    X: NDArray[np.floating], n_items: int, *, draws: int = DRAWS, seed: int = 0
+) -> dict[str, float]:
+    """Participation ratio of samples of `n_items` rows of `X`.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n_pool, d)
+    n_items : int
+        Rows a sample; all of them when there are no more.
+    draws : int
+        Samples, each without replacement.
+    seed : int
+
+    Returns
+    -------
+    dict
+        As :func:`dimension_row`, the mean over samples; where there are samples, `_se` is
+        the standard deviation from one sample to the next, that is, the uncertainty of one
+        set of `n_items` rows.
+
+    Examples
+    --------
+    >>> X = np.random.default_rng(0).normal(size=(4000, 50))
+    >>> row = dimension_of_draws(X, 200)
+    >>> f"{row['n']} {row['unbiased']:.0f} ± {row['unbiased_se']:.1f}"
+    '200 50 ± 0.4'
+    """
+    if len(X) < n_items:
+        raise UsageError(f"{len(X)} rows are fewer than the {n_items} of a sample")
+    if len(X) == n_items:
+        return dimension_row(X)
+    rng = np.random.default_rng(seed)
+    samples = [
+        participation_moments(X[np.sort(rng.choice(len(X), n_items, replace=False))])[0]
+        for _ in range(draws)
+    ]
+    row: dict[str, float] = {"n": n_items, "d": X.shape[1]}
+    for key in ("plug_in", "unbiased"):
+        values = np.array([getattr(sample, key) for sample in samples])
+        row |= {key: float(values.mean()), f"{key}_se": float(values.std(ddof=1))}
+    return row
+
+
+def all_estimators(X: ArrayLike) -> dict[str, float]:
+    """Every estimator of :func:`~paper_utils.geometry.dimension.effective_dimension` by name.
+
+    Examples
+    --------
+    >>> sorted(all_estimators(np.random.default_rng(0).normal(size=(50, 5))))[:3]
+    ['components-90', 'effective-rank', 'participation']
+    """
+    return {name: effective_dimension(X, name).value for name in ESTIMATORS}
+
+
+def mixture_parts(X: ArrayLike, groups: Sequence[Any]) -> dict[str, float]:
+    r"""What two groups of rows do to the participation ratio of all rows, exactly.
+
+    With shares p and q = 1 - p of the rows, means that differ by δ, and Σ_w the covariance
+    around each group's own mean, the covariance (divisor n) is Σ_w + pq δδ', and so
+
+    .. math:: \frac1{d_{\text{eff}}} = \frac{(1-b)^2}{d_w} + 2b(1-b)\,c + b^2
+
+    with b the share of the variance between the groups, d_w the participation ratio of Σ_w,
+    and c the share of Tr Σ_w along δ.
+
+    Parameters
+    ----------
+    X : array_like, shape (n_items, d)
+    groups : sequence of length n_items
+        Two distinct labels, of two rows at least each.
+
+    Returns
+    -------
+    dict
+        `between` (b), `along` (c), `within` (d_w) and `mixed` (d_eff), all plug-in.
+
+    Raises
+    ------
+    UsageError
+        Not two groups.
+
+    Examples
+    --------
+    >>> X = np.random.default_rng(0).normal(size=(400, 50)) + np.repeat([[0], [1]], 200, axis=0)
+    >>> parts = mixture_parts(X, ["ru"] * 200 + ["en"] * 200)
+    >>> " ".join(f"{name} {value:.2f}" for name, value in parts.items())
+    'between 0.20 along 0.02 within 44.29 mixed 15.95'
+    """
+    X, labels = np.asarray(X, dtype=np.float64), np.asarray(groups)
+    names, sizes = np.unique(labels, return_counts=True)
+    if len(names) != 2 or len(labels) != len(X) or sizes.min() < 2:
+        raise UsageError(f"two groups of at least 2 rows are needed, not {names.tolist()}")
+    means = [X[labels == name].mean(axis=0) for name in names]
+    residual = X - np.where((labels == names[0])[:, None], *means)
+    delta, (p, q) = means[1] - means[0], sizes / len(X)
+    inside = float((residual**2).sum() / len(X))
+    across = float(p * q * delta @ delta)
+    along = float(((residual @ delta) ** 2).mean() / (delta @ delta * inside)) if across else 0.0
+    return {
+        "between": across / (across + inside),
+        "along": along,
+        "within": effective_dimension(residual).value,
+        "mixed": effective_dimension(X).value,
+    }
+
+
+def distinct_words(titles: Sequence[str]) -> int:
+    """Number of distinct words, split at white space, in lower case.
+
+    Examples
+    --------
+    >>> distinct_words(["Cordless drill", "drill 18V"])
+    3
+    """
+    return len({word for title in titles for word in title.lower().split()})
+
+
+# ------------------------------------------------------------------------------- Gaussians
+
+
+@experiment(
+    "effective-dimension-gaussian",
+    "Bias and standard errors of d_eff estimates on laws whose d_eff is known",
+    tasks=lambda: (
+        [{"d": d, "d_eff": d_eff, "n": n, "law": "gaussian"} for d, d_eff, n in GAUSSIANS]
+        + [{"d": 768, "d_eff": 121, "n": n, "law": "student-12"} for n in (100, 300, 1000)]
+    ),
+)
+def estimates_of_known_dimension(
+    d: int, d_eff: float, n: int, law: str = "gaussian", repeats: int = 200
+) -> dict[str, float]:
+    """Estimate d_eff of samples from a law with a power-law spectrum, many times over.
+
+    Parameters
+    ----------
+    d, d_eff, n : int
+        Of the law, and the size of each sample.
+    law : {'gaussian', 'student-12'}
+        Student's with 12 degrees of freedom: elliptical, with heavier tails.
+    repeats : int
+        Samples; sample i has the seed i.
+
+    Returns
+    -------
+    dict
+        Over samples: mean and standard deviation (`_sd`) of `plug_in` and `unbiased`, the
+        average jackknife standard error (`_se`) of `unbiased`, the share of samples whose
+        interval of ± 1.96 standard errors holds the truth (`coverage`), and `predicted`, the
+        plug-in that 1/(1/d_eff + 1/(n - 1)) leads one to expect.
+
+    Examples
+    --------
+    >>> found = estimates_of_known_dimension(60, 20, 50, repeats=40)
+    >>> abs(found["unbiased"] - 20) < 1 and found["plug_in"] < 16
+    True
+    """
+    scale = np.sqrt(power_law_spectrum(d, d_eff=d_eff))
+    plug_in, unbiased, se = [], [], []
+    for seed in range(repeats):
+        rng = np.random.default_rng([seed, d, n])
+        X = rng.normal(size=(n, d)) * scale
+        if law != "gaussian":
+            X /= np.sqrt(rng.chisquare(12, size=(n, 1)) / 12)
+        row = dimension_row(X)
+        plug_in.append(row["plug_in"])
+        unbiased.append(row["unbiased"])
+        se.append(row["unbiased_se"])
+    held = np.abs(np.array(unbiased) - d_eff) <= 1.96 * np.array(se)
+    return {
+        "predicted": 1 / (1 / d_eff + 1 / (n - 1)),
+        "plug_in": float(np.mean(plug_in)),
+        "plug_in_sd": float(np.std(plug_in, ddof=1)),
+        "unbiased": float(np.mean(unbiased)),
+        "unbiased_sd": float(np.std(unbiased, ddof=1)),
+        "unbiased_se": float(np.mean(se)),
+        "coverage": float(held.mean()),
+    }
+
+
+# ------------------------------------------------------------------------- generated titles
+
+
+def _diversity_tasks() -> list[dict[str, Any]]:
+    return [
+        {"encoder": encoder, "language": language, "diversity": diversity, "seed": seed}
+        for encoder in ENCODERS
+        for language in ("ru", "en")
+        if not (encoder == "navec" and language == "en")  # it knows Russian words only
+        for diversity in DIVERSITIES
+        for seed in range(3)
+    ]
+
+
+@experiment(
+    "effective-dimension-diversity",
+    "d_eff of generated titles as their lexical diversity is turned up, by encoder",
+    tasks=_diversity_tasks,
+)
+def dimension_at_diversity(
+    encoder: str, language: str, diversity: float, seed: int = 0, n_items: int = 500
+) -> dict[str, float]:
+    """Measure generated titles at one setting of the knob.
+
+    Parameters
+    ----------
+    encoder : str
+        As for :func:`~paper_utils.encoders.load_encoder`.
+    language, diversity, seed, n_items
+        As for :func:`~paper_utils.data.diy.diy_catalogue`; `seed` is also the encoder's.
+
+    Returns
+    -------
+    dict
+        As :func:`dimension_row`, and the number of distinct `words`.
+    """
+    titles = load_catalogue(
+        f"diy:diversity={diversity}", language=language, n_items=n_items, seed=seed
+    ).titles
+    row = dimension_row(load_encoder(encoder, seed=seed).encode(titles))
+    return row | {"words": distinct_words(titles)}
+
+
+# ------------------------------------------------------------------------------ real titles
+
+
+def random_words(n_items: int, *, seed: int = 0, length: int = 6) -> list[str]:
+    """Lines of Russian words drawn evenly from the 20,000 most frequent ones of navec.
+
+    What is broadest: no domain, no grammar.
+
+    Examples
+    --------
+    >>> [len(line.split()) for line in random_words(2)]
+    [6, 6]
+    """
+    vocabulary = load_encoder("navec").pack.vocab
+    pairs = zip(vocabulary.words, vocabulary.counts, strict=False)
+    russian = [(-count, word) for word, count in pairs if word[0] >= "а"]
+    words = [word for _, word in sorted(russian)[:20_000]]
+    rng = np.random.default_rng(seed)
+    return [
+        " ".join(words[i] for i in line)
+        for line in rng.integers(len(words), size=(n_items, length))
+    ]
+
+
+def _data() -> dict[str, str]:
+    return {
+        "uhtt-tools": load_catalogue("uhtt-tools", language="all").sha256,
+        "documentation": titles_sha256(documentation_sentences(POOL)),
+    }
+
+
+@experiment(
+    "effective-dimension-real-titles",
+    "d_eff of 45,989 real tool titles: drills, all tools, categories, languages, prose",
+    tasks=lambda: [{"encoder": encoder} for encoder in ENCODERS],
+    data=_data,
+)
+def dimension_of_real_titles(encoder: str) -> dict[str, Any]:
+    """Measure one encoder on sets of real titles, at equal numbers and equal language.
+
+    Parameters
+    ----------
+    encoder : str
+        As for :func:`~paper_utils.encoders.load_encoder`. One that knows Russian only
+        (``navec``) is not given English.
+
+    Returns
+    -------
+    dict
+        `sets`: what, language, number available, median characters, distinct words of the
+        first sample, and :func:`dimension_of_draws`; `full`: all titles by language;
+        `categories`: the same of each category with enough titles; `mixing`:
+        :func:`mixture_parts` of both languages in equal number; `estimators`:
+        :func:`all_estimators` of the Russian drills and of as many Russian tools.
+    """
+    table = load_catalogue("uhtt-tools", language="all").table
+    model = load_encoder(encoder)
+    V = model.encode(table["title"].tolist())
+    titles, spoken = table["title"].to_numpy(), table["language"].to_numpy()
+    languages = ("ru",) if encoder == "navec" else ("ru", "en")
+    drills = {
+        "ru": table["title"].str.contains(r"дрел|шурупов", case=False).to_numpy(),
+        "en": table["title"].str.contains(ENGLISH_DRILLS, case=False).to_numpy(),
+    }
+    sets, categories, full = [], [], []
+
+    def measured(what, language, texts, X, n_items=EQUAL):
+        row = {"set": what, "language": language, "available": len(X)}
+        row["characters"] = float(np.median([len(text) for text in texts]))
+        some = np.random.default_rng(0).permutation(len(texts))[:n_items]
+        row["words"] = distinct_words([texts[i] for i in some])
+        return row | dimension_of_draws(X, n_items)
+
+    for language in languages:
+        mine = spoken == language
+        narrow = mine & drills[language]
+        sets.append(measured("drills", language, titles[narrow], V[narrow]))
+        sets.append(measured("all tools", language, titles[mine], V[mine]))
+        other, name = (
+            (documentation_sentences(POOL), "documentation")
+            if language == "en"
+            else (random_words(POOL), "random words")
+        )
+        sets.append(measured(name, language, other, model.encode(other)))
+        full.append({"language": language} | dimension_row(V[mine]))
+        for category, rows in table[mine].groupby("category").indices.items():
+            if len(rows) >= CATEGORY_ITEMS:
+                texts, X = titles[mine][rows], V[mine][rows]
+                categories.append(measured(category, language, texts, X, CATEGORY_ITEMS))
+        categories.append(measured("all tools", language, titles[mine], V[mine], CATEGORY_ITEMS))
+    value = {"sets": sets, "categories": categories, "full": full}
+    if len(languages) > 1:
+        full.append({"language": "all"} | dimension_row(V))
+        value["mixing"] = _mixed(V, spoken)
+    rng = np.random.default_rng(0)
+    some = rng.choice(np.flatnonzero(spoken == "ru"), EQUAL, replace=False)
+    value["estimators"] = {
+        "drills": all_estimators(V[drills["ru"]]),
+        "all tools": all_estimators(V[some]),
+    }
+    return value
+
+
+def _mixed(V: NDArray[np.floating], spoken: NDArray[np.object_]) -> dict[str, float]:
+    """Both languages in equal number: all of the rarer one."""
+    rng = np.random.default_rng(0)
+    n = min((spoken == language).sum() for language in ("ru", "en"))
+    rows = np.concatenate(
+        [
+            rng.choice(np.flatnonzero(spoken == language), n, replace=False)
+            for language in ("ru", "en")
+        ]
+    )
+    return {"n": int(2 * n)} | mixture_parts(V[rows], spoken[rows])
+
+
+def jackknife_ratio(first: dict[str, float], second: dict[str, float]) -> tuple[float, float]:
+    """Ratio of two independent unbiased dimensions, and its standard error (delta method).
+
+    Parameters
+    ----------
+    first, second : dict
+        As :func:`dimension_row` returns them.
+
+    Returns
+    -------
+    ratio, se : float
+
+    Examples
+    --------
+    >>> one, two = {"unbiased": 10.0, "unbiased_se": 1.0}, {"unbiased": 20.0, "unbiased_se": 0.0}
+    >>> jackknife_ratio(one, two)
+    (0.5, 0.05)
+    """
+    ratio = first["unbiased"] / second["unbiased"]
+    relative = math.hypot(
+        first["unbiased_se"] / first["unbiased"], second["unbiased_se"] / second["unbiased"]
+    )
+    return ratio, ratio * relative
