@@ -282,3 +282,17 @@ def test_a_built_notebook_runs_under_plain_papermill(book_root, tmp_path):
     from paper_utils.claims import records_in
 
     assert records_in(nbformat.read(target, as_version=4))["T-1"].measured == 40
+
+
+def test_paths_given_to_a_run_are_found_from_where_the_reader_stands(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.csv").write_text("title\na\n")
+    (tmp_path / "checkpoint").mkdir()
+    given = ["x.csv", "vectors:x.csv", "hf:./checkpoint", "minilm", "no.csv", "diy:diversity=0.3"]
+    assert make._absolute(given) == [
+        str(tmp_path / "x.csv"),
+        f"vectors:{tmp_path / 'x.csv'}",
+        f"hf:{tmp_path / 'checkpoint'}",
+        *given[3:],
+    ]
+    assert make._absolute(3) == 3

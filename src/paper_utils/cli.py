@@ -125,18 +125,12 @@ def run(
     root = project_root()
     picked = pick_chapter(find_chapters(root), chapter)
     given: dict[str, Any] = _parameter_file(file) if file else {}
-    given |= {name: _absolute(value) for name, value in pairs}
+    given |= dict(pairs)
     out = (out or root / "_build" / "runs" / picked.slug).resolve()
     notebook, page = run_chapter(root, picked, given, out, html=html)
     click.echo(f"notebook: {notebook}")
     if page:
         click.echo(f"page:     {page}")
-
-
-def _absolute(value: str) -> str:
-    """Make the path of an existing file absolute: chapters run in the book's folder."""
-    looks_like_file = len(value) < 4096 and "\n" not in value and Path(value).is_file()
-    return str(Path(value).resolve()) if looks_like_file else value
 
 
 def _parameter_file(path: Path) -> dict[str, Any]:

@@ -128,6 +128,22 @@ def _all_values(chapter: Chapter, given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: item.default for name, item in chapter.parameters.items()} | dict(given)
 
 
+def _absolute(value: Any) -> Any:
+    """Make paths of files and folders absolute: chapters run in the book's folder."""
+    if isinstance(value, list):
+        return [_absolute(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    kind, colon, path = value.rpartition(":")
+    if colon and kind not in ("hf", "vectors"):
+        return value
+    try:
+        exists = Path(path).exists() and (kind == "hf" or Path(path).is_file())
+    except (OSError, ValueError):
+        return value
+    return f"{kind}{colon}{Path(path).resolve()}" if exists else value
+
+
 def run(
     root: Path,
     chapter: Chapter,
@@ -162,7 +178,7 @@ def run(
     PaperError
         A cell failed; the message names cell and exception.
     """
-    parameters = chapter.resolve(given)
+    parameters = {name: _absolute(value) for name, value in chapter.resolve(given).items()}
     check_shared_names(_all_values(chapter, parameters))
     job = Job(
         name=chapter.slug,
