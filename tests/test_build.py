@@ -151,14 +151,17 @@ def test_a_changed_module_makes_only_its_chapters_stale(book_root, monkeypatch):
     other.write_text((book_root / "notebooks" / "01-first.md").read_text().split("# 01")[0])
     other.write_text(other.read_text() + "# Other\n" + cell("print('no helper')"))
     assert executed(book_root) == ["first", "other"]
+    from dataclasses import replace
+
     from paper_utils import fingerprint
 
     parsed = fingerprint._parsed
-    monkeypatch.setattr(
-        fingerprint,
-        "_parsed",
-        lambda path: ("new", parsed(path)[1]) if path.name == "recording.py" else parsed(path),
-    )
+
+    def changed(path):
+        found = parsed(path)
+        return replace(found, checksum="new") if path.name == "recording.py" else found
+
+    monkeypatch.setattr(fingerprint, "_parsed", changed)
     assert [chapter.slug for chapter in Book(book_root).stale()] == ["first"]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from paper_utils import fingerprint
@@ -38,22 +40,19 @@ def test_only_what_can_change_a_value_changes_the_key(tmp_path, monkeypatch, bef
     for number, text in enumerate((before, after)):
         path = package / f"m{number}.py"
         path.write_text(text)
-        keys.append(fingerprint._parsed(path)[0])
+        keys.append(fingerprint._parsed(path).checksum)
     assert (keys[0] == keys[1]) is same
 
 
-def test_touching_a_file_changes_nothing(tmp_path, monkeypatch):
-    import os
-
+def test_data_files_count_by_content_where_a_module_names_them(tmp_path, monkeypatch):
     monkeypatch.setattr(fingerprint, "RESOURCES", tmp_path)
-    fingerprint.resources_key.cache_clear()
-    path = tmp_path / "a.yml"
+    path = tmp_path / "published" / "a.yml"
+    path.parent.mkdir()
     path.write_text("a: 1")
-    first = fingerprint.resources_key()
+    reads, ignores = ["paper_utils.published"], ["paper_utils.errors"]
+    first, other = fingerprint.code_key(reads), fingerprint.code_key(ignores)
     os.utime(path, (1, 1))
-    fingerprint.resources_key.cache_clear()
-    assert fingerprint.resources_key() == first
+    assert fingerprint.code_key(reads) == first, "touching a file changes nothing"
     path.write_text("a: 2")
-    fingerprint.resources_key.cache_clear()
-    assert fingerprint.resources_key() != first
-    fingerprint.resources_key.cache_clear()
+    assert fingerprint.code_key(reads) != first
+    assert fingerprint.code_key(ignores) == other

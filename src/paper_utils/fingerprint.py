@@ -11,6 +11,7 @@ import ast
 import hashlib
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -110,14 +111,28 @@ def _bare(tree: ast.Module) -> ast.Module:
     return tree
 
 
+@dataclass(frozen=True)
+class _Module:
+    """What one module file contributes: its code, its imports, the texts it holds."""
+
+    checksum: str
+    imports: frozenset[str]
+    texts: frozenset[str]
+
+
 @cache
-def _parsed(path: Path) -> tuple[str, frozenset[str]]:
-    """Return (checksum of the code, modules it imports) of one module file."""
+def _parsed(path: Path) -> _Module:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     parts = path.relative_to(PACKAGE).with_suffix("").parts
     package = ".".join([_NAME, *parts[:-1]])
-    imported = _imported(tree, package)
-    return sha256(ast.dump(_bare(tree))), frozenset(imported)
+    imports = frozenset(_imported(tree, package))
+    bare = _bare(tree)
+    texts = {
+        node.value
+        for node in ast.walk(bare)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    return _Module(sha256(ast.dump(bare)), imports, frozenset(texts))
 
 
 def modules_used(code: str) -> list[str]:
@@ -149,24 +164,26 @@ def modules_used(code: str) -> list[str]:
         # `import a.b.c` runs a and a.b too.
         for depth in range(2, module.count(".") + 1):
             pending.add(".".join(module.split(".")[:depth]))
-        pending |= _parsed(path)[1] - seen
+        pending |= _parsed(path).imports - seen
     return sorted(seen)
 
 
 def code_key(modules: Iterable[str]) -> str:
-    """Return one checksum for the code of `modules` and the package's data files."""
-    parts = []
-    for module in sorted(modules):
+    """Return one checksum for the code of `modules` and the data files that they name.
+
+    A data file of the package counts when a module names it, or a folder it lies in, in a
+    text constant.
+    """
+    parts: list[str | bytes] = []
+    texts: set[str] = set()
+    for module in sorted(set(modules)):
         path = _module_file(module)
         if path is not None:
-            parts += [module, _parsed(path)[0]]
-    return sha256(*parts, resources_key())
-
-
-@cache
-def resources_key() -> str:
-    """Return one checksum for all data files of the package."""
-    files = sorted(path for path in RESOURCES.rglob("*") if path.is_file())
-    return sha256(
-        *(part for path in files for part in (str(path.relative_to(RESOURCES)), path.read_bytes()))
-    )
+            found = _parsed(path)
+            parts += [module, found.checksum]
+            texts |= found.texts
+    for path in sorted(path for path in RESOURCES.rglob("*") if path.is_file()):
+        relative = path.relative_to(RESOURCES)
+        if texts & set(relative.parts):
+            parts += [str(relative), path.read_bytes()]
+    return sha256(*parts)
