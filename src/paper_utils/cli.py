@@ -197,7 +197,7 @@ def build(profile: str, workers: int | None, no_html: bool) -> None:
 @click.option("--source", help="Only claims of this source (bibliography key).")
 @click.option("--chapter", help="Only claims of this chapter (slug).")
 def claims(as_json: bool, source: str | None, chapter: str | None) -> None:
-    """The verdict table; exit 1 when a verdict differs from the accepted one.
+    """The verdicts; exit 1 when one differs from the accepted one.
 
     \b
     Example:
