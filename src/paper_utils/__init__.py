@@ -51,6 +51,10 @@ _EXPORTS = {
     "WordTokenizer": "search.tokenizer",
     "select_top_k": "search.topk",
     "top_k": "search.topk",
+    "minimal_dimension": "theory.margin",
+    "dense_qrels": "theory.relevance",
+    "SignRankBounds": "theory.signrank",
+    "sign_rank_bounds": "theory.signrank",
     "PaperError": "errors",
     "UsageError": "errors",
 }

@@ -1,0 +1,284 @@
+"""Explicit embeddings in which every k-subset of n documents is the exact top-k of some query.
+
+The trigonometric moment curve (Gale 1963) needs 2k dimensions whatever n is; its stereographic
+image does the same for Euclidean distance in 2k - 1. The regular simplex needs n - 1 and has
+the widest margin there is; random vectors with centroid queries lie in between.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from paper_utils.checks import unit_rows
+from paper_utils.errors import UsageError
+from paper_utils.theory.relevance import check_dimension, check_subset_size
+
+
+def equal_angles(n: int) -> NDArray[np.float64]:
+    """Return n equally spaced angles in [0, 2 pi).
+
+    Examples
+    --------
+    >>> equal_angles(4) / np.pi
+    array([0. , 0.5, 1. , 1.5])
+    """
+    check_dimension(n, name="n")
+    return 2.0 * np.pi * np.arange(n) / n
+
+
+def trigonometric_curve(angles: ArrayLike, k: int) -> NDArray[np.float64]:
+    """Return unit vectors ``(cos t, sin t, ..., cos kt, sin kt) / sqrt(k)``.
+
+    Parameters
+    ----------
+    angles : array_like, shape (n,)
+        Where on the curve.
+    k : int
+        Relevant documents of a query.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, 2k)
+
+    Raises
+    ------
+    UsageError
+        ``k < 1`` or angles that are not a finite vector.
+
+    Examples
+    --------
+    >>> trigonometric_curve([0.0], 2)
+    array([[0.70710678, 0.        , 0.70710678, 0.        ]])
+    """
+    check_dimension(k, name="k")
+    t = np.asarray(angles, dtype=np.float64)
+    if t.ndim != 1 or not np.isfinite(t).all():
+        raise UsageError(f"angles must be a finite vector, not of shape {t.shape}")
+    turns = np.outer(t, np.arange(1, k + 1))
+    return np.stack([np.cos(turns), np.sin(turns)], axis=2).reshape(t.size, 2 * k) / np.sqrt(k)
+
+
+def trigonometric_queries(
+    sets: ArrayLike, angles: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    r"""Return the query and cut-off of each set of documents on the trigonometric curve.
+
+    With :math:`f_S(t) = \prod_{i \in S} (1 - \cos(t - t_i))`, which is zero on S and positive
+    elsewhere, the query holds minus the Fourier coefficients of :math:`f_S` and the cut-off
+    is its mean: scores equal the cut-off on S and lie below it elsewhere.
+
+    Parameters
+    ----------
+    sets : array_like of int, shape (n_sets, k)
+        Distinct documents in each row.
+    angles : array_like, shape (n,)
+        Angles of the documents.
+
+    Returns
+    -------
+    queries : ndarray of float64, shape (n_sets, 2k)
+        Unit rows.
+    cutoffs : ndarray of float64, shape (n_sets,)
+        Positive; a query's score of each of its documents on :func:`trigonometric_curve`.
+
+    Raises
+    ------
+    UsageError
+        A document twice in one set, or unknown.
+
+    Examples
+    --------
+    >>> angles = equal_angles(5)
+    >>> queries, cutoffs = trigonometric_queries([[0, 2]], angles)
+    >>> scores = trigonometric_curve(angles, 2) @ queries[0]
+    >>> np.round(scores - cutoffs[0], 3).tolist()
+    [0.0, -0.425, 0.0, -1.112, -1.112]
+    """
+    t = np.asarray(angles, dtype=np.float64)
+    members = check_sets(sets, t.size)
+    k = members.shape[1]
+    phases = np.exp(-1j * t[members])
+    # Coefficients of f_S for the frequencies -k..k, one factor after the other.
+    spectrum = np.ones((len(members), 1), dtype=complex)
+    for phase in phases.T[:, :, None]:
+        longer = np.zeros((len(members), spectrum.shape[1] + 2), dtype=complex)
+        longer[:, 1:-1] = spectrum
+        longer[:, 2:] -= spectrum * phase / 2
+        longer[:, :-2] -= spectrum * phase.conj() / 2
+        spectrum = longer
+    mean, above = spectrum[:, k].real, spectrum[:, k + 1 :]
+    queries = np.stack([-2 * above.real, 2 * above.imag], axis=2).reshape(len(members), 2 * k)
+    length = np.linalg.norm(queries, axis=1)
+    return queries / length[:, None], mean / (length * np.sqrt(k))
+
+
+def check_sets(sets: ArrayLike, n: int) -> NDArray[np.int64]:
+    """Return relevant sets as an integer array, shape (n_sets, k), or say what is wrong.
+
+    Examples
+    --------
+    >>> check_sets([[0, 0]], 5)
+    Traceback (most recent call last):
+    ...
+    paper_utils.errors.UsageError: set 0 lists document 0 twice
+    """
+    members = np.asarray(sets)
+    if members.ndim != 2 or members.size == 0:
+        raise UsageError(f"sets must have shape (n_sets, k) and not be empty, not {members.shape}")
+    if members.dtype.kind not in "iu":
+        raise UsageError(f"sets must hold document numbers, not {members.dtype}")
+    check_subset_size(n, members.shape[1])
+    outside = (members < 0) | (members >= n)
+    if outside.any():
+        row, column = np.argwhere(outside)[0]
+        raise UsageError(
+            f"set {row} names document {members[row, column]}; there are documents 0 to {n - 1}"
+        )
+    ordered = np.sort(members, axis=1)
+    twice = ordered[:, 1:] == ordered[:, :-1]
+    if twice.any():
+        row, column = np.argwhere(twice)[0]
+        raise UsageError(f"set {row} lists document {ordered[row, column]} twice")
+    return members.astype(np.int64)
+
+
+def euclidean_curve(
+    sets: ArrayLike, angles: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    r"""Return points in 2k - 1 dimensions whose nearest k to a centre are any set of k.
+
+    The curve of :func:`trigonometric_curve` is projected from a point p of its own, halfway
+    between two documents. Half-spaces of the sphere that leave p outside become balls: the
+    query of S, :math:`\langle w, x \rangle \ge c`, becomes the ball around
+    :math:`w_\perp / (c - \langle w, p \rangle)`.
+
+    Parameters
+    ----------
+    sets : array_like of int, shape (n_sets, k)
+        Distinct documents in each row.
+    angles : array_like, shape (n,)
+        Distinct angles of the documents.
+
+    Returns
+    -------
+    docs : ndarray of float64, shape (n, 2k - 1)
+    centres : ndarray of float64, shape (n_sets, 2k - 1)
+    radii : ndarray of float64, shape (n_sets,)
+        The documents of a set lie at this distance from its centre, all others further away.
+
+    Raises
+    ------
+    UsageError
+        As :func:`trigonometric_queries`.
+
+    Examples
+    --------
+    >>> angles = equal_angles(7)
+    >>> docs, centres, radii = euclidean_curve([[1, 4]], angles)
+    >>> distances = np.linalg.norm(docs - centres[0], axis=1)
+    >>> docs.shape[1], np.argsort(distances)[:2].tolist()
+    (3, [1, 4])
+    """
+    t = np.asarray(angles, dtype=np.float64)
+    queries, cutoffs = trigonometric_queries(sets, t)
+    k = np.asarray(sets).shape[1]
+    ordered = np.sort(t % (2 * np.pi))
+    spaces = np.diff(np.append(ordered, ordered[0] + 2 * np.pi))
+    widest = int(np.argmax(spaces))
+    pole = trigonometric_curve(ordered[widest : widest + 1] + spaces[widest] / 2, k)[0]
+    # An orthonormal basis of the hyperplane orthogonal to the pole.
+    basis = np.linalg.svd(pole[None, :])[2][1:]
+    docs = trigonometric_curve(t, k)
+    docs = docs @ basis.T / (1.0 - docs @ pole)[:, None]
+    # <w, x> = c for x = (2y + (|y|^2 - 1) p) / (|y|^2 + 1) is a sphere in y.
+    along = queries @ pole
+    centres = queries @ basis.T / (cutoffs - along)[:, None]
+    squared = (centres**2).sum(axis=1) - (cutoffs + along) / (cutoffs - along)
+    return docs, centres, np.sqrt(np.maximum(squared, 0.0))  # k = 1: centres are documents
+
+
+def simplex(n: int) -> NDArray[np.float64]:
+    """Return the n vertices of a regular simplex as unit vectors, shape (n, n - 1).
+
+    Examples
+    --------
+    >>> vertices = simplex(4)
+    >>> np.round(vertices @ vertices.T, 6)[0].tolist()
+    [1.0, -0.333333, -0.333333, -0.333333]
+    """
+    check_dimension(n, name="n", least=2)
+    centred = np.eye(n) - 1.0 / n
+    vertices = np.linalg.eigh(centred)[1][:, 1:]  # the eigenvalue 0 comes first
+    return vertices / np.linalg.norm(vertices, axis=1, keepdims=True)
+
+
+def centroid_queries(docs: ArrayLike, sets: ArrayLike) -> NDArray[np.float64]:
+    """Return each set's centroid, scaled to length 1, shape (n_sets, d).
+
+    Parameters
+    ----------
+    docs : array_like, shape (n, d)
+        Documents.
+    sets : array_like of int, shape (n_sets, k)
+        Distinct documents in each row.
+
+    Examples
+    --------
+    >>> centroid_queries(np.eye(3), [[0, 1]])
+    array([[0.70710678, 0.70710678, 0.        ]])
+    """
+    vectors = np.asarray(docs, dtype=np.float64)
+    return unit_rows(vectors[check_sets(sets, len(vectors))].sum(axis=1), name="centroids")
+
+
+def gaussian_documents(n: int, d: int, *, seed: int = 0) -> NDArray[np.float64]:
+    """Return n independent uniformly distributed unit vectors, shape (n, d).
+
+    Examples
+    --------
+    >>> gaussian_documents(5, 3).shape
+    (5, 3)
+    """
+    check_dimension(n, name="n")
+    check_dimension(d)
+    return unit_rows(np.random.default_rng(seed).standard_normal((n, d)))
+
+
+def set_gaps(
+    docs: ArrayLike, queries: ArrayLike, sets: ArrayLike, *, block: int = 4096
+) -> NDArray[np.float64]:
+    """Return, for each set, its lowest score minus the highest score outside it.
+
+    Parameters
+    ----------
+    docs : array_like, shape (n, d)
+        Documents.
+    queries : array_like, shape (n_sets, d)
+        One query a set.
+    sets : array_like of int, shape (n_sets, k)
+        Distinct documents in each row.
+    block : int
+        Queries scored at a time.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_sets,)
+        Positive where the set is the exact top-k.
+
+    Examples
+    --------
+    >>> vertices = simplex(3)
+    >>> set_gaps(vertices, vertices, [[0], [1], [2]]).round(6).tolist()
+    [1.5, 1.5, 1.5]
+    """
+    D, Q = np.asarray(docs, dtype=np.float64), np.asarray(queries, dtype=np.float64)
+    members = check_sets(sets, len(D))
+    gaps = np.empty(len(members))
+    for start in range(0, len(members), block):
+        part = members[start : start + block]
+        scores = Q[start : start + block] @ D.T
+        inside = np.take_along_axis(scores, part, axis=1).min(axis=1)
+        np.put_along_axis(scores, part, -np.inf, axis=1)
+        gaps[start : start + block] = inside - scores.max(axis=1)
+    return gaps

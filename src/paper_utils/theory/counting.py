@@ -1,0 +1,220 @@
+"""How many relevant sets a half-space can cut off, and how few sign matrices have low rank."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from paper_utils.checks import as_vectors
+from paper_utils.errors import UsageError
+from paper_utils.theory.relevance import check_dimension
+
+MAX_PROGRAMS = 20_000
+
+
+def homogeneous_dichotomies(n: int, d: int) -> int:
+    """Count the dichotomies of n points in general position by half-spaces through the origin.
+
+    Cover 1965: ``2 sum_{i<d} C(n-1, i)``. This is scoring with threshold 0.
+
+    Parameters
+    ----------
+    n, d : int
+        Points and dimension, both at least 1.
+
+    Examples
+    --------
+    >>> [homogeneous_dichotomies(n, d) for n, d in [(5, 2), (6, 3), (7, 2)]]
+    [10, 32, 14]
+    """
+    check_dimension(n, name="n")
+    check_dimension(d)
+    return 2 * sum(math.comb(n - 1, i) for i in range(d))
+
+
+def affine_dichotomies(n: int, d: int) -> int:
+    """Count the dichotomies of n points in general position by arbitrary half-spaces.
+
+    Cover 1965: ``2 sum_{i<=d} C(n-1, i)``. This is scoring with a threshold of the query's
+    own, which is what top-k retrieval uses.
+
+    Examples
+    --------
+    >>> [affine_dichotomies(n, d) for n, d in [(5, 2), (6, 3), (7, 2)]]
+    [22, 52, 44]
+    """
+    check_dimension(d)
+    return homogeneous_dichotomies(n, d + 1)
+
+
+def sauer_bound(n: int, vc: int) -> int:
+    """Bound the growth function of a class of VC dimension `vc`: ``sum_{i<=vc} C(n, i)``.
+
+    Krasnov's bound is this one with ``vc = d + 1``.
+
+    Examples
+    --------
+    >>> [sauer_bound(n, d + 1) for n, d in [(5, 2), (6, 3), (7, 2)]]
+    [26, 57, 64]
+    """
+    check_dimension(n, name="n")
+    check_dimension(vc, name="vc", least=0)
+    return sum(math.comb(n, i) for i in range(vc + 1))
+
+
+def enumerate_dichotomies(X: ArrayLike, *, affine: bool = False) -> NDArray[np.int8]:
+    """List every dichotomy of the rows of `X` by a half-space, each proved by a linear program.
+
+    A sign vector is kept when ``y_i (<w, x_i> - b) >= 1`` has a solution. Prefixes without
+    one are not extended, so the work follows the number of dichotomies, not ``2^n``.
+
+    Parameters
+    ----------
+    X : array_like, shape (n_points, d)
+        Points, in any position.
+    affine : bool
+        Whether the half-space may have an offset b.
+
+    Returns
+    -------
+    ndarray of int8, shape (n_dichotomies, n_points)
+        Entries -1 and +1.
+
+    Raises
+    ------
+    UsageError
+        More than 20,000 linear programs would be needed.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> enumerate_dichotomies(rng.standard_normal((5, 2))).shape
+    (10, 5)
+    """
+    points = as_vectors(X).astype(np.float64)
+    if affine:
+        points = np.hstack([points, np.ones((len(points), 1))])
+    n, d = points.shape
+    programs = sum(2 * homogeneous_dichotomies(i, d) for i in range(1, n))
+    if programs > MAX_PROGRAMS:
+        raise UsageError(
+            f"{n} points in dimension {d} need up to {programs:,} linear programs; "
+            f"the limit is {MAX_PROGRAMS:,}"
+        )
+    found = [np.array([1], dtype=np.int8)]
+    for i in range(1, n):
+        extended = (np.append(y, np.int8(s)) for y in found for s in (1, -1))
+        found = [y for y in extended if _separable(points[: i + 1], y)]
+    # Negating the half-space negates the dichotomy, so half of them suffice above.
+    half = np.array(found)
+    return np.vstack([half, -half])
+
+
+def _separable(points: NDArray[np.float64], y: NDArray[np.int8]) -> bool:
+    from scipy.optimize import linprog
+
+    d = points.shape[1]
+    program = linprog(
+        np.zeros(d), A_ub=-y[:, None] * points, b_ub=-np.ones(len(y)), bounds=[(None, None)] * d
+    )
+    return program.status == 0
+
+
+def log2_low_rank_patterns(n: int, m: int, r: int) -> float:
+    """Bound log2 of the number of n x m sign matrices of sign-rank at most r.
+
+    A matrix of rank r has ``r (n + m)`` parameters and its nm entries are polynomials of
+    degree 2 in them; Warren's theorem bounds their sign patterns by
+    ``(8 e n m / (r (n + m)))^(r (n + m))`` (Alon, Frankl, Rödl 1985).
+
+    Parameters
+    ----------
+    n, m : int
+        Shape of the matrix.
+    r : int
+        Rank, at least 1.
+
+    Examples
+    --------
+    >>> log2_low_rank_patterns(1000, 1000, 60) < 1000 * 1000
+    True
+    """
+    for name, value in (("n", n), ("m", m), ("r", r)):
+        check_dimension(value, name=name)
+    parameters = r * (n + m)
+    if parameters >= n * m:
+        return float(n * m)  # Warren needs at least as many polynomials as parameters
+    return min(float(n * m), parameters * math.log2(8 * math.e * n * m / parameters))
+
+
+def counting_sign_rank(n: int, m: int) -> int:
+    """Return an r such that some n x m sign matrix has sign-rank at least r, by counting alone.
+
+    Existence only: it names no matrix, and says nothing of matrices with few +1 a row.
+
+    Examples
+    --------
+    >>> counting_sign_rank(1000, 1000)
+    69
+    """
+    check_dimension(n, name="n")
+    check_dimension(m, name="m")
+    low, high = 0, min(n, m)  # patterns of rank `low` do not fill all 2^(nm); those of `high` do
+    while high - low > 1:
+        middle = (low + high) // 2
+        if log2_low_rank_patterns(n, m, middle) < n * m:
+            low = middle
+        else:
+            high = middle
+    return low + 1
+
+
+def rank_variety_dimension(n: int, m: int, d: int) -> int:
+    """Return the dimension ``d (n + m - d)`` of the variety of n x m matrices of rank d.
+
+    Examples
+    --------
+    >>> rank_variety_dimension(8, 9, 3)
+    42
+    """
+    _check_rank(n, m, d)
+    return d * (n + m - d)
+
+
+def rank_tangent_dimension(n: int, m: int, d: int, *, seed: int = 0) -> int:
+    """Measure the tangent space of ``(A, B) -> A B'`` at a random point.
+
+    Parameters
+    ----------
+    n, m, d : int
+        Matrices of shape (n, d) and (m, d).
+    seed : int
+        Seed of the random point.
+
+    Returns
+    -------
+    int
+        Rank of the Jacobian, shape (n m, d (n + m)).
+
+    Examples
+    --------
+    >>> rank_tangent_dimension(8, 9, 3)
+    42
+    """
+    _check_rank(n, m, d)
+    if n * m * d * (n + m) > 50_000_000:
+        raise UsageError(f"the Jacobian for n={n}, m={m}, d={d} has more than 50,000,000 entries")
+    rng = np.random.default_rng(seed)
+    A, B = rng.standard_normal((n, d)), rng.standard_normal((m, d))
+    by_A = np.einsum("ip,jr->ijpr", np.eye(n), B).reshape(n * m, n * d)
+    by_B = np.einsum("jp,ir->ijpr", np.eye(m), A).reshape(n * m, m * d)
+    return int(np.linalg.matrix_rank(np.hstack([by_A, by_B])))
+
+
+def _check_rank(n: int, m: int, d: int) -> None:
+    for name, value in (("n", n), ("m", m), ("d", d)):
+        check_dimension(value, name=name)
+    if d > min(n, m):
+        raise UsageError(f"rank d = {d} is larger than min(n, m) = {min(n, m)}")

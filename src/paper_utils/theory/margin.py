@@ -1,0 +1,247 @@
+"""What a margin costs: ceilings, packing bounds, and precision turned into dimensions."""
+
+from __future__ import annotations
+
+import math
+
+from paper_utils.errors import UsageError, did_you_mean
+from paper_utils.theory.relevance import check_dimension, check_subset_size
+
+# Machine epsilon; int8 counts steps of 1/127.
+SPACINGS = {"float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7, "int8": 1 / 127}
+BITS = {"float32": 32, "float16": 16, "bfloat16": 16, "int8": 8}
+SCORINGS = ("inner product", "global cut-off", "cosine", "euclidean", "sign")
+
+
+def minimal_dimension(k: int, scoring: str = "inner product") -> int:
+    """Return the exact dimension in which all k-subsets of n >= 3k + 1 documents are top-k.
+
+    Parameters
+    ----------
+    k : int
+        Relevant documents of a query.
+    scoring : {'inner product', 'global cut-off', 'cosine', 'euclidean', 'sign'}
+        Inner product with a cut-off of the query's own; with one for all queries; of unit
+        vectors; nearest by Euclidean distance; inner product with cut-off 0 (sign-rank).
+
+    Examples
+    --------
+    >>> [minimal_dimension(2, s) for s in SCORINGS]
+    [4, 4, 4, 3, 5]
+    """
+    check_dimension(k, name="k")
+    if scoring not in SCORINGS:
+        raise UsageError(f"scoring = {scoring!r}: {did_you_mean(scoring, SCORINGS)}")
+    return 2 * k + {"euclidean": -1, "sign": 1}.get(scoring, 0)
+
+
+def largest_gap(m: int, k: int) -> float:
+    """Return the ceiling ``eps*(m, k) = m / sqrt(k (m - 1) (m - k))`` of the least gap.
+
+    No unit vectors, in any dimension, separate all k-subsets of m documents by more; the
+    regular simplex with centroid queries attains it (arXiv 2601.20844).
+
+    Examples
+    --------
+    >>> round(largest_gap(46, 2), 4)
+    0.731
+    """
+    check_subset_size(m, k)
+    return m / math.sqrt(k * (m - 1) * (m - k))
+
+
+def log_subsets(n: int, k: int) -> float:
+    """Return the natural logarithm of C(n, k), exact to rounding up to k = 10,000.
+
+    Examples
+    --------
+    >>> round(log_subsets(50_000, 100) / math.log(10), 2)
+    311.88
+    """
+    check_subset_size(n, k)
+    k = min(k, n - k)
+    if k > 10_000:  # the exact number would have tens of thousands of digits
+        return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+    return math.log(math.comb(n, k))
+
+
+def packing_dimension(n: int, k: int, gap: float) -> int:
+    """Bound the dimension from below when all k-subsets of n have a gap.
+
+    Queries of different subsets differ by at least the gap, so balls of radius gap/2 around
+    them are disjoint: ``C(n, k) <= (1 + 2 / gap)^d`` (Weller et al., theorem 1, with
+    gap = 2 gamma).
+
+    Parameters
+    ----------
+    n, k : int
+        Documents, and relevant ones of a query.
+    gap : float
+        Least difference between a relevant and an irrelevant score of unit vectors.
+
+    Returns
+    -------
+    int
+        Smallest d allowed. Above :func:`largest_gap` the premise is impossible and the
+        number says nothing; see `feasible`.
+
+    Examples
+    --------
+    >>> packing_dimension(100, 2, 0.2), packing_dimension(10**11, 2, 0.2)
+    (4, 21)
+    """
+    _check_gap(gap)
+    return math.ceil(log_subsets(n, k) / math.log1p(2.0 / gap) - 1e-9)
+
+
+def feasible(n: int, k: int, gap: float) -> bool:
+    """Say whether unit vectors of some dimension separate all k-subsets of n by `gap`.
+
+    Examples
+    --------
+    >>> feasible(10**6, 2, 0.2), feasible(10**6, 100, 0.2)
+    (True, False)
+    """
+    _check_gap(gap)
+    return gap <= largest_gap(n, k)
+
+
+def _check_gap(gap: float) -> None:
+    if not 0.0 < gap <= 2.0:
+        raise UsageError(f"gap = {gap} must lie above 0 and, for unit vectors, not above 2")
+
+
+def packing_gap(n: int, k: int, d: int) -> float:
+    """Bound the least gap of unit vectors in d dimensions from above, by volume.
+
+    The inverse of :func:`packing_dimension`: ``2 / (C(n, k)^(1/d) - 1)``.
+
+    Examples
+    --------
+    >>> round(packing_gap(46, 2, 4), 3)
+    0.428
+    """
+    check_dimension(d)
+    return 2.0 / math.expm1(log_subsets(n, k) / d)
+
+
+def cap_gap(n: int, k: int, d: int) -> float:
+    """Bound the least gap of unit vectors in d dimensions from above, by area.
+
+    Sharper than :func:`packing_gap`: queries lie on the sphere and differ by at least the
+    gap, so caps of angular radius arcsin(gap / 2) around them are disjoint there.
+
+    Parameters
+    ----------
+    n, k : int
+        Documents, and relevant ones of a query.
+    d : int
+        Dimension, at least 2.
+
+    Examples
+    --------
+    >>> round(cap_gap(46, 2, 4), 3)
+    0.331
+    """
+    from scipy.optimize import brentq
+    from scipy.special import betainc
+
+    check_dimension(d, least=2)
+    share = 1.0 / math.comb(n, k) if n < 10_000 else math.exp(-log_subsets(n, k))
+    if share == 0.0:
+        raise UsageError(f"C({n}, {k}) is beyond the floating-point range; use packing_gap")
+
+    def excess(angle: float) -> float:
+        # Area of a cap of angular radius a <= pi/2, as a share of the sphere.
+        return 0.5 * betainc((d - 1) / 2, 0.5, math.sin(angle) ** 2) - share
+
+    if excess(math.pi / 2) <= 0:
+        return 2.0
+    return 2.0 * math.sin(brentq(excess, 0.0, math.pi / 2, xtol=1e-15))
+
+
+def gap_ceiling(n: int, k: int, d: int) -> float:
+    """Return the least of the three upper bounds on the gap in d dimensions.
+
+    Below the exact minimal dimension 2k no gap is positive (for ``n >= 3k``): 0 there.
+
+    Examples
+    --------
+    >>> [round(gap_ceiling(46, 2, d), 3) for d in (3, 4, 5, 45)]
+    [0.0, 0.331, 0.533, 0.731]
+    """
+    check_subset_size(n, k)
+    check_dimension(d)
+    if d < 2 * k and n >= 3 * k:
+        return 0.0
+    return min(largest_gap(n, k), packing_gap(n, k, d), cap_gap(n, k, d) if d > 1 else 2.0)
+
+
+def centroid_gap_bound(k: int) -> float:
+    """Return the gap ``1 / (2 sqrt(2 k))`` that random vectors with centroid queries reach.
+
+    In O(k^2 log n) dimensions (arXiv 2601.20844); not the best possible order.
+
+    Examples
+    --------
+    >>> centroid_gap_bound(2)
+    0.25
+    """
+    check_dimension(k, name="k")
+    return 1.0 / (2.0 * math.sqrt(2.0 * k))
+
+
+def precision_dimension(n: int, k: int, dtype: str) -> float:
+    """Bound the dimension when gaps below the spacing of the format are lost.
+
+    Conditional on that premise: ``ln C(n, k) / ln(1 + 2 / spacing)``.
+
+    Parameters
+    ----------
+    n, k : int
+        Documents, and relevant ones of a query.
+    dtype : {'float32', 'float16', 'bfloat16', 'int8'}
+        Format of the scores.
+
+    Examples
+    --------
+    >>> [round(precision_dimension(10**9, 2, f), 1) for f in ("float32", "bfloat16")]
+    [2.4, 7.3]
+    """
+    if dtype not in SPACINGS:
+        raise UsageError(f"dtype = {dtype!r}: {did_you_mean(dtype, SPACINGS)}")
+    return log_subsets(n, k) / math.log1p(2.0 / SPACINGS[dtype])
+
+
+def bits_dimension(n: int, k: int, dtype: str) -> int:
+    """Bound the dimension of queries by counting bits: ``bits d >= log2 C(n, k)``.
+
+    Unconditional: different subsets need different query vectors.
+
+    Examples
+    --------
+    >>> [bits_dimension(10**9, 100, f) for f in ("float32", "bfloat16", "int8")]
+    [78, 155, 309]
+    """
+    if dtype not in BITS:
+        raise UsageError(f"dtype = {dtype!r}: {did_you_mean(dtype, BITS)}")
+    return math.ceil(log_subsets(n, k) / math.log(2.0) / BITS[dtype] - 1e-9)
+
+
+def subset_max_norm(n: int, k: int) -> float:
+    r"""Return the max-norm of the sign matrix of all k-subsets, in closed form.
+
+    Permuting documents is transitive on rows and on columns, so the decomposition's factors
+    have rows of equal length and the max-norm is the trace norm over :math:`\sqrt{nm}`. Its
+    inverse is the largest margin of unit vectors with cut-off 0 (see the chapter on margins).
+
+    Examples
+    --------
+    >>> round(subset_max_norm(46, 2), 4)
+    3.6491
+    """
+    check_subset_size(n, k)
+    m = math.comb(n, k)
+    constant = abs(2 * k - n) * math.sqrt(m / n)
+    others = 2 * (n - 1) * math.sqrt(math.comb(n - 2, k - 1))
+    return (constant + others) / math.sqrt(n * m)

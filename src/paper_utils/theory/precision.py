@@ -1,0 +1,259 @@
+"""Which k-subsets survive the rounding of scores, for the trigonometric construction.
+
+Arithmetic is modelled explicitly, so that no library's summation order decides: vectors are
+computed in float64 and rounded to the format, then products are rounded and added one
+coordinate after the other, with a rounding after each addition (``accumulate='same'``), or the
+products and sums are kept in float32 and rounded once at the end (``'float32'``).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from paper_utils.errors import UsageError, did_you_mean
+from paper_utils.theory.construction import (
+    check_sets,
+    equal_angles,
+    trigonometric_curve,
+    trigonometric_queries,
+)
+from paper_utils.theory.relevance import all_subsets, check_subset_size
+
+FORMATS = {"float16": np.float16, "float32": np.float32, "float64": np.float64}
+MAX_SCORES = 2_000_000_000
+
+
+def _format(dtype: str) -> type[np.floating]:
+    if dtype not in FORMATS:
+        raise UsageError(f"dtype = {dtype!r}: {did_you_mean(dtype, FORMATS)}")
+    return FORMATS[dtype]
+
+
+def rounded_scores(
+    queries: ArrayLike, docs: ArrayLike, dtype: str, *, accumulate: str = "same"
+) -> NDArray[np.floating]:
+    """Return inner products with every rounding of a plain loop over the coordinates.
+
+    Parameters
+    ----------
+    queries, docs : array_like, shapes (m, d) and (n, d)
+        Vectors; rounded to the format first.
+    dtype : {'float16', 'float32', 'float64'}
+        Format of the vectors and scores.
+    accumulate : {'same', 'float32'}
+        Format of products and partial sums.
+
+    Returns
+    -------
+    ndarray of `dtype`, shape (m, n)
+
+    Examples
+    --------
+    >>> rounded_scores([[1.0, 1.0]], [[1.0, 1e-4]], "float16")
+    array([[1.]], dtype=float16)
+    """
+    kind = _format(dtype)
+    if accumulate not in ("same", "float32"):
+        raise UsageError(
+            f"accumulate = {accumulate!r}: {did_you_mean(accumulate, ('same', 'float32'))}"
+        )
+    inner = kind if accumulate == "same" else np.float32
+    Q = np.asarray(queries, dtype=np.float64).astype(kind).astype(inner)
+    D = np.asarray(docs, dtype=np.float64).astype(kind).astype(inner)
+    scores = np.zeros((len(Q), len(D)), dtype=inner)
+    for q, v in zip(Q.T, D.T, strict=True):
+        scores += q[:, None] * v
+    return scores.astype(kind, copy=False)
+
+
+def lost_sets(
+    docs: ArrayLike,
+    queries: ArrayLike,
+    sets: ArrayLike,
+    dtype: str,
+    *,
+    accumulate: str = "same",
+    block: int = 1024,
+) -> int:
+    """Count sets that are not the strict top-k of their query in the given format.
+
+    Parameters
+    ----------
+    docs : array_like, shape (n, d)
+        Documents.
+    queries : array_like, shape (n_sets, d)
+        One query a set.
+    sets : array_like of int, shape (n_sets, k)
+        Distinct documents in each row.
+    dtype, accumulate : str
+        As in :func:`rounded_scores`.
+    block : int
+        Queries scored at a time.
+
+    Returns
+    -------
+    int
+        Sets of which a document scores no higher than one outside; ties count as lost.
+
+    Examples
+    --------
+    >>> angles = equal_angles(30)
+    >>> sets = all_subsets(30, 2)
+    >>> queries, _ = trigonometric_queries(sets, angles)
+    >>> docs = trigonometric_curve(angles, 2)
+    >>> lost_sets(docs, queries, sets, "float32"), lost_sets(docs, queries, sets, "float16") > 0
+    (0, True)
+    """
+    D, Q = np.asarray(docs, dtype=np.float64), np.asarray(queries, dtype=np.float64)
+    members = check_sets(sets, len(D))
+    lost = 0
+    for start in range(0, len(members), block):
+        part = members[start : start + block]
+        scores = rounded_scores(Q[start : start + block], D, dtype, accumulate=accumulate)
+        inside = np.take_along_axis(scores, part, axis=1).min(axis=1)
+        np.put_along_axis(scores, part, -np.inf, axis=1)
+        lost += int((inside <= scores.max(axis=1)).sum())
+    return lost
+
+
+def lost_on_curve(n: int, k: int, dtype: str, *, accumulate: str = "same") -> int:
+    """Count the k-subsets of n equally spaced documents on the curve that a format loses.
+
+    Examples
+    --------
+    >>> lost_on_curve(19, 2, "float16"), lost_on_curve(20, 2, "float16") > 0
+    (0, True)
+    """
+    sets = all_subsets(n, k)
+    if len(sets) * n > MAX_SCORES:
+        raise UsageError(
+            f"n = {n}, k = {k}: {len(sets) * n:,} scores; the limit is {MAX_SCORES:,} "
+            "(lost_worst_pairs samples the worst sets)"
+        )
+    angles = equal_angles(n)
+    queries, _ = trigonometric_queries(sets, angles)
+    return lost_sets(trigonometric_curve(angles, k), queries, sets, dtype, accumulate=accumulate)
+
+
+def largest_exact_n(
+    k: int, dtype: str, *, accumulate: str = "same", limit: int = 1000
+) -> tuple[int, int]:
+    """Find the largest n up to which a format loses no k-subset on the curve.
+
+    Parameters
+    ----------
+    k : int
+        Relevant documents of a query.
+    dtype, accumulate : str
+        As in :func:`rounded_scores`.
+    limit : int
+        Where to stop without a loss.
+
+    Returns
+    -------
+    n : int
+        Every number of documents up to this one is exact.
+    lost : int
+        Sets lost at ``n + 1``.
+
+    Raises
+    ------
+    UsageError
+        No loss up to `limit`, or too many scores on the way.
+
+    Notes
+    -----
+    A property of this construction, this query and this order of rounding, not a maximum over
+    all embeddings.
+
+    Examples
+    --------
+    >>> largest_exact_n(2, "float16")[0]
+    19
+    """
+    for n in range(k + 1, limit + 1):
+        lost = lost_on_curve(n, k, dtype, accumulate=accumulate)
+        if lost:
+            return n - 1, lost
+    raise UsageError(f"{dtype} loses no {k}-subset up to n = {limit}; raise the limit")
+
+
+def lost_worst_sets(n: int, k: int, dtype: str, *, block: int = 200_000) -> tuple[int, int]:
+    """Count losses among the sets with the narrowest gaps: k documents around one hole.
+
+    For n in the ten thousands not all subsets can be checked. The narrowest gap belongs to
+    sets of neighbours with one document left out in the middle, the next ones to sets of
+    consecutive documents; only nearby documents can overtake (the others are lower by more
+    than any rounding error), so each set is compared with its neighbours within k + 1 steps.
+
+    Parameters
+    ----------
+    n : int
+        Equally spaced documents.
+    k : int
+        Relevant documents of a query.
+    dtype : {'float16', 'float32', 'float64'}
+        Format of vectors and scores, added one coordinate after the other.
+    block : int
+        Sets checked at a time.
+
+    Returns
+    -------
+    lost, checked : int
+        Sets lost and sets checked (every rotation of k + 1 shapes).
+
+    Examples
+    --------
+    >>> lost_worst_sets(100, 2, "float32")
+    (0, 300)
+    """
+    check_subset_size(n, k)
+    kind = _format(dtype)
+    if n < 3 * k + 3:
+        raise UsageError(f"n = {n} is too small for sets around a hole; use lost_on_curve")
+    angles = equal_angles(n)
+    docs = trigonometric_curve(angles, k).astype(kind)
+    lost = 0
+    # One shape a hole position 0..k of k + 1 consecutive documents; the ends mean no hole.
+    for hole in range(k + 1):
+        shape = np.delete(np.arange(k + 1), hole)
+        reach = np.arange(-k - 1, 2 * k + 2)
+        rivals = np.setdiff1d(reach, shape)
+        for start in range(0, n, block):
+            first = np.arange(start, min(start + block, n))[:, None]
+            inside, outside = (first + shape) % n, (first + rivals) % n
+            queries = trigonometric_queries(inside, angles)[0].astype(kind)
+            low = _dots(queries, docs, inside).min(axis=1)
+            high = _dots(queries, docs, outside).max(axis=1)
+            lost += int((low <= high).sum())
+    return lost, n * (k + 1)
+
+
+def _dots(queries: NDArray, docs: NDArray, members: NDArray) -> NDArray:
+    """Scores of each query with its own list of documents, rounded after each step."""
+    scores = np.zeros(members.shape, dtype=docs.dtype)
+    for c in range(docs.shape[1]):
+        scores += queries[:, c, None] * docs[:, c][members]
+    return scores
+
+
+def narrowest_gap(n: int, k: int) -> float:
+    r"""Return the leading term of the least gap of n equally spaced documents on the curve.
+
+    :math:`\left(\lfloor k/2\rfloor!\,\lceil k/2\rceil!\right)^2 (2\pi/n)^{2k} /
+    (2^k \sqrt{k}\, W_k)` with :math:`W_k^2 = \tfrac{2}{4^k}\left(\binom{4k}{2k} -
+    \binom{2k}{k}^2\right)`: the set lies around one hole, at whose place
+    :math:`f_S` is least.
+
+    Examples
+    --------
+    >>> round(narrowest_gap(100, 2) * 100**4, 1)
+    133.6
+    """
+    check_subset_size(n, k)
+    half = math.factorial(k // 2) * math.factorial(k - k // 2)
+    length = math.sqrt(2.0 / 4**k * (math.comb(4 * k, 2 * k) - math.comb(2 * k, k) ** 2))
+    return half**2 * (2 * math.pi / n) ** (2 * k) / (2**k * math.sqrt(k) * length)

@@ -1,0 +1,135 @@
+"""How many documents a floating-point format should carry on the curve, predicted without a fit."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paper_utils.errors import UsageError, did_you_mean
+from paper_utils.theory.construction import trigonometric_curve, trigonometric_queries
+from paper_utils.theory.relevance import check_subset_size
+
+# Binary digits of a significand, the leading one included.
+DIGITS = {"bfloat16": 8, "float16": 11, "float32": 24, "float64": 53}
+
+
+def expected_losses(n: int, k: int, dtype: str, *, rotations: int = 16) -> float:
+    r"""Predict how many k-subsets of n equally spaced documents a format loses.
+
+    Each rounding of a value x is taken as an independent error of variance
+    :math:`\mathrm{ulp}(x)^2 / 12`: the document's coordinates, the products, the partial sums.
+    Their sum is Gaussian enough, so a rival with gap g to a document of the set overtakes it
+    with probability :math:`\Phi((u/2 - g)/\sigma)`, where u/2 accounts for ties (u: spacing of
+    the scores). The sum runs over the sets of k among k + 1 neighbours, the only ones with
+    gaps that small.
+
+    Parameters
+    ----------
+    n : int
+        Documents, at least ``3 k + 3``.
+    k : int
+        Relevant documents of a query.
+    dtype : {'bfloat16', 'float16', 'float32', 'float64'}
+        Format of vectors, products and sums.
+    rotations : int
+        Places along the curve over which the variance is averaged.
+
+    Returns
+    -------
+    float
+        Expected number of losses (pairs of a document and a rival).
+
+    Examples
+    --------
+    >>> expected_losses(120, 2, "float32") < 0.01 < 10 < expected_losses(250, 2, "float32")
+    True
+    """
+    from scipy.special import ndtr
+
+    if dtype not in DIGITS:
+        raise UsageError(f"dtype = {dtype!r}: {did_you_mean(dtype, DIGITS)}")
+    check_subset_size(n, k)
+    if n < 3 * k + 3:
+        raise UsageError(f"n = {n} must be at least 3 k + 3 = {3 * k + 3}")
+    steps = 2 * np.pi / n * np.arange(-k - 1, 2 * k + 2)
+    places = 2 * np.pi * (np.arange(rotations) + 0.5) / rotations
+    total = 0.0
+    for hole in range(k + 1):
+        members = np.delete(np.arange(k + 1), hole) + k + 1
+        rivals = np.setdiff1d(np.arange(steps.size), members)
+        # Gaps from the factors of f_S: subtracting scores would cancel every digit.
+        gap = np.prod(1 - np.cos(steps[rivals, None] - steps[members]), axis=1)
+        gap = gap * _slope(members, steps)
+        for place in places:
+            angles = steps + place
+            query = trigonometric_queries(members[None, :], angles)[0][0]
+            variance, spacing = _score_errors(trigonometric_curve(angles, k), query, DIGITS[dtype])
+            spread = np.sqrt(variance[members, None] + variance[rivals])
+            overtaken = ndtr((spacing[members, None] / 2 - gap) / spread)
+            total += n / rotations * float(overtaken.sum())
+    return total
+
+
+def _slope(members: NDArray[np.int64], angles: NDArray[np.float64]) -> float:
+    """Score lost per unit of f_S: the mean of f_S is the unscaled cut-off."""
+    _, cutoffs = trigonometric_queries(members[None, :], angles)
+    grid = 2 * np.pi * np.arange(8 * members.size) / (8 * members.size)
+    mean = np.prod(1 - np.cos(grid[:, None] - angles[members]), axis=1).mean()
+    return float(cutoffs[0] / mean)
+
+
+def _score_errors(
+    docs: NDArray[np.float64], query: NDArray[np.float64], digits: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Variance of the rounding error of each score, and the spacing of numbers there."""
+    terms = docs * query
+    sums = np.cumsum(terms, axis=1)
+    variance = ((query * _ulp(docs, digits)) ** 2).sum(axis=1)
+    variance += (_ulp(terms, digits) ** 2).sum(axis=1) + (_ulp(sums[:, 1:], digits) ** 2).sum(
+        axis=1
+    )
+    return variance / 12.0, _ulp(sums[:, -1], digits)
+
+
+def _ulp(x: NDArray[np.float64], digits: int) -> NDArray[np.float64]:
+    return np.ldexp(1.0, np.frexp(np.abs(x))[1] - digits)
+
+
+def predicted_exact_n(k: int, dtype: str, *, largest: int = 1_000_000) -> int:
+    """Predict the largest n that a format carries: the expected losses pass ln 2.
+
+    With rare independent losses, none occurs with probability one half there.
+
+    Parameters
+    ----------
+    k : int
+        Relevant documents of a query.
+    dtype : {'bfloat16', 'float16', 'float32', 'float64'}
+        Format of vectors, products and sums.
+    largest : int
+        Where the search ends.
+
+    Raises
+    ------
+    UsageError
+        No such n up to `largest`.
+
+    Examples
+    --------
+    >>> predicted_exact_n(2, "float16")
+    18
+    """
+    low, high = 3 * k + 3, largest
+    if expected_losses(high, k, dtype) < math.log(2):
+        raise UsageError(f"{dtype} should carry all n up to {largest:,} for k = {k}")
+    if expected_losses(low, k, dtype) >= math.log(2):
+        raise UsageError(f"{dtype} should carry fewer than 3 k + 3 = {low} documents for k = {k}")
+    while high - low > 1:
+        middle = (low + high) // 2
+        if expected_losses(middle, k, dtype) < math.log(2):
+            low = middle
+        else:
+            high = middle
+    return low
