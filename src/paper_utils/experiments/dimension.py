@@ -1,4 +1,4 @@
-"""Effective dimensions: of Gaussians where the truth is known, of titles, of narrow and broad."""
+"""Effective dimensions of titles, narrow and broad."""
 
 from __future__ import annotations
 
@@ -13,12 +13,8 @@ from paper_utils.data.catalogue import load_catalogue, titles_sha256
 from paper_utils.data.prose import documentation_sentences
 from paper_utils.encoders import load_encoder
 from paper_utils.errors import UsageError
-from paper_utils.geometry.dimension import (
-    ESTIMATORS,
-    effective_dimension,
-    participation_moments,
-)
-from paper_utils.geometry.spectrum import power_law_spectrum
+from paper_utils.experiments.known_dimension import dimension_row
+from paper_utils.geometry.dimension import ESTIMATORS, effective_dimension
 from paper_utils.results import experiment
 
 ENCODERS = ("minilm", "navec", "untrained", "random")
@@ -33,50 +29,6 @@ CATEGORY_ITEMS = 300  # titles of a category; categories with fewer are left out
 POOL = 1500  # sentences, or lines of random words, that samples of EQUAL are drawn from
 
 DIVERSITIES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
-
-# (d, d_eff) of Krasnov's Table 1 with the models' own d, and numbers of items.
-GAUSSIANS = (
-    *((768, 121, n) for n in (30, 100, 300, 1000, 3000)),
-    (896, 182, 100),
-    (896, 182, 1000),
-    (3072, 146, 300),
-    (3072, 146, 1000),
-)
-
-
-def dimension_row(X: ArrayLike) -> dict[str, float]:
-    """Participation ratio of the rows of `X`, plug-in and unbiased, with standard errors.
-
-    Parameters
-    ----------
-    X : array_like, shape (n_items, d)
-        At least four rows.
-
-    Returns
-    -------
-    dict
-        `n`, `d`, `plug_in`, `unbiased`, each with `_se`.
-
-    Raises
-    ------
-    UsageError
-        As for :func:`~paper_utils.geometry.dimension.effective_dimension`.
-
-    Examples
-    --------
-    >>> row = dimension_row(np.random.default_rng(0).normal(size=(200, 50)))
-    >>> f"{row['plug_in']:.1f} {row['unbiased']:.1f}"
-    '40.0 50.3'
-    """
-    plug_in, unbiased = effective_dimension(X), effective_dimension(X, "unbiased")
-    return {
-        "n": plug_in.n,
-        "d": plug_in.d,
-        "plug_in": plug_in.value,
-        "plug_in_se": plug_in.se,
-        "unbiased": unbiased.value,
-        "unbiased_se": unbiased.se,
-    }
 
 
 def dimension_of_draws(
@@ -96,31 +48,26 @@ def dimension_of_draws(
     Returns
     -------
     dict
-        As :func:`dimension_row`, the mean over samples; where there are samples, `_se` is
-        the standard deviation from one sample to the next, that is, the uncertainty of one
-        set of `n_items` rows.
+        As :func:`~paper_utils.experiments.known_dimension.dimension_row`, averaged over the
+        samples; `_se` stays that of *one* set of `n_items` rows.
 
     Examples
     --------
     >>> X = np.random.default_rng(0).normal(size=(4000, 50))
     >>> row = dimension_of_draws(X, 200)
     >>> f"{row['n']} {row['unbiased']:.0f} ± {row['unbiased_se']:.1f}"
-    '200 50 ± 0.4'
+    '200 50 ± 0.7'
     """
     if len(X) < n_items:
         raise UsageError(f"{len(X)} rows are fewer than the {n_items} of a sample")
     if len(X) == n_items:
         return dimension_row(X)
     rng = np.random.default_rng(seed)
-    samples = [
-        participation_moments(X[np.sort(rng.choice(len(X), n_items, replace=False))])[0]
-        for _ in range(draws)
+    rows = [
+        dimension_row(X[np.sort(rng.choice(len(X), n_items, replace=False))]) for _ in range(draws)
     ]
-    row: dict[str, float] = {"n": n_items, "d": X.shape[1]}
-    for key in ("plug_in", "unbiased"):
-        values = np.array([getattr(sample, key) for sample in samples])
-        row |= {key: float(values.mean()), f"{key}_se": float(values.std(ddof=1))}
-    return row
+    # Not the spread from draw to draw: that vanishes as a sample exhausts a small pool.
+    return {key: type(rows[0][key])(np.mean([row[key] for row in rows])) for key in rows[0]}
 
 
 def all_estimators(X: ArrayLike) -> dict[str, float]:
@@ -197,68 +144,6 @@ def distinct_words(titles: Sequence[str]) -> int:
     return len({word for title in titles for word in title.lower().split()})
 
 
-# ------------------------------------------------------------------------------- Gaussians
-
-
-@experiment(
-    "effective-dimension-gaussian",
-    "Bias and standard errors of d_eff estimates on laws whose d_eff is known",
-    tasks=lambda: (
-        [{"d": d, "d_eff": d_eff, "n": n, "law": "gaussian"} for d, d_eff, n in GAUSSIANS]
-        + [{"d": 768, "d_eff": 121, "n": n, "law": "student-12"} for n in (100, 300, 1000)]
-    ),
-)
-def estimates_of_known_dimension(
-    d: int, d_eff: float, n: int, law: str = "gaussian", repeats: int = 200
-) -> dict[str, float]:
-    """Estimate d_eff of samples from a law with a power-law spectrum, many times over.
-
-    Parameters
-    ----------
-    d, d_eff, n : int
-        Of the law, and the size of each sample.
-    law : {'gaussian', 'student-12'}
-        Student's with 12 degrees of freedom: elliptical, with heavier tails.
-    repeats : int
-        Samples; sample i has the seed i.
-
-    Returns
-    -------
-    dict
-        Over samples: mean and standard deviation (`_sd`) of `plug_in` and `unbiased`, the
-        average jackknife standard error (`_se`) of `unbiased`, the share of samples whose
-        interval of ± 1.96 standard errors holds the truth (`coverage`), and `predicted`, the
-        plug-in that 1/(1/d_eff + 1/(n - 1)) leads one to expect.
-
-    Examples
-    --------
-    >>> found = estimates_of_known_dimension(60, 20, 50, repeats=40)
-    >>> abs(found["unbiased"] - 20) < 1 and found["plug_in"] < 16
-    True
-    """
-    scale = np.sqrt(power_law_spectrum(d, d_eff=d_eff))
-    plug_in, unbiased, se = [], [], []
-    for seed in range(repeats):
-        rng = np.random.default_rng([seed, d, n])
-        X = rng.normal(size=(n, d)) * scale
-        if law != "gaussian":
-            X /= np.sqrt(rng.chisquare(12, size=(n, 1)) / 12)
-        row = dimension_row(X)
-        plug_in.append(row["plug_in"])
-        unbiased.append(row["unbiased"])
-        se.append(row["unbiased_se"])
-    held = np.abs(np.array(unbiased) - d_eff) <= 1.96 * np.array(se)
-    return {
-        "predicted": 1 / (1 / d_eff + 1 / (n - 1)),
-        "plug_in": float(np.mean(plug_in)),
-        "plug_in_sd": float(np.std(plug_in, ddof=1)),
-        "unbiased": float(np.mean(unbiased)),
-        "unbiased_sd": float(np.std(unbiased, ddof=1)),
-        "unbiased_se": float(np.mean(se)),
-        "coverage": float(held.mean()),
-    }
-
-
 # ------------------------------------------------------------------------- generated titles
 
 
@@ -293,7 +178,8 @@ def dimension_at_diversity(
     Returns
     -------
     dict
-        As :func:`dimension_row`, and the number of distinct `words`.
+        As :func:`~paper_utils.experiments.known_dimension.dimension_row`, and the number of
+        distinct `words`.
     """
     titles = load_catalogue(
         f"diy:diversity={diversity}", language=language, n_items=n_items, seed=seed
@@ -395,6 +281,7 @@ def dimension_of_real_titles(encoder: str) -> dict[str, Any]:
     value = {"sets": sets, "categories": categories, "full": full}
     if len(languages) > 1:
         full.append({"language": "all"} | dimension_row(V))
+        sets.append(measured("all tools", "both", titles, V))
         value["mixing"] = _mixed(V, spoken)
     rng = np.random.default_rng(0)
     some = rng.choice(np.flatnonzero(spoken == "ru"), EQUAL, replace=False)
@@ -424,7 +311,7 @@ def jackknife_ratio(first: dict[str, float], second: dict[str, float]) -> tuple[
     Parameters
     ----------
     first, second : dict
-        As :func:`dimension_row` returns them.
+        As :func:`dimension_of_draws` returns them.
 
     Returns
     -------
