@@ -42,6 +42,19 @@ def test_a_result_keeps_values_and_provenance(squares):
     assert "numpy" in kept.provenance["versions"]
 
 
+def test_a_duration_says_when_encodings_were_cached(squares, monkeypatch):
+    from paper_utils.encoders import cache
+
+    def reads(x):
+        cache.entries_read += 1
+        return square(x)
+
+    entry = Experiment("squares", "Squares.", reads, lambda: [{"x": 1}])
+    monkeypatch.setattr(results, "experiments", lambda: {"squares": entry})
+    results.run("squares", workers=1, progress=False)
+    assert "with encodings from the cache; re-run" in results.get("squares").label
+
+
 def test_a_live_slice_must_agree(squares):
     results.run("squares", workers=1, progress=False)
     kept = results.get("squares")
@@ -95,7 +108,7 @@ def test_finished_tasks_survive_an_interruption(squares, monkeypatch):
             if number == 2:
                 raise KeyboardInterrupt
             calls.append(task["x"])
-            yield task, square(**task), 0.5
+            yield results._timed("squares", square, task)
 
     whole = results._compute
     monkeypatch.setattr(results, "_compute", interrupted)

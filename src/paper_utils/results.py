@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 # These carry values about and cannot change them.
-_PLUMBING = tuple(f"paper_utils.{name}" for name in ("results", "fingerprint", "paths", "errors"))
+_PLUMBING = tuple(
+    f"paper_utils.{name}"
+    for name in ("results", "fingerprint", "paths", "errors", "encoders.cache")
+)
 _LIBRARIES = ("numpy", "scipy", "torch", "transformers", "sentence-transformers", "bm25s")
 
 
@@ -143,9 +146,12 @@ class Result:
     @property
     def label(self) -> str:
         """Return one line: when it was recorded, how long it took, how to re-run it."""
+        took = _duration(self.provenance["duration_s"])
+        if self.provenance.get("cached_encodings"):
+            took += " with encodings from the cache"
         text = (
-            f"recorded {self.provenance['date'][:10]}, took "
-            f"{_duration(self.provenance['duration_s'])}; re-run: `{self.provenance['command']}`"
+            f"recorded {self.provenance['date'][:10]}, took {took}; "
+            f"re-run: `{self.provenance['command']}`"
         )
         return f"STALE (the code has changed since): {text}" if self.stale else text
 
@@ -323,11 +329,10 @@ def run(
     missing = [task for task in tasks if canonical_json(task) not in done]
     partial.parent.mkdir(parents=True, exist_ok=True)
     with partial.open("a", encoding="utf-8") as stream:
-        for task, value, seconds in _compute(chosen, missing, workers, scheduler, progress):
-            entry = {"parameters": task, "value": value, "duration_s": seconds}
+        for entry in _compute(chosen, missing, workers, scheduler, progress):
             stream.write(json.dumps(entry, ensure_ascii=False) + "\n")
             stream.flush()
-            done[canonical_json(task)] = entry
+            done[canonical_json(entry["parameters"])] = entry
     path = _write(chosen, [done[canonical_json(task)] for task in tasks])
     partial.unlink(missing_ok=True)
     return path
@@ -339,7 +344,7 @@ def _compute(
     workers: int | None,
     scheduler: str | None,
     progress: bool,
-) -> Iterable[tuple[dict[str, Any], Any, float]]:
+) -> Iterable[dict[str, Any]]:
     import joblib
     from tqdm import tqdm
 
@@ -381,8 +386,11 @@ def _backend(scheduler: str | None) -> Any:
 
 def _timed(
     name: str, function: Callable[..., Mapping[str, Any]], task: dict[str, Any]
-) -> tuple[dict[str, Any], Any, float]:
-    began = time.perf_counter()
+) -> dict[str, Any]:
+    """Return a finished task as it is kept: parameters, value, duration, what was cached."""
+    from paper_utils.encoders import cache
+
+    read, began = cache.entries_read, time.perf_counter()
     try:
         value = function(**task)
     except Exception as error:
@@ -390,8 +398,13 @@ def _timed(
         raise PaperError(
             f"{name}: the task {canonical_json(task)} failed: {type(error).__name__}: {reason}"
         ) from error
-    # Through JSON and back, so that a fresh value equals one that was read.
-    return task, json.loads(json.dumps(value, allow_nan=False)), time.perf_counter() - began
+    return {
+        "parameters": task,
+        # Through JSON and back, so that a fresh value equals one that was read.
+        "value": json.loads(json.dumps(value, allow_nan=False)),
+        "duration_s": round(time.perf_counter() - began, 3),
+        "cached_encodings": cache.entries_read - read,
+    }
 
 
 def _partial_path(chosen: Experiment) -> Path:
@@ -423,7 +436,8 @@ def _write(chosen: Experiment, entries: list[dict[str, Any]]) -> Path:
         "machine": _machine(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "duration_s": round(sum(entry["duration_s"] for entry in entries), 2),
-        "tasks": [entry | {"duration_s": round(entry["duration_s"], 3)} for entry in entries],
+        "cached_encodings": sum(entry.get("cached_encodings", 0) for entry in entries),
+        "tasks": entries,
     }
     content["sha256"] = sha256(canonical_json(content))
     path = result_path(chosen.name)
