@@ -144,7 +144,10 @@ def render(book: Book) -> None:
         Sphinx warned or failed; the site that was there stays.
     """
     fingerprint = site_fingerprint(book.site, book.root / "constraints.txt")
-    scratch = _render(book.site, ["-W", "-n", "--keep-going", "--all"], book.root / "_build")
+    build = book.root / "_build"
+    for leftover in build.glob("html-*"):  # of a build that was killed; we hold the lock
+        shutil.rmtree(leftover, ignore_errors=True)
+    scratch = _render(book.site, ["-W", "-n", "--keep-going", "--all"], build, "html")
     try:
         new = scratch / "_build" / "html"
         (new / _STAMP).write_text(fingerprint)
@@ -163,29 +166,31 @@ def _swap(new: Path, place: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _render(site: Path, flags: list[str], build: Path) -> Path:
+def _render(site: Path, flags: list[str], build: Path, kind: str) -> Path:
     """Run jupyter-book on `site`; return the folder that holds `_build/html`."""
     build.mkdir(parents=True, exist_ok=True)
-    for leftover in build.glob("html-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
-    scratch = Path(tempfile.mkdtemp(prefix="html-", dir=build))
+    scratch = Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=build))
     command = [sys.executable, "-c", _JUPYTER_BOOK, "build", str(site)]
     command += ["--path-output", str(scratch), *flags]
-    log = build / "html.log"
+    log = scratch / "log"
     try:
         with log.open("wb") as stream:
             process = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, check=False)
+        if process.returncode or not (scratch / "_build" / "html" / "index.html").is_file():
+            kept = build / f"{kind}.log"
+            log.replace(kept)
+            raise PaperError(f"the site was not rendered: {_first_warning(kept)}; all in {kept}")
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
-    if process.returncode or not (scratch / "_build" / "html" / "index.html").is_file():
-        shutil.rmtree(scratch, ignore_errors=True)
-        text = re.sub(r"\x1b\[[0-9;]*m", "", log.read_text(errors="replace"))
-        found = [line for line in text.splitlines() if re.search(r"WARNING|ERROR|Error", line)]
-        first = found[0].strip() if found else (text.strip().splitlines() or ["no output"])[-1]
-        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-        raise PaperError(f"the site was not rendered: {first}{more}; all in {log}")
     return scratch
+
+
+def _first_warning(log: Path) -> str:
+    text = re.sub(r"\x1b\[[0-9;]*m", "", log.read_text(errors="replace"))
+    found = [line for line in text.splitlines() if re.search(r"WARNING|ERROR|Error", line)]
+    first = found[0].strip() if found else (text.strip().splitlines() or ["no output"])[-1]
+    return first + (f" (and {len(found) - 1} more)" if len(found) > 1 else "")
 
 
 def render_page(root: Path, chapter: Chapter, notebook: Path, out: Path) -> Path:
@@ -222,7 +227,7 @@ def render_page(root: Path, chapter: Chapter, notebook: Path, out: Path) -> Path
         }
         (site / "_toc.yml").write_text(json.dumps(toc))
         # References to other chapters have no target here, so this build is not strict.
-        scratch = _render(site, [], root / "_build")
+        scratch = _render(site, [], root / "_build", "own-page")
         try:
             _swap(scratch / "_build" / "html", out / "html")
         finally:
