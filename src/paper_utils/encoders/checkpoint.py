@@ -80,7 +80,9 @@ def library_versions() -> dict[str, str]:
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Keep the libraries' bars and advice off stderr; what fails still raises."""
-    from transformers.utils import logging
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # in a kernel tqdm asks for ipywidgets as it is imported
+        from transformers.utils import logging
 
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
