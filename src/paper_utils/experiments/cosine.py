@@ -72,6 +72,11 @@ def _tasks() -> list[dict[str, Any]]:
         for catalogue in ("uhtt-drills", "uhtt-tools")
         for encoder in ENCODERS
     ]
+    # navec knows Russian words only; everything else gets one and the same vector.
+    real += [
+        {"catalogue": catalogue, "encoder": "navec", "language": "ru"}
+        for catalogue in ("uhtt-drills", "uhtt-tools")
+    ]
     # What anybody can recompute: the chapter does it live, at its default parameters.
     built_in = [
         {"catalogue": "diy", "encoder": encoder, "language": "ru", "n_items": 1200}
