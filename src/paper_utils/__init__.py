@@ -51,6 +51,8 @@ _EXPORTS = {
     "WordTokenizer": "search.tokenizer",
     "select_top_k": "search.topk",
     "top_k": "search.topk",
+    "CriticalN": "optimise.critical",
+    "critical_n": "optimise.critical",
     "minimal_dimension": "theory.margin",
     "dense_qrels": "theory.relevance",
     "SignRankBounds": "theory.signrank",

@@ -1,0 +1,136 @@
+"""The polynomial fit of critical n against the dimension, and how little it determines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from paper_utils.errors import UsageError
+
+
+@dataclass(frozen=True)
+class PolynomialFit:
+    """Ordinary least squares of a polynomial, with what its residuals say.
+
+    Attributes
+    ----------
+    coefficients : ndarray, shape (degree + 1,)
+        Constant first.
+    standard_errors : ndarray, shape (degree + 1,)
+        Of independent residuals of equal variance; see `durbin_watson` before believing them.
+    r_squared, rmse : float
+        Share of variance explained; root of the residual sum of squares over n.
+    residuals : ndarray, shape (n,)
+        Observed minus fitted.
+    aic, aicc, bic : float
+        Information criteria of the Gaussian likelihood, the variance counted as a parameter.
+    durbin_watson : float
+        About 2 for independent residuals, near 0 when neighbours agree.
+    """
+
+    coefficients: NDArray[np.float64]
+    standard_errors: NDArray[np.float64]
+    r_squared: float
+    rmse: float
+    residuals: NDArray[np.float64] = field(repr=False)
+    aic: float
+    aicc: float
+    bic: float
+    durbin_watson: float
+    _at: tuple = field(repr=False)
+
+    @property
+    def degree(self) -> int:
+        """Degree of the polynomial."""
+        return len(self.coefficients) - 1
+
+    def __call__(self, d: ArrayLike) -> NDArray[np.float64]:
+        """Evaluate the polynomial."""
+        return np.polynomial.polynomial.polyval(np.asarray(d, dtype=float), self.coefficients)
+
+    def standard_error_at(self, d: float) -> float:
+        """Return the standard error of the fitted mean at `d` (of independent residuals)."""
+        covariance, centre, scale = self._at
+        row = ((d - centre) / scale) ** np.arange(self.degree + 1)
+        return float(np.sqrt(row @ covariance @ row))
+
+
+def fit_polynomial(d: ArrayLike, n: ArrayLike, degree: int = 3) -> PolynomialFit:
+    """Fit ``n`` by a polynomial in ``d``.
+
+    Parameters
+    ----------
+    d, n : array_like, shape (n_points,)
+        Dimensions and critical n.
+    degree : int
+        Degree, fewer than the points by at least 3.
+
+    Returns
+    -------
+    PolynomialFit
+
+    Raises
+    ------
+    UsageError
+        Different lengths, repeated dimensions only, or too high a degree.
+
+    Examples
+    --------
+    >>> fit = fit_polynomial([1, 2, 3, 4, 5, 6], [2, 5, 10, 17, 26, 37], degree=2)
+    >>> round(float(fit(10)), 6)
+    101.0
+    """
+    x, y = np.asarray(d, dtype=np.float64), np.asarray(n, dtype=np.float64)
+    if x.ndim != 1 or x.shape != y.shape:
+        raise UsageError(f"d and n must be vectors of one length, not {x.shape} and {y.shape}")
+    if not 0 <= degree <= len(np.unique(x)) - 3:
+        raise UsageError(
+            f"degree = {degree} must lie between 0 and {len(np.unique(x)) - 3} "
+            f"for {len(np.unique(x))} dimensions"
+        )
+    # Centred and scaled powers keep the normal equations well conditioned up to degree 10.
+    centre, scale = x.mean(), np.abs(x - x.mean()).max()
+    design = ((x - centre) / scale)[:, None] ** np.arange(degree + 1)
+    Q, R = np.linalg.qr(design)
+    scaled = np.linalg.solve(R, Q.T @ y)
+    residuals = y - design @ scaled
+    count, parameters = len(x), degree + 2
+    rss = float(residuals @ residuals)
+    inverse = np.linalg.inv(R)
+    covariance = inverse @ inverse.T * rss / (count - degree - 1)
+    # Back to powers of d itself.
+    back = np.zeros((degree + 1, degree + 1))
+    power = np.array([1.0])
+    for j in range(degree + 1):
+        back[: j + 1, j] = power
+        power = np.convolve(power, [-centre / scale, 1.0 / scale])
+    likelihood = count * np.log(max(rss, np.finfo(float).tiny) / count)
+    aic = likelihood + 2 * parameters
+    return PolynomialFit(
+        coefficients=back @ scaled,
+        standard_errors=np.sqrt(np.diag(back @ covariance @ back.T)),
+        r_squared=1.0 - rss / float(((y - y.mean()) ** 2).sum()),
+        rmse=float(np.sqrt(rss / count)),
+        residuals=residuals,
+        aic=float(aic),
+        aicc=float(aic + 2 * parameters * (parameters + 1) / max(count - parameters - 1, 1)),
+        bic=float(likelihood + parameters * np.log(count)),
+        durbin_watson=float((np.diff(residuals) ** 2).sum() / rss) if rss > 0 else 2.0,
+        _at=(covariance, centre, scale),
+    )
+
+
+def power_law_exponent(d: ArrayLike, n: ArrayLike) -> float:
+    """Return the slope of log n against log d.
+
+    Examples
+    --------
+    >>> round(power_law_exponent([1, 2, 4], [3, 12, 48]), 6)
+    2.0
+    """
+    x, y = np.asarray(d, dtype=np.float64), np.asarray(n, dtype=np.float64)
+    if x.shape != y.shape or x.size < 2 or (x <= 0).any() or (y <= 0).any():
+        raise UsageError("d and n must be positive vectors of one length, at least 2")
+    return float(np.polyfit(np.log(x), np.log(y), 1)[0])
