@@ -52,21 +52,26 @@ def claims_json(verdicts: list[Verdict]) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
-def source_titles(root: Path) -> dict[str, str]:
-    """Return the title of every bibliography entry, by key."""
-    text = (root / "book" / "references.bib").read_text(encoding="utf-8")
-    titles = {}
-    for key, body in re.findall(r"@\w+\{([^,\s]+),(.*?)\n\}", text, re.DOTALL):
-        match = re.search(r"\btitle\s*=\s*[{\"](.+?)[}\"]\s*,?\s*$", body, re.MULTILINE)
-        if match:
-            titles[key] = re.sub(r"[{}]", "", match.group(1))
-    return titles
+def source_names(root: Path) -> dict[str, tuple[str, str]]:
+    """Return a short name ("Weller et al. (2026)") and the title of every source, by key."""
+    from pybtex.database import parse_file
+
+    names = {}
+    for key, entry in parse_file(str(root / "book" / "references.bib")).entries.items():
+        people = [" ".join(person.last_names) for person in entry.persons.get("author", [])]
+        if len(people) > 2 or "others" in people:
+            people = [f"{people[0]} et al."]
+        year = entry.fields.get("year")
+        name = " and ".join(people) or key
+        title = re.sub(r"[{}]", "", entry.fields.get("title", ""))
+        names[key] = (f"{name} ({year})" if year else name), title
+    return names
 
 
 def verdict_page(book: Book, verdicts: list[Verdict]) -> str:
     """Return the verdict page as MyST Markdown, claims grouped by source."""
     names = {chapter.slug: chapter for chapter in book.chapters}
-    titles = source_titles(book.root)
+    known = source_names(book.root)
     counts = claims_summary(verdicts)
     lines = [
         "# Verdicts",
@@ -81,15 +86,18 @@ def verdict_page(book: Book, verdicts: list[Verdict]) -> str:
     ]
     sources = dict.fromkeys(item.claim.source for item in verdicts)
     for source in sources:
-        heading = "Results of this book" if source == "own" else titles.get(source, source)
-        cite = "" if source == "own" else f"{{cite:p}}`{source}`\n"
+        if source == "own":
+            heading, about = "Results of this book", ""
+        else:
+            heading, title = known.get(source, (source, ""))
+            about = f"*{title}* {{cite:p}}`{source}`\n"
         table = markdown_table(
             [item for item in verdicts if item.claim.source == source],
             link=lambda slug: (
                 f"[{names[slug].title}](./{names[slug].name}.ipynb)" if slug in names else slug
             ),
         )
-        lines += [f"## {heading}", "", cite, table, ""]
+        lines += [f"## {heading}", "", about, table, ""]
     return "\n".join(lines)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from paper_utils.claims.values import format_value
-from paper_utils.claims.verdict import Verdict
+from paper_utils.claims.verdict import Record, Verdict
 
 _MARKS = {"holds": "✓", "conditional": "◐", "fails": "✗", "open": "○"}
 
@@ -31,6 +31,22 @@ def badge(verdict: Verdict) -> str:
     )
 
 
+def _measured(record: Record) -> str:
+    """Return a measurement as one table cell: a line per condition, interval, n."""
+    several = isinstance(record.measured, Mapping)
+    values = record.measured if several else {"": record.measured}
+    intervals = record.interval if isinstance(record.interval, Mapping) else {"": record.interval}
+    lines = []
+    for name, value in values.items():
+        text = format_value(value)
+        if intervals.get(name) is not None:
+            text += f" {format_value(intervals[name])}"
+        lines.append(f"{name}: {text}" if name else text)
+    if record.n is not None:
+        lines.append(f"(n = {record.n:,})")
+    return "<br>".join(lines)
+
+
 def _cell(text: str) -> str:
     """Return MyST text as one table cell."""
     return " ".join(str(text).split()).replace("|", "\\|")
@@ -52,11 +68,7 @@ def markdown_table(verdicts: Sequence[Verdict], *, link: Callable[[str], str] | 
     head = ["Claim", "Claimed", "Measured", "Verdict"] + (["Chapter"] if link else [])
     rows = [head, ["---"] * len(head)]
     for item in verdicts:
-        measured = "–" if item.record is None else format_value(item.record.measured)
-        if item.record is not None and item.record.interval is not None:
-            measured += f" {format_value(item.record.interval)}"
-        if item.record is not None and item.record.n is not None:
-            measured += f" (n = {item.record.n:,})"
+        measured = "–" if item.record is None else _measured(item.record)
         reason = f"<br>{item.reason}" if item.reason else ""
         row = [
             f"**{item.claim.id}**<br>{item.claim.statement}",

@@ -150,11 +150,19 @@ def judge(claim: Claim, record: Record | None) -> Verdict:
 
 
 def _rule_text(claim: Claim) -> str:
-    rule = dict(claim.rule or {})
-    kind = rule.pop("kind").replace("_", " ")
-    target = rule.pop("value", claim.claimed)
-    slack = ", ".join(f"{key} {value}" for key, value in rule.items())
-    return f"{kind} {format_value(target)}" + (f" ({slack})" if slack else "")
+    """Return the rule in words: "rule: within 2% of 1"."""
+    rule = claim.rule or {}
+    target = format_value(rule.get("value", claim.claimed))
+    match rule["kind"]:
+        case "within":
+            parts = [f"{100 * rule['rel']:g}%"] if "rel" in rule else []
+            parts += [f"{rule['abs']:g}"] if "abs" in rule else []
+            text = f"within {' and '.join(parts) or '0'} of {target}"
+        case "rounds_to":
+            text = f"rounds to {target} at {rule['digits']} decimals"
+        case kind:
+            text = f"{kind.replace('_', ' ')} {target}"
+    return f"rule: {text}"
 
 
 def judge_all(claims: Mapping[str, Claim], records: Mapping[str, Record]) -> list[Verdict]:
