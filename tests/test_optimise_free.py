@@ -207,6 +207,13 @@ def test_margin_reaches_the_simplex():
     assert max_margin(all_subsets(12, 3), 12, 11).gap == pytest.approx(largest_gap(12, 3), rel=1e-3)
 
 
+def test_margin_stops_when_it_is_enough():
+    sets = all_subsets(20, 2)
+    some, all_the_way = max_margin(sets, 20, 6, enough=0.01), max_margin(sets, 20, 6)
+    assert 0.01 < some.gap < all_the_way.gap
+    assert some.solved and all_the_way.solved
+
+
 def test_margin_improves_on_the_curve_it_starts_from():
     sets, angles = all_subsets(12, 2), equal_angles(12)
     queries, _ = trigonometric_queries(sets, angles)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from paper_utils.errors import UsageError, did_you_mean
 from paper_utils.optimise.descent import PUBLISHED, Protocol, descend
-from paper_utils.optimise.max_margin import max_margin
+from paper_utils.optimise.max_margin import LEAST_GAP, STARTS, max_margin
 from paper_utils.theory.realise import realise
 from paper_utils.theory.relevance import (
     all_subsets,
@@ -111,7 +111,10 @@ def solving_seeds(
     return tuple(
         seed
         for seed in seeds
-        if any(max_margin(sets, n, d, seed=seed, start=s).solved for s in ("random", "cyclic"))
+        if any(
+            max_margin(sets, n, d, seed=seed, start=start, enough=LEAST_GAP).solved
+            for start in STARTS
+        )
     )
 
 
