@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 from paper_utils.checks import as_vectors
 from paper_utils.errors import UsageError
 
-
 LEAST_WEIGHT = 1e-7
 
 
