@@ -16,6 +16,12 @@ def test_modules_are_found_through_public_names_and_transitively():
     assert "paper_utils.claims" not in used, "what is not used does not count"
 
 
+def test_what_is_left_out_is_not_followed_either():
+    code = "from paper_utils import results"
+    assert "paper_utils.encoders.cache" in fingerprint.modules_used(code)
+    assert fingerprint.modules_used(code, without=["paper_utils.results"]) == []
+
+
 def test_attribute_access_on_the_package_counts():
     assert fingerprint.modules_used("import paper_utils as p\np.UsageError") == [
         "paper_utils.errors"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -135,13 +135,15 @@ def _parsed(path: Path) -> _Module:
     return _Module(sha256(ast.dump(bare)), imports, frozenset(texts))
 
 
-def modules_used(code: str) -> list[str]:
+def modules_used(code: str, *, without: Collection[str] = ()) -> list[str]:
     """Return every module of the package that `code` uses, directly or through others.
 
     Parameters
     ----------
     code : str
         Python source, for example all code cells of a chapter.
+    without : collection of str
+        Dotted names of modules that are neither counted nor followed.
 
     Returns
     -------
@@ -158,7 +160,7 @@ def modules_used(code: str) -> list[str]:
     while pending:
         module = pending.pop()
         path = _module_file(module)
-        if module in seen or path is None or module == _NAME:
+        if module in seen or module in without or path is None or module == _NAME:
             continue
         seen.add(module)
         # `import a.b.c` runs a and a.b too.

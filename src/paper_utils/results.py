@@ -64,8 +64,7 @@ class Experiment:
     @cached_property
     def code_key(self) -> str:
         """Return the checksum of the code that the result depends on."""
-        used = modules_used(f"import {self.function.__module__}")
-        return code_key(module for module in used if module not in _PLUMBING)
+        return code_key(modules_used(f"import {self.function.__module__}", without=_PLUMBING))
 
     @property
     def command(self) -> str:

@@ -15,6 +15,7 @@ import yaml
 from paper_utils.build.chapters import Chapter, find_chapters, pick_chapter
 from paper_utils.errors import PaperError, UsageError, did_you_mean
 from paper_utils.fingerprint import canonical_json, sha256
+from paper_utils.results import experiments
 
 PROFILES = ("default", "full", "smoke")
 
@@ -138,7 +139,9 @@ def chapter_fingerprint(
         _text(root / "constraints.txt"),
     ]
     for path in _results_named(root, chapter):
-        parts += [path.name, _text(path)]
+        # The key of the present code too: a record that went stale is labelled on the page.
+        known = experiments().get(path.stem)
+        parts += [path.name, _text(path), known.code_key if known else ""]
     values = {name: item.default for name, item in chapter.parameters.items()} | dict(parameters)
     for value in values.values():
         for item in value if isinstance(value, list) else [value]:
