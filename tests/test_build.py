@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -163,6 +164,22 @@ def test_a_changed_module_makes_only_its_chapters_stale(book_root, monkeypatch):
 
     monkeypatch.setattr(fingerprint, "_parsed", changed)
     assert [chapter.slug for chapter in Book(book_root).stale()] == ["first"]
+
+
+def test_a_result_that_goes_stale_makes_its_chapter_stale(book_root, monkeypatch):
+    source = book_root / "notebooks" / "01-first.md"
+    source.write_text(source.read_text() + cell("name = 'long-run'  # results.get('long-run')"))
+    (book_root / "results").mkdir()
+    (book_root / "results" / "long-run.json").write_text("{}")
+    chapter = find_chapters(book_root)[0]
+
+    def key(code_key):
+        entry = {"long-run": SimpleNamespace(code_key=code_key)}
+        monkeypatch.setattr(state, "experiments", lambda: entry)
+        return state.chapter_fingerprint(book_root, chapter, {}, "default")
+
+    assert key("a") == key("a")
+    assert key("a") != key("b")
 
 
 def test_a_file_named_by_a_parameter_counts_by_content(tmp_path, book_root):
