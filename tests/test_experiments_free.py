@@ -32,7 +32,7 @@ def test_a_row_of_the_search_agrees_with_the_counts():
     assert row["best"] == max(row["per_seed"]) == max(n for n in counts if counts[n])
     for n in (4, 5):
         assert success("squared hinge", 3, n, n_seeds=2) == {"solved": counts[n]}
-    assert (counts[4], counts[5]) == (2, 0)
+    assert counts[4] > 0 == counts[5]  # unit vectors in three dimensions separate the pairs of four
 
 
 def test_a_lower_temperature_is_another_experiment():
