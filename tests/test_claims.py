@@ -60,6 +60,23 @@ def test_an_interval_rule_without_an_interval_is_an_error():
         judge(claim({"kind": "interval_above", "value": 0}), Record("X", 1))
 
 
+def test_nothing_measured_holds_nothing():
+    with pytest.raises(PaperError, match="under no condition"):
+        judge(claim({"kind": "at_least", "value": 0}), Record("X", {}))
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        ({"kind": "within", "rel": 0.02}, "rule: within 2% of 1"),
+        ({"kind": "within", "rel": 1e-12}, "rule: within a relative 1e-12 of 1"),
+        ({"kind": "at_least", "value": 0}, "rule: at least 0"),
+    ],
+)
+def test_a_rule_reads_as_words(rule, text):
+    assert judge(claim(rule, 1), Record("X", 1)).reason == text
+
+
 def test_not_measured_is_said_as_such():
     shown = judge(claim(status="published", needs="a GPU"), None)
     assert (shown.verdict, shown.status, shown.reason) == ("open", "published", "a GPU")
@@ -159,3 +176,10 @@ def test_tables_keep_pipes_and_newlines_inside_their_cell():
     entry = Claim("X", "own", "here", "a | b\nc", "own", "c")
     line = claims.markdown_table([judge(entry, None)]).splitlines()[2]
     assert "a \\| b c" in line
+
+
+def test_names_of_conditions_are_escaped():
+    record = Record("X", {"vectors:<script>.npy": 1, "other": -1})
+    table = claims.markdown_table([judge(claim({"kind": "at_least", "value": 0}), record)])
+    assert "<script>" not in table
+    assert table.count("vectors:&lt;script&gt;.npy") == 2, "measured, and the verdict's reason"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Mapping, Sequence
 
 from paper_utils.claims.values import format_value
@@ -41,7 +42,7 @@ def _measured(record: Record) -> str:
         text = format_value(value)
         if intervals.get(name) is not None:
             text += f" {format_value(intervals[name])}"
-        lines.append(f"{name}: {text}" if name else text)
+        lines.append(f"{html.escape(name, quote=False)}: {text}" if name else text)
     if record.n is not None:
         lines.append(f"(n = {record.n:,})")
     return "<br>".join(lines)
@@ -69,7 +70,9 @@ def markdown_table(verdicts: Sequence[Verdict], *, link: Callable[[str], str] | 
     rows = [head, ["---"] * len(head)]
     for item in verdicts:
         measured = "–" if item.record is None else _measured(item.record)
-        reason = f"<br>{item.reason}" if item.reason else ""
+        # Conditions may carry the names of a reader's files; a judged reason is our own MyST.
+        reason = item.reason if item.judged else html.escape(item.reason, quote=False)
+        reason = f"<br>{reason}" if reason else ""
         row = [
             f"**{item.claim.id}**<br>{item.claim.statement}",
             format_value(item.claim.claimed),

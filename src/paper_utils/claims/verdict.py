@@ -110,6 +110,11 @@ def judge(claim: Claim, record: Record | None) -> Verdict:
     -------
     Verdict
 
+    Raises
+    ------
+    PaperError
+        An interval rule without an interval, or a mapping without a condition.
+
     Examples
     --------
     >>> claim = Claim("X-1", "me", "here", "Two is small.", "own", "x", claimed=2,
@@ -134,6 +139,8 @@ def judge(claim: Claim, record: Record | None) -> Verdict:
     if claim.rule is None:
         return Verdict(claim, record, "open", "measured", "measured; the claim has no rule")
     cases = record.measured if isinstance(record.measured, Mapping) else {"": record.measured}
+    if not cases:  # all of nothing would pass
+        raise PaperError(f"{claim.id}: nothing was measured, under no condition at all")
     intervals = record.interval if isinstance(record.interval, Mapping) else {"": record.interval}
     passed = {
         name: _passes(claim.rule, claim.claimed, value, intervals.get(name))
@@ -155,7 +162,8 @@ def _rule_text(claim: Claim) -> str:
     target = format_value(rule.get("value", claim.claimed))
     match rule["kind"]:
         case "within":
-            parts = [f"{100 * rule['rel']:g}%"] if "rel" in rule else []
+            rel = rule.get("rel", 0)
+            parts = [f"{100 * rel:g}%" if rel >= 1e-4 else f"a relative {rel:g}"] if rel else []
             parts += [f"{rule['abs']:g}"] if "abs" in rule else []
             text = f"within {' and '.join(parts) or '0'} of {target}"
         case "rounds_to":
