@@ -14,7 +14,7 @@ import pytest
 
 from book_in_miniature import PARAMETERS, RECORD, cell, make_book
 from interruption import stop_builds
-from paper_utils.build import make, state
+from paper_utils.build import make, runner, state
 from paper_utils.build.chapters import Chapter, Parameter, find_chapters, pick_chapter
 from paper_utils.build.make import build
 from paper_utils.build.state import Book
@@ -258,6 +258,15 @@ def test_a_kernel_that_dies_is_reported(tmp_path):
     assert "DeadKernelError" in error and "\n" not in error
 
 
+def test_a_run_beside_another_leaves_its_folder_alone(tmp_path):
+    """The folder of a living runner stays, even before it has written anything there."""
+    (mine := tmp_path / f"{os.getpid()}-new").mkdir()
+    (gone := tmp_path / "999999999-old").mkdir()
+    (odd := tmp_path / "first-old").mkdir()
+    runner.clear_scratch(tmp_path)
+    assert (mine.exists(), gone.exists(), odd.exists()) == (True, False, False)
+
+
 def test_two_builds_of_one_checkout_do_not_mix(book_root):
     from filelock import FileLock
 
@@ -291,6 +300,18 @@ def test_a_readers_run_never_touches_the_book(book_root, tmp_path):
     with pytest.raises(PaperError, match="ZeroDivisionError"):
         chapter.path.write_text(chapter.path.read_text() + cell("1 / 0"))
         make.run(book_root, Chapter(chapter.path), {}, tmp_path / "out")
+
+
+def test_too_few_titles_are_seen_before_a_kernel_starts(tmp_path):
+    path = tmp_path / "titles.csv"
+    path.write_text("title\n" + "drill\n" * 60)
+    values = {"catalogue": str(path), "language": "en", "n_items": 60, "seed": 0, "models": ["x"]}
+    make._check_titles(values)
+    with pytest.raises(UsageError, match="only 60"):
+        make._check_titles(values | {"n_items": 61})
+    path.write_text("name of the thing\ndrill\n")
+    with pytest.raises(UsageError, match="name the title column"):
+        make._check_titles(values)
 
 
 def test_a_built_notebook_runs_under_plain_papermill(book_root, tmp_path):

@@ -56,7 +56,9 @@ def _only_build(root: Path) -> Iterator[None]:
         raise PaperError("another build of this checkout is running; wait for it") from None
 
 
-def build(book: Book, *, workers: int | None = None, html: bool = True) -> BuildReport:
+def build(
+    book: Book, *, workers: int | None = None, html: bool = True, only: Chapter | None = None
+) -> BuildReport:
     """Bring the book up to date.
 
     Parameters
@@ -66,6 +68,8 @@ def build(book: Book, *, workers: int | None = None, html: bool = True) -> Build
         Chapters side by side; by default one per processor.
     html : bool
         Render the site when every chapter is fresh.
+    only : Chapter, optional
+        Execute no other chapter.
 
     Returns
     -------
@@ -82,10 +86,11 @@ def build(book: Book, *, workers: int | None = None, html: bool = True) -> Build
             site.stage(book)
         _drop_strays(book)
         stale = book.stale()
-        for chapter in stale:
+        chosen = [chapter for chapter in stale if only in (None, chapter)]
+        for chapter in chosen:
             check_shared_names(_all_values(chapter, book.parameters(chapter)))
         outcomes = run_jobs(
-            [_job(book, chapter) for chapter in stale],
+            [_job(book, chapter) for chapter in chosen],
             root=book.root,
             workers=workers or os.cpu_count() or 1,
         )
@@ -144,6 +149,15 @@ def _absolute(value: Any) -> Any:
     return f"{kind}{colon}{Path(path).resolve()}" if exists else value
 
 
+def _check_titles(values: Mapping[str, Any]) -> None:
+    """Load the titles that a run asks for: no column, too few of them is seen at once."""
+    if "catalogue" in values:
+        from paper_utils.data import load_catalogue
+
+        chosen = {name: values[name] for name in ("language", "n_items", "seed") if name in values}
+        load_catalogue(values["catalogue"], **chosen)
+
+
 def run(
     root: Path,
     chapter: Chapter,
@@ -174,12 +188,14 @@ def run(
     Raises
     ------
     UsageError
-        An unknown parameter or a value that does not fit.
+        An unknown parameter, a value that does not fit, or a catalogue without enough titles.
     PaperError
         A cell failed; the message names cell and exception.
     """
     parameters = {name: _absolute(value) for name, value in chapter.resolve(given).items()}
-    check_shared_names(_all_values(chapter, parameters))
+    values = _all_values(chapter, parameters)
+    check_shared_names(values)
+    _check_titles(values)
     job = Job(
         name=chapter.slug,
         source=chapter.path,

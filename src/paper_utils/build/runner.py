@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -107,7 +107,7 @@ class _Worker:
 
     def __init__(self, job: Job, root: Path, scratch: Path, threads: int | None) -> None:
         self.job, self.began = job, time.monotonic()
-        self.folder = Path(tempfile.mkdtemp(prefix=f"{job.name}-", dir=scratch))
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=scratch))
         self.error: str | None = "the process ended without a word (killed, or out of memory?)"
         self.rest = b""
         spec = {
@@ -176,11 +176,8 @@ def _environment(root: Path, folder: Path, profile: str, threads: int | None) ->
 def clear_scratch(scratch: Path) -> None:
     """Remove what a killed run has left: job folders of runners that no longer live."""
     for folder in scratch.glob("*-*"):
-        try:
-            parent = json.loads((folder / "job.json").read_text(encoding="utf-8"))["parent"]
-        except (OSError, ValueError, KeyError):
-            parent = None
-        if parent is None or not psutil.pid_exists(parent):
+        runner = folder.name.split("-")[0]
+        if not (runner.isdecimal() and psutil.pid_exists(int(runner))):
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -191,7 +188,6 @@ def run_jobs(
     workers: int,
     threads: int | None = 1,
     progress: Progress | None = None,
-    finished: Callable[[Outcome], None] | None = None,
 ) -> list[Outcome]:
     """Execute `jobs`, at most `workers` at a time.
 
@@ -205,8 +201,6 @@ def run_jobs(
     threads : int or None
         Threads of the numerical libraries in each; None leaves the machine's default.
     progress : Progress, optional
-    finished : callable, optional
-        Called with each outcome as it comes.
 
     Returns
     -------
@@ -241,11 +235,10 @@ def run_jobs(
                     selector.unregister(key.fileobj)
                     del running[key.fileobj]
                     outcome = _ended(worker)
-                    text = outcome.error or f"done in {outcome.seconds:.0f} s"
+                    # Why it failed is for the caller to say, once and at the end.
+                    text = "failed" if outcome.error else f"done in {outcome.seconds:.0f} s"
                     progress.done(worker.job.name, text)
                     outcomes.append(outcome)
-                    if finished:
-                        finished(outcome)
     finally:
         for worker in running.values():
             worker.stop()
