@@ -201,7 +201,7 @@ def claims(as_json: bool, source: str | None, chapter: str | None) -> None:
 
     \b
     Example:
-      paper claims --source krasnov
+      paper claims --source krasnov-dual-encoder-limits
     """
     from paper_utils.build.expected import disagreements
     from paper_utils.build.site import claims_json, collect_verdicts
