@@ -1,0 +1,102 @@
+"""Relevance matrices for the chapter on sign-rank: a reader's own, and random controls."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paper_utils.data.files import read_table
+from paper_utils.errors import UsageError
+from paper_utils.theory.relevance import check_dimension, check_subset_size
+
+_QUERY, _DOC, _SCORE = "query-id", "corpus-id", "score"
+
+
+def read_qrels(path: str | os.PathLike[str]) -> dict[str, dict[str, float]]:
+    """Read relevance judgements in LIMIT's form.
+
+    Parameters
+    ----------
+    path : str or path
+        A file of any kind of :func:`paper_utils.data.files.read_table` with the columns
+        ``query-id``, ``corpus-id`` and, if graded, ``score``; or a folder that holds such a
+        file under the name ``qrels.jsonl``.
+
+    Returns
+    -------
+    dict
+        ``query -> {document: score}``; queries without a positive score are left out.
+
+    Raises
+    ------
+    UsageError
+        As :func:`paper_utils.data.files.read_table`; missing columns; a score that is no
+        number; a document judged twice for a query; nothing relevant at all.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder, "qrels.csv")
+    ...     _ = file.write_text("query-id,corpus-id,score\\nq1,a,1\\nq1,b,0\\nq2,b,1\\n")
+    ...     read_qrels(file)
+    {'q1': {'a': 1.0, 'b': 0.0}, 'q2': {'b': 1.0}}
+    """
+    given = Path(path).expanduser()
+    table = read_table(given / "qrels.jsonl" if given.is_dir() else given)
+    missing = [name for name in (_QUERY, _DOC) if name not in table.columns]
+    if missing:
+        raise UsageError(
+            f"{path} has no column {missing[0]!r}; it has {', '.join(map(str, table.columns))}"
+        )
+    scores = table[_SCORE] if _SCORE in table.columns else [1] * len(table)
+    judged: dict[str, dict[str, float]] = {}
+    for query, doc, score in zip(table[_QUERY], table[_DOC], scores, strict=True):
+        try:
+            value = float(score)
+        except (TypeError, ValueError):
+            raise UsageError(
+                f"{path}: the score {score!r} of query {query!r} is no number"
+            ) from None
+        row = judged.setdefault(str(query), {})
+        if str(doc) in row:
+            raise UsageError(f"{path}: query {query!r} judges document {doc!r} twice")
+        row[str(doc)] = value
+    relevant = {query: row for query, row in judged.items() if any(s > 0 for s in row.values())}
+    if not relevant:
+        raise UsageError(f"{path} names no relevant document: every score is 0 or less")
+    return relevant
+
+
+def dense_control(n_queries: int, n_docs: int, *, seed: int = 0) -> NDArray[np.bool_]:
+    """Return relevance by fair coin, shape (n_queries, n_docs).
+
+    Examples
+    --------
+    >>> dense_control(3, 4, seed=1).shape
+    (3, 4)
+    """
+    check_dimension(n_queries, name="n_queries")
+    check_dimension(n_docs, name="n_docs", least=2)
+    A = np.random.default_rng(seed).random((n_queries, n_docs)) < 0.5
+    A[~A.any(axis=1), 0] = True  # a query with nothing relevant is none
+    return A
+
+
+def sparse_control(n_queries: int, n_docs: int, k: int, *, seed: int = 0) -> NDArray[np.bool_]:
+    """Return k relevant documents a query, drawn at random, shape (n_queries, n_docs).
+
+    Examples
+    --------
+    >>> sparse_control(5, 9, 2).sum(axis=1).tolist()
+    [2, 2, 2, 2, 2]
+    """
+    check_dimension(n_queries, name="n_queries")
+    check_subset_size(n_docs, k)
+    order = np.random.default_rng(seed).random((n_queries, n_docs)).argsort(axis=1)
+    A = np.zeros((n_queries, n_docs), dtype=bool)
+    np.put_along_axis(A, order[:, :k], True, axis=1)
+    return A
