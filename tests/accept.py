@@ -72,5 +72,11 @@ if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: make accept CHAPTER=slug")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    for file in accept(sys.argv[1]):
+    from paper_utils.errors import PaperError
+
+    try:
+        files = accept(sys.argv[1])
+    except PaperError as problem:
+        sys.exit(f"accept: {problem}")
+    for file in files:
         sys.stdout.write(f"{file.relative_to(ROOT)}\n")
