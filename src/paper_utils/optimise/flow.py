@@ -129,7 +129,7 @@ def descend_monotonically(
         if not value > 0:
             raise UsageError(f"{name} = {value} must be positive")
     looks = [(0, infonce(Q, D, members, temperature)[0], _accuracy(D, Q, members))]
-    rate = 1.0
+    rate = 1e-3  # small, to see the way; it grows by itself
     for step in range(1, steps + 1):
         loss, by_query, by_doc = infonce(Q, D, members, temperature)
         # Queries enter one term in n_sets each: scaled up, they move as fast as documents.
