@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 
 import pytest
 
@@ -40,6 +42,19 @@ def test_a_result_keeps_values_and_provenance(squares):
     for key in ("command", "code_key", "data", "versions", "machine", "date", "duration_s"):
         assert key in kept.provenance
     assert "numpy" in kept.provenance["versions"]
+
+
+def test_a_result_does_not_pass_off_changed_code_as_its_commit(squares):
+    def git(*arguments):
+        names = ("-c", "user.name=a", "-c", "user.email=a@b.c")
+        subprocess.run(["git", "-C", squares, *names, *arguments], check=True, capture_output=True)
+
+    git("init")
+    git("add", "-A")
+    git("commit", "-m", "x")
+    assert re.fullmatch("[0-9a-f]{40}", results._commit())
+    (squares / "_toc.yml").write_text("changed")
+    assert re.fullmatch("[0-9a-f]{40}-dirty", results._commit())
 
 
 def test_a_duration_says_when_encodings_were_cached(squares, monkeypatch):

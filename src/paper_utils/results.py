@@ -455,7 +455,9 @@ def _versions() -> dict[str, str]:
 
 
 def _commit() -> str:
-    command = ["git", "-C", str(project_root()), "rev-parse", "HEAD"]
+    """Return the commit, with "-dirty" where tracked files differ from it; empty outside git."""
+    command = ["git", "-C", str(project_root()), "describe", "--always", "--abbrev=40"]
+    command += ["--exclude=*", "--dirty"]
     outcome = subprocess.run(command, capture_output=True, text=True, check=False)
     return outcome.stdout.strip() if outcome.returncode == 0 else ""
 
