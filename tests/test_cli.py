@@ -100,7 +100,12 @@ def test_list_build_claims(book_root):
     folder.mkdir(parents=True)
     entry = {"chapter": "first", "verdict": "holds", "measured": 100.0, "data": {}}
     (folder / "default.json").write_text(json.dumps({"T-1": entry}))
-    assert paper("claims")[0] == 0
+    assert paper("claims")[::2] == (0, "")
+    source = book_root / "notebooks" / "01-first.md"
+    text = source.read_text()
+    source.write_text(text + "\nMore.\n")
+    assert "note: not measured from the present sources: first" in paper("claims")[2]
+    source.write_text(text)
     (folder / "default.json").write_text(json.dumps({"T-1": entry | {"verdict": "fails"}}))
     code, _, error = paper("claims")
     assert (code, "verdict 'holds', accepted 'fails'" in error) == (1, True)

@@ -233,6 +233,10 @@ def claims(as_json: bool, source: str | None, chapter: str | None) -> None:
             for item in verdicts
         ]
         _table(["claim", "verdict", "status", "claimed", "measured"], rows)
+    old = [chapter.slug for chapter in book.stale()]
+    if old:
+        text = f"note: not measured from the present sources: {', '.join(old)}; run: paper build"
+        click.echo(text, err=True)
     wrong = disagreements(book.root, verdicts, "default")
     for line in wrong:
         click.echo(f"paper: {line}", err=True)
