@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ import nbformat
 
 from paper_utils.build.chapters import Chapter
 from paper_utils.build.state import Book
+from paper_utils.build.worker import die_with_parent
 from paper_utils.claims import (
     SCHEMA_VERSION,
     Record,
@@ -153,8 +155,6 @@ def render(book: Book) -> None:
     """
     fingerprint = site_fingerprint(book.site, book.root / "constraints.txt")
     build = book.root / "_build"
-    for leftover in build.glob("html-*"):  # of a build that was killed; we hold the lock
-        shutil.rmtree(leftover, ignore_errors=True)
     scratch = _render(book.site, ["-W", "-n", "--keep-going", "--all"], build, "html")
     try:
         new = scratch / "_build" / "html"
@@ -177,13 +177,19 @@ def _swap(new: Path, place: Path) -> None:
 def _render(site: Path, flags: list[str], build: Path, kind: str) -> Path:
     """Run jupyter-book on `site`; return the folder that holds `_build/html`."""
     build.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=build))
+    scratch = _scratch(build)
     command = [sys.executable, "-c", _JUPYTER_BOOK, "build", str(site)]
     command += ["--path-output", str(scratch), *flags]
     log = scratch / "log"
     try:
         with log.open("wb") as stream:
-            process = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, check=False)
+            process = subprocess.run(
+                command,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                preexec_fn=die_with_parent,
+                check=False,
+            )
         if process.returncode or not (scratch / "_build" / "html" / "index.html").is_file():
             kept = build / f"{kind}.log"
             log.replace(kept)
@@ -214,38 +220,46 @@ def render_page(root: Path, chapter: Chapter, notebook: Path, out: Path) -> Path
     out : Path
         Folder that receives `html/`.
     """
-    with tempfile.TemporaryDirectory(prefix="page-", dir=_ensure(root / "_build")) as folder:
-        site = Path(folder)
-        book = Book(root)
-        shutil.copy2(root / "_config.yml", site)
-        shutil.copytree(
-            root / "book",
-            site / "book",
-            ignore=lambda at, _: ["chapters"] if Path(at) == root / "book" else [],
-        )
-        for page in (site / "book").glob("*.md"):
-            if page.name != "bibliography.md":
-                page.unlink()
-        (site / "book" / "chapters").mkdir()
-        shutil.copy2(notebook, site / "book" / "chapters" / book.target(chapter).name)
-        toc = {
-            "format": "jb-book",
-            "root": f"book/chapters/{chapter.name}",
-            "chapters": [{"file": "book/bibliography"}],
-        }
-        (site / "_toc.yml").write_text(json.dumps(toc))
+    site = _scratch(root / "_build")
+    try:
+        _stage_page(root, chapter, notebook, site)
         # References to other chapters have no target here, so this build is not strict.
         scratch = _render(site, [], root / "_build", "own-page")
         try:
             _swap(scratch / "_build" / "html", out / "html")
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+    finally:
+        shutil.rmtree(site, ignore_errors=True)
     return out / "html" / "book" / "chapters" / f"{chapter.name}.html"
 
 
-def _ensure(folder: Path) -> Path:
+def _stage_page(root: Path, chapter: Chapter, notebook: Path, site: Path) -> None:
+    """Lay out a book of one chapter and the bibliography in the folder `site`."""
+    shutil.copy2(root / "_config.yml", site)
+    shutil.copytree(
+        root / "book",
+        site / "book",
+        ignore=lambda at, _: ["chapters"] if Path(at) == root / "book" else [],
+    )
+    for page in (site / "book").glob("*.md"):
+        if page.name != "bibliography.md":
+            page.unlink()
+    (site / "book" / "chapters").mkdir()
+    shutil.copy2(notebook, site / "book" / "chapters" / f"{chapter.name}.ipynb")
+    toc = {
+        "format": "jb-book",
+        "root": f"book/chapters/{chapter.name}",
+        "chapters": [{"file": "book/bibliography"}],
+    }
+    (site / "_toc.yml").write_text(json.dumps(toc))
+
+
+def _scratch(build: Path) -> Path:
+    """Return a new folder that the next run removes should this process be killed."""
+    folder = build / "tmp"
     folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=folder))
 
 
 def claims_summary(verdicts: list[Verdict]) -> dict[str, Any]:
