@@ -1,46 +1,12 @@
-"""Free embeddings: critical n by objective, and how often it is reached."""
+"""Free embeddings under the published settings, and how often their critical n is reached."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from paper_utils.errors import UsageError, did_you_mean
-from paper_utils.optimise.critical import critical_n, solving_seeds
-from paper_utils.optimise.descent import PUBLISHED, Protocol
+from paper_utils.experiments.free_objectives import AS_PUBLISHED, critical_row, find_objective
+from paper_utils.optimise.critical import solving_seeds
 from paper_utils.results import experiment
-
-# Name of a curve -> objective of `critical_n` and protocol of the descent.
-OBJECTIVES: dict[str, tuple[str, Protocol]] = {
-    "InfoNCE, T = 0.1": ("infonce", PUBLISHED),
-    "InfoNCE, T = 0.02": ("infonce", Protocol(temperature=0.02)),
-    "sigmoid": ("sigmoid", PUBLISHED),
-    "squared hinge": ("hinge", PUBLISHED),
-    "max-margin": ("max-margin", PUBLISHED),
-}
-AS_PUBLISHED = "InfoNCE, T = 0.1"
-
-
-def find_objective(name: str) -> tuple[str, Protocol]:
-    """Return the objective and protocol that a curve of the chapter stands for.
-
-    Parameters
-    ----------
-    name : str
-        One of `OBJECTIVES`.
-
-    Raises
-    ------
-    UsageError
-        None of them.
-
-    Examples
-    --------
-    >>> find_objective("squared hinge")[0]
-    'hinge'
-    """
-    if name not in OBJECTIVES:
-        raise UsageError(f"objective = {name!r}: {did_you_mean(name, OBJECTIVES)}")
-    return OBJECTIVES[name]
 
 
 def _published_tasks() -> list[dict[str, Any]]:
@@ -51,66 +17,11 @@ def _published_tasks() -> list[dict[str, Any]]:
     ]
 
 
-def _other_tasks() -> list[dict[str, Any]]:
-    # Where an objective is still solving at `largest`, that is a lower bound.
-    reach = {"InfoNCE, T = 0.02": (7, 100), "sigmoid": (7, 100)}
-    reach |= {"squared hinge": (9, 100), "max-margin": (7, 60)}
-    return [
-        {"objective": name, "d": d, "n_seeds": 4, "largest": largest}
-        for name, (most, largest) in reach.items()
-        for d in range(2, most + 1)
-    ]
-
-
-@experiment(
-    "free-embeddings-objectives",
-    "Critical n of free embeddings for pairs: other objectives than the published one",
-    tasks=_other_tasks,
-)
-@experiment(
+experiment(
     "free-embeddings-critical-n",
     "Critical n of free embeddings for pairs: the published descent at d = 2 to 16",
     tasks=_published_tasks,
-)
-def critical_row(objective: str, d: int, n_seeds: int, largest: int) -> dict[str, Any]:
-    """Search the critical n of one objective in one dimension.
-
-    Parameters
-    ----------
-    objective : str
-        One of `OBJECTIVES`.
-    d : int
-        Dimension.
-    n_seeds : int
-        Starts at each n: seeds 0, 1, ...
-    largest : int
-        Largest n to try.
-
-    Returns
-    -------
-    dict
-        `best`, `sure` and `per_seed` of :class:`~paper_utils.optimise.critical.CriticalN`;
-        `n` and `solved`: the n that were tried and how many seeds solved each.
-
-    Raises
-    ------
-    UsageError
-        An unknown objective, or sizes that `critical_n` refuses.
-
-    Examples
-    --------
-    >>> critical_row("squared hinge", 3, n_seeds=2, largest=20)["best"]
-    4
-    """
-    loss, protocol = find_objective(objective)
-    found = critical_n(d, objective=loss, seeds=range(n_seeds), protocol=protocol, largest=largest)
-    return {
-        "best": found.best,
-        "sure": found.sure,
-        "per_seed": list(found.per_seed.values()),
-        "n": list(found.solved),
-        "solved": [len(seeds) for seeds in found.solved.values()],
-    }
+)(critical_row)
 
 
 # From an n that every start solves to one that none does.
