@@ -1,0 +1,1 @@
+"""Codes of sets of attributes: sums of random vectors, and vectors that separate the set."""

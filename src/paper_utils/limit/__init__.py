@@ -1,0 +1,1 @@
+"""LIMIT: its data, a generator of data of its form, and its graph."""
