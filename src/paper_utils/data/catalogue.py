@@ -145,9 +145,10 @@ def load_catalogue(
         are kept, told by their letters (`title_language`): ``ru`` with any Cyrillic letter, ``en``
         with Latin letters only, ``all`` every title.
     n_items : int, optional
-        How many titles. ``diy`` generates them (2,000 where none is given); from another source a
-        seeded sample without replacement is drawn, in the order of the source, and a smaller
-        sample with the same seed is contained in a larger one. None: all.
+        How many titles, at most. ``diy`` generates them (2,000 where none is given); from another
+        source a seeded sample without replacement is drawn, in the order of the source, and a
+        smaller sample with the same seed is contained in a larger one. Where the source has fewer,
+        all are taken and a note says so. None: all.
     seed : int
         Seed of the generator or of the sample, not negative.
     column : str, optional
@@ -161,7 +162,7 @@ def load_catalogue(
     ------
     UsageError
         Unknown name or language; a file that is missing, empty, not UTF-8, of another kind or
-        without the column; no title left; fewer titles than asked for.
+        without the column; no title left.
 
     Notes
     -----
@@ -209,7 +210,7 @@ def load_catalogue(
         notes.append(f"titles that match {pattern} kept: {len(matching):,} of {len(table):,}")
         table = matching
     table = _keep_language(table, language, source, notes)
-    table = _sample(table, n_items, seed, source, notes)
+    table = _sample(table, n_items, seed, notes)
     duplicates = int(table["title"].duplicated().sum())
     if duplicates:
         notes.append(f"duplicates kept: {duplicates:,}")
@@ -299,8 +300,8 @@ def _title_column(table: pd.DataFrame, column: str | None, source: str) -> str:
             if name in columns:
                 return name
         raise UsageError(
-            f"{source} has neither a column 'title' nor 'name'; name the title column: "
-            f"Allowed: {', '.join(columns)}"
+            f"{source} has neither a column 'title' nor 'name'; call the one with the titles "
+            f"'title', or pass column=, one of: {', '.join(columns)}"
         )
     if column not in columns:
         raise UsageError(f"{source} has no column {column!r}: {did_you_mean(column, columns)}")
@@ -387,14 +388,12 @@ def _keep_language(
     return table[keep]
 
 
-def _sample(
-    table: pd.DataFrame, n_items: int | None, seed: int, source: str, notes: list[str]
-) -> pd.DataFrame:
+def _sample(table: pd.DataFrame, n_items: int | None, seed: int, notes: list[str]) -> pd.DataFrame:
     if n_items is None:
         return table
-    if n_items > len(table):
-        raise UsageError(f"n_items={n_items}: {source} has only {len(table):,} such titles")
-    if n_items == len(table):
+    if n_items >= len(table):
+        if n_items > len(table):
+            notes.append(f"all {len(table):,} titles taken: fewer than n_items={n_items}")
         return table
     # The n smallest of independent uniform numbers: samples of one seed are nested, and nothing
     # but `Generator.random` is asked of NumPy (its shuffles may change between versions).
