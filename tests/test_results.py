@@ -10,7 +10,7 @@ import pytest
 
 from paper_utils import results
 from paper_utils.errors import PaperError, UsageError
-from paper_utils.results import Experiment
+from paper_utils.results import Experiment, compute, registry
 
 
 def square(x: int, fail: bool = False) -> dict[str, object]:
@@ -27,7 +27,7 @@ def squares(tmp_path, monkeypatch):
     (tmp_path / "_toc.yml").write_text("")
     monkeypatch.setenv("PAPER_ROOT", str(tmp_path))
     entry = Experiment("squares", "Squares.", square, lambda: [{"x": n} for n in (1, 2, 3)])
-    monkeypatch.setattr(results, "experiments", lambda: {"squares": entry})
+    monkeypatch.setattr(registry, "experiments", lambda: {"squares": entry})
     return tmp_path
 
 
@@ -52,9 +52,9 @@ def test_a_result_does_not_pass_off_changed_code_as_its_commit(squares):
     git("init")
     git("add", "-A")
     git("commit", "-m", "x")
-    assert re.fullmatch("[0-9a-f]{40}", results._commit())
+    assert re.fullmatch("[0-9a-f]{40}", compute._commit())
     (squares / "_toc.yml").write_text("changed")
-    assert re.fullmatch("[0-9a-f]{40}-dirty", results._commit())
+    assert re.fullmatch("[0-9a-f]{40}-dirty", compute._commit())
 
 
 def test_a_duration_says_when_encodings_were_cached(squares, monkeypatch):
@@ -65,7 +65,7 @@ def test_a_duration_says_when_encodings_were_cached(squares, monkeypatch):
         return square(x)
 
     entry = Experiment("squares", "Squares.", reads, lambda: [{"x": 1}])
-    monkeypatch.setattr(results, "experiments", lambda: {"squares": entry})
+    monkeypatch.setattr(registry, "experiments", lambda: {"squares": entry})
     results.run("squares", workers=1, progress=False)
     assert "with encodings from the cache; re-run" in results.get("squares").label
 
@@ -84,9 +84,9 @@ def test_a_live_slice_must_agree(squares):
 
 def test_changed_code_makes_a_result_stale(squares, monkeypatch):
     results.run("squares", workers=1, progress=False)
-    monkeypatch.setattr(results, "code_key", lambda modules: "another")
+    monkeypatch.setattr(registry, "code_key", lambda modules: "another")
     fresh = Experiment("squares", "Squares.", square, list)
-    monkeypatch.setattr(results, "experiments", lambda: {"squares": fresh})
+    monkeypatch.setattr(registry, "experiments", lambda: {"squares": fresh})
     kept = results.get("squares")
     assert kept.stale and kept.label.startswith("STALE")
     assert not results.is_current(fresh)
@@ -123,10 +123,10 @@ def test_finished_tasks_survive_an_interruption(squares, monkeypatch):
             if number == 2:
                 raise KeyboardInterrupt
             calls.append(task["x"])
-            yield results._timed("squares", square, task)
+            yield compute._timed("squares", square, task)
 
-    whole = results._compute
-    monkeypatch.setattr(results, "_compute", interrupted)
+    whole = compute._compute
+    monkeypatch.setattr(compute, "_compute", interrupted)
     with pytest.raises(KeyboardInterrupt):
         results.run("squares")
     assert calls == [1, 2]
@@ -138,7 +138,7 @@ def test_finished_tasks_survive_an_interruption(squares, monkeypatch):
         calls.extend(task["x"] for task in tasks)
         return whole(chosen, tasks, 1, None, False)
 
-    monkeypatch.setattr(results, "_compute", rest)
+    monkeypatch.setattr(compute, "_compute", rest)
     results.run("squares")
     assert calls == [1, 2, 3], "what was done is not repeated"
     assert list(results.get("squares").frame()["square"]) == [1, 4, 9]
@@ -147,7 +147,7 @@ def test_finished_tasks_survive_an_interruption(squares, monkeypatch):
 
 def test_a_failing_task_names_itself(squares, monkeypatch):
     entry = Experiment("squares", "Squares.", square, lambda: [{"x": 1, "fail": True}])
-    monkeypatch.setattr(results, "experiments", lambda: {"squares": entry})
+    monkeypatch.setattr(registry, "experiments", lambda: {"squares": entry})
     with pytest.raises(PaperError, match=r"squares: the task .*fail.* ValueError: no square"):
         results.run("squares", workers=1, progress=False)
     assert not (squares / "results" / "squares.json").exists()

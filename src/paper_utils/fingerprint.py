@@ -143,7 +143,7 @@ def modules_used(code: str, *, without: Collection[str] = ()) -> list[str]:
     code : str
         Python source, for example all code cells of a chapter.
     without : collection of str
-        Dotted names of modules that are neither counted nor followed.
+        Dotted names of modules and packages that are neither counted nor followed.
 
     Returns
     -------
@@ -160,7 +160,8 @@ def modules_used(code: str, *, without: Collection[str] = ()) -> list[str]:
     while pending:
         module = pending.pop()
         path = _module_file(module)
-        if module in seen or module in without or path is None or module == _NAME:
+        left_out = any(f"{module}.".startswith(f"{name}.") for name in without)
+        if module in seen or left_out or path is None or module == _NAME:
             continue
         seen.add(module)
         # `import a.b.c` runs a and a.b too.

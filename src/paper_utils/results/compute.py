@@ -1,0 +1,209 @@
+"""Computing a result: tasks side by side, kept as they finish, written with provenance."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from paper_utils.errors import PaperError
+from paper_utils.fingerprint import canonical_json, sha256
+from paper_utils.paths import project_root, write_text
+from paper_utils.results.record import SCHEMA_VERSION, result_path
+from paper_utils.results.registry import Experiment, find_experiment
+
+_LIBRARIES = ("numpy", "scipy", "torch", "transformers", "sentence-transformers", "bm25s")
+
+
+def run(
+    name: str,
+    *,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: bool = True,
+) -> Path:
+    """Compute the experiment `name` and write its result.
+
+    Parameters
+    ----------
+    name : str
+    workers : int, optional
+        Processes side by side; all local cores by default.
+    scheduler : str, optional
+        Address of a running Dask scheduler, such as ``tcp://host:8786``.
+    progress : bool
+        Show a bar on standard error.
+
+    Returns
+    -------
+    Path
+        The result file. Tasks that were finished before an interruption are not repeated,
+        where code and data are the same.
+
+    Raises
+    ------
+    UsageError
+        No such experiment.
+    PaperError
+        The scheduler does not answer, or a task failed.
+    """
+    chosen = find_experiment(name)
+    data = chosen.data()  # first: what is missing here shows before hours of work
+    tasks = chosen.tasks()
+    partial = _partial_path(chosen, data)
+    done = _load_partial(partial)
+    missing = [task for task in tasks if canonical_json(task) not in done]
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    with partial.open("a", encoding="utf-8") as stream:
+        for entry in _compute(chosen, missing, workers, scheduler, progress):
+            stream.write(json.dumps(entry, ensure_ascii=False) + "\n")
+            stream.flush()
+            done[canonical_json(entry["parameters"])] = entry
+    path = _write(chosen, data, [done[canonical_json(task)] for task in tasks])
+    partial.unlink(missing_ok=True)
+    return path
+
+
+def _compute(
+    chosen: Experiment,
+    tasks: Sequence[dict[str, Any]],
+    workers: int | None,
+    scheduler: str | None,
+    progress: bool,
+) -> Iterable[dict[str, Any]]:
+    import joblib
+    from tqdm import tqdm
+
+    if not tasks:
+        return
+    calls = (joblib.delayed(_timed)(chosen.name, chosen.function, task) for task in tasks)
+    with _backend(scheduler):
+        count = min(workers or os.cpu_count() or 1, len(tasks))
+        parallel = joblib.Parallel(
+            n_jobs=-1 if scheduler else count, return_as="generator_unordered"
+        )
+        bar = tqdm(total=len(tasks), desc=chosen.name, unit="task", disable=not progress)
+        with bar:
+            for outcome in parallel(calls):
+                bar.update()
+                yield outcome
+
+
+@contextmanager
+def _backend(scheduler: str | None) -> Iterator[None]:
+    import joblib
+
+    if scheduler is None:
+        yield
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise PaperError(
+            "--scheduler needs Dask: pip install 'dual-encoder-limits[cluster]'"
+        ) from None
+    try:
+        client = Client(scheduler, timeout=5)
+    except (OSError, TimeoutError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise PaperError(f"no Dask scheduler answers at {scheduler!r}: {reason}") from None
+    with client, joblib.parallel_config(backend="dask"):
+        yield
+
+
+def _timed(
+    name: str, function: Callable[..., Mapping[str, Any]], task: dict[str, Any]
+) -> dict[str, Any]:
+    """Return a finished task as it is kept: parameters, value, duration, what was cached."""
+    from paper_utils.encoders import cache
+
+    read, began = cache.entries_read, time.perf_counter()
+    try:
+        value = function(**task)
+    except Exception as error:
+        reason = (str(error).splitlines() or [""])[0]
+        raise PaperError(
+            f"{name}: the task {canonical_json(task)} failed: {type(error).__name__}: {reason}"
+        ) from error
+    return {
+        "parameters": task,
+        # Through JSON and back, so that a fresh value equals one that was read.
+        "value": json.loads(json.dumps(value, allow_nan=False)),
+        "duration_s": round(time.perf_counter() - began, 3),
+        "cached_encodings": cache.entries_read - read,
+    }
+
+
+def _partial_path(chosen: Experiment, data: Mapping[str, str]) -> Path:
+    key = sha256(chosen.code_key, canonical_json(dict(data)))[:16]
+    return project_root() / "_build" / "results" / f"{chosen.name}.{key}.jsonl"
+
+
+def _load_partial(path: Path) -> dict[str, dict[str, Any]]:
+    done = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue  # the last line of a run that was killed while writing it
+        done[canonical_json(entry["parameters"])] = entry
+    return done
+
+
+def _write(chosen: Experiment, data: Mapping[str, str], entries: list[dict[str, Any]]) -> Path:
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "name": chosen.name,
+        "what": chosen.what,
+        "command": chosen.command,
+        "code_key": chosen.code_key,
+        "commit": _commit(),
+        "data": dict(data),
+        "versions": {"python": platform.python_version()} | _versions(),
+        "machine": _machine(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "duration_s": round(sum(entry["duration_s"] for entry in entries), 2),
+        "cached_encodings": sum(entry.get("cached_encodings", 0) for entry in entries),
+        "tasks": entries,
+    }
+    content["sha256"] = sha256(canonical_json(content))
+    path = result_path(chosen.name)
+    write_text(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+    return path
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for library in _LIBRARIES:
+        try:
+            found[library] = metadata.version(library)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _commit() -> str:
+    """Return the commit, with "-dirty" where tracked files differ from it; empty outside git."""
+    command = ["git", "-C", str(project_root()), "describe", "--always", "--abbrev=40"]
+    command += ["--exclude=*", "--dirty"]
+    outcome = subprocess.run(command, capture_output=True, text=True, check=False)
+    return outcome.stdout.strip() if outcome.returncode == 0 else ""
+
+
+def _machine() -> dict[str, Any]:
+    import psutil
+
+    return {
+        "system": platform.system(),
+        "processor": platform.machine(),
+        "cores": os.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30),
+    }
