@@ -17,6 +17,8 @@ _EXPORTS = {
     "load_catalogue": "data.catalogue",
     "titles_sha256": "data.catalogue",
     "diy_catalogue": "data.diy",
+    "DiyQueries": "data.diy_queries",
+    "diy_queries": "data.diy_queries",
     "fetch_dataset": "data.fetch",
     "DatasetInfo": "data.sources",
     "data_file": "data.sources",
