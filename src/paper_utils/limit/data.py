@@ -1,0 +1,261 @@
+"""LIMIT and data of its form: documents, queries, relevance and the attributes behind them."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+
+from paper_utils.data.fetch import git_blob_id
+from paper_utils.data.files import read_table
+from paper_utils.data.sources import data_file, find_dataset
+from paper_utils.errors import UsageError, did_you_mean
+from paper_utils.limit.sentences import read_documents, read_query
+
+#: Data sets of this form that `load_limit` finds by name.
+NAMES = ("limit-small", "limit")
+
+
+@dataclass(frozen=True, eq=False)
+class LimitData:
+    """A collection in LIMIT's form.
+
+    Attributes
+    ----------
+    name : str
+    doc_ids, documents : tuple of str
+        In LIMIT the id is the person's name, with which the text begins.
+    query_ids, queries : tuple of str
+    qrels : scipy.sparse.csr_array of bool, shape (n_queries, n_docs)
+        True where the document is relevant; no query is without one.
+    attributes : tuple of str
+        What people may like; empty when the texts are not sentences of LIMIT's form.
+    doc_attributes : tuple of ndarray of int64
+        Of each document, its attributes as places in `attributes`, in the order of the text.
+        Empty when the attributes are unknown, as is `query_attributes`.
+    query_attributes : ndarray of int64, shape (n_queries,)
+        The attribute that each query asks for.
+    """
+
+    name: str
+    doc_ids: tuple[str, ...]
+    documents: tuple[str, ...]
+    query_ids: tuple[str, ...]
+    queries: tuple[str, ...]
+    qrels: sparse.csr_array
+    attributes: tuple[str, ...]
+    doc_attributes: tuple[NDArray[np.int64], ...]
+    query_attributes: NDArray[np.int64]
+
+    @property
+    def relevant(self) -> NDArray[np.int64]:
+        """Places of the documents that are relevant to some query, increasing."""
+        return np.unique(self.qrels.indices).astype(np.int64)
+
+    def __repr__(self) -> str:
+        return f"LimitData({self.name!r}, {len(self.documents)} docs, {len(self.queries)} queries)"
+
+
+def load_limit(source: str | os.PathLike[str] = "limit-small") -> LimitData:
+    """Read LIMIT, LIMIT-small or a folder of the same form.
+
+    Parameters
+    ----------
+    source : str or path
+        ``limit-small`` or ``limit``, found as `paper data` shows and checked against the pinned
+        commit; or a folder with ``corpus.jsonl`` (``_id``, ``text``, and a ``title`` that is put
+        before the text), ``queries.jsonl`` (``_id``, ``text``) and ``qrels.jsonl`` (``query-id``,
+        ``corpus-id`` and, if there are others than 1, ``score``). A score of 0 means judged not
+        relevant; any above 0, relevant.
+
+    Returns
+    -------
+    LimitData
+        Attributes are known when all texts are sentences of LIMIT's form and each query asks
+        for what its relevant documents list.
+
+    Raises
+    ------
+    UsageError
+        A file that is missing, unreadable or not that of the pinned commit (half downloaded);
+        missing fields; ids given twice or unknown; empty texts; a score that is no number from
+        0; a document judged twice for a query; a query without a relevant document.
+
+    Examples
+    --------
+    >>> load_limit("limit-smal")
+    Traceback (most recent call last):
+    ...
+    paper_utils.errors.UsageError: 'limit-smal' is no folder and no data set of LIMIT's form: ...
+    """
+    paths = _paths(source)
+    docs, documents = _read_texts(paths["corpus.jsonl"])
+    query_ids, queries = _read_texts(paths["queries.jsonl"])
+    qrels = read_judgements(paths["qrels.jsonl"], query_ids, docs)
+    name = source if source in NAMES else Path(source).expanduser().resolve().name
+    attributes, of_docs, of_queries = _read_attributes(documents, queries, qrels)
+    return LimitData(
+        str(name), docs, documents, query_ids, queries, qrels, attributes, of_docs, of_queries
+    )
+
+
+def read_queries(dataset: str = "limit") -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return ids and texts of the released queries of a data set, checked as in `load_limit`.
+
+    Raises
+    ------
+    UsageError
+        As in :func:`load_limit`.
+    """
+    return _read_texts(checked_file(dataset, "queries.jsonl"))
+
+
+def checked_file(dataset: str, filename: str) -> Path:
+    """Return the path of a file of a data set after comparing it with the pinned commit.
+
+    Raises
+    ------
+    UsageError
+        The file is not here, or its content differs.
+    """
+    path = data_file(dataset, filename)
+    expected = next(file for file in find_dataset(dataset) if file.name == filename)
+    if f"git:{git_blob_id(path)}" != expected.checksum:
+        size = "" if expected.size is None else f" of {expected.size:,}"
+        raise UsageError(
+            f"{path} ({path.stat().st_size:,}{size} bytes) is not the file of the pinned commit: "
+            f"half downloaded or changed; fetch it again with: paper data fetch {dataset}"
+        )
+    return path
+
+
+def read_judgements(
+    path: str | os.PathLike[str], query_ids: Sequence[str], doc_ids: Sequence[str]
+) -> sparse.csr_array:
+    """Read which documents are relevant to which query.
+
+    Parameters
+    ----------
+    path : str or path
+    query_ids, doc_ids : sequence of str
+        Rows and columns, in order.
+
+    Returns
+    -------
+    scipy.sparse.csr_array of bool, shape (n_queries, n_docs)
+
+    Raises
+    ------
+    UsageError
+        As in :func:`load_limit`.
+    """
+    table = read_table(path)
+    _check_fields(path, table, ("query-id", "corpus-id"))
+    row = _places(path, table["query-id"], query_ids, "query")
+    column = _places(path, table["corpus-id"], doc_ids, "document")
+    _, first = np.unique(row * len(doc_ids) + column, return_index=True)
+    if first.size < row.size:
+        later = int(np.setdiff1d(np.arange(row.size), first)[0])
+        query, doc = query_ids[row[later]], doc_ids[column[later]]
+        raise UsageError(f"{path}: query {query!r} judges document {doc!r} twice")
+    scores = table["score"] if "score" in table.columns else [1] * len(table)
+    relevant = np.array([_score(path, s) for s in scores]) > 0
+    shape = (len(query_ids), len(doc_ids))
+    judged = (np.ones(relevant.sum(), dtype=bool), (row[relevant], column[relevant]))
+    qrels = sparse.csr_array(judged, shape=shape)
+    qrels.sort_indices()
+    empty = np.flatnonzero(np.diff(qrels.indptr) == 0)
+    if empty.size:
+        raise UsageError(
+            f"{path}: query {query_ids[empty[0]]!r} has no relevant document "
+            f"({empty.size} such); drop these queries first"
+        )
+    return qrels
+
+
+def _paths(source: str | os.PathLike[str]) -> dict[str, Path]:
+    filenames = [file.name for file in find_dataset("limit-small")]
+    if source in NAMES:
+        return {name: checked_file(str(source), name) for name in filenames}
+    folder = Path(source).expanduser()
+    if not folder.is_dir():
+        raise UsageError(
+            f"{str(source)!r} is no folder and no data set of LIMIT's form: "
+            f"{did_you_mean(source, NAMES)}, or a folder with {', '.join(filenames)}"
+        )
+    return {name: folder / name for name in filenames}
+
+
+def _read_texts(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    table = read_table(path)
+    _check_fields(path, table, ("_id", "text"))
+    ids, texts = table["_id"].tolist(), table["text"].tolist()
+    if "title" in table.columns:
+        titles = [title if isinstance(title, str) else "" for title in table["title"]]
+        texts = [
+            f"{title} {text}" if title.strip() and isinstance(text, str) else text
+            for title, text in zip(titles, texts, strict=True)
+        ]
+    seen = set()
+    for number, (identifier, text) in enumerate(zip(ids, texts, strict=True), start=1):
+        if not isinstance(identifier, str) or not identifier:
+            raise UsageError(f"{path}, record {number}: _id must be a text, not {identifier!r}")
+        if identifier in seen:
+            raise UsageError(f"{path}: _id {identifier!r} occurs twice")
+        seen.add(identifier)
+        if not isinstance(text, str) or not text.strip():
+            raise UsageError(f"{path}: the text of {identifier!r} is empty")
+    return tuple(ids), tuple(texts)
+
+
+def _check_fields(path: str | os.PathLike[str], table: pd.DataFrame, names: Sequence[str]) -> None:
+    missing = [name for name in names if name not in table.columns]
+    if missing:
+        fields = ", ".join(map(str, table.columns))
+        raise UsageError(f"{path} has no field {missing[0]!r}; it has {fields}")
+
+
+def _places(
+    path: str | os.PathLike[str], ids: Sequence[object], known: Sequence[str], what: str
+) -> NDArray[np.int64]:
+    place = {identifier: i for i, identifier in enumerate(known)}
+    unknown = next((i for i in ids if i not in place), None)
+    if unknown is not None:
+        raise UsageError(f"{path}: unknown {what} {unknown!r}; {len(known)} are known")
+    return np.array([place[i] for i in ids], dtype=np.int64)
+
+
+def _score(path: str | os.PathLike[str], score: object) -> float:
+    good = isinstance(score, (int, float)) and math.isfinite(score) and score >= 0
+    if not good:
+        raise UsageError(f"{path}: a score must be a number from 0, not {score!r}")
+    return float(score)
+
+
+def _read_attributes(
+    documents: Sequence[str], queries: Sequence[str], qrels: sparse.csr_array
+) -> tuple[tuple[str, ...], tuple[NDArray[np.int64], ...], NDArray[np.int64]]:
+    unknown = (), (), np.empty(0, dtype=np.int64)
+    asked = [read_query(query) for query in queries]
+    if None in asked:
+        return unknown
+    listed = read_documents(documents, set(asked))
+    if listed is None:
+        return unknown
+    place: dict[str, int] = {}
+    for attribute in (*asked, *(a for row in listed for a in row)):
+        place.setdefault(attribute, len(place))
+    of_docs = tuple(np.array([place[a] for a in row], dtype=np.int64) for row in listed)
+    of_queries = np.array([place[a] for a in asked], dtype=np.int64)
+    for row, attribute in enumerate(of_queries):
+        columns = qrels.indices[qrels.indptr[row] : qrels.indptr[row + 1]]
+        if not all(attribute in of_docs[column] for column in columns):
+            return unknown  # a query in other words than its documents: synonyms
+    return tuple(place), of_docs, of_queries

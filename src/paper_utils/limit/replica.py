@@ -1,0 +1,138 @@
+"""A replica of the LIMIT of 50,000 documents, whose released corpus is a large download."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from paper_utils.data.files import read_table
+from paper_utils.data.sources import data_file
+from paper_utils.errors import UsageError
+from paper_utils.limit.data import LimitData, checked_file, read_judgements, read_queries
+from paper_utils.limit.names import invent_names, uniform_stream
+from paper_utils.limit.sentences import read_query, write_document
+
+#: Attributes of a document of LIMIT.
+LENGTH = 45
+
+_LIST_SHA256 = "539b9228ab59b282ad054924acf62e4c0397e2a10f2e8c5c0e14a25a111a1c13"
+_FILL, _ORDER, _DISTRACT = 1, 2, 3
+# Documents whose attributes are drawn at once: 7 MB of random numbers.
+_BLOCK = 1024
+
+
+def limit_replica(n_docs: int = 50_000, seed: int = 0) -> LimitData:
+    """Rebuild LIMIT from its released queries, judgements and list of attributes.
+
+    Each of the 46 relevant documents lists the attributes of its queries and is filled to 45
+    with attributes that no query asks for; every other document lists 45 of these, drawn
+    uniformly without repetition. The names of the others are invented, and no word of them
+    occurs in an attribute. The 46 come first, and a smaller replica is the beginning of a
+    larger one of the same seed.
+
+    Parameters
+    ----------
+    n_docs : int
+        At least 46.
+    seed : int
+
+    Returns
+    -------
+    LimitData
+        Its `attributes` are the released list, then what queries ask for beyond it.
+
+    Raises
+    ------
+    UsageError
+        Fewer documents than 46, an unusable seed, or released files that are not here or not
+        those of the pinned commit.
+
+    References
+    ----------
+    O. Weller et al., "On the theoretical limitations of embedding-based retrieval",
+    arXiv 2508.21038, section 5.2.
+    """
+    query_ids, queries = read_queries("limit")
+    asked = [read_query(query) for query in queries]
+    listed = released_attributes()
+    attributes = tuple(dict.fromkeys([*listed, *asked]))
+    place = {attribute: i for i, attribute in enumerate(attributes)}
+    of_queries = np.array([place[attribute] for attribute in asked], dtype=np.int64)
+    relevant, qrels = _released_judgements(query_ids, n_docs)
+    free = np.setdiff1d(np.arange(len(attributes)), of_queries)
+
+    rows = [*_relevant_rows(qrels, of_queries, len(relevant), free, seed)]
+    rows += _distractor_rows(free, n_docs - len(relevant), seed)
+    words = {word for attribute in attributes for word in re.findall(r"\w+", attribute.lower())}
+    names = invent_names(n_docs - len(relevant), seed=seed, avoid={*relevant, *words})
+    doc_ids = (*relevant, *names)
+    documents = tuple(
+        write_document(name, [attributes[a] for a in row])
+        for name, row in zip(doc_ids, rows, strict=True)
+    )
+    return LimitData(
+        f"replica of LIMIT, {n_docs:,} documents, seed {seed}",
+        doc_ids, documents, query_ids, queries, qrels, attributes, tuple(rows), of_queries,
+    )  # fmt: skip
+
+
+def released_attributes() -> tuple[str, ...]:
+    """Return the 1,848 attributes that LIMIT's generator draws from, in its order.
+
+    Raises
+    ------
+    UsageError
+        The list is not beside the released queries, or is another one.
+    """
+    path = data_file("limit", "queries.jsonl").with_name("attributes.txt")
+    if not path.is_file():
+        raise UsageError(
+            f"{path} is not here: it is the list of attributes in the notebook of "
+            "github.com/google-deepmind/limit, one a line"
+        )
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != _LIST_SHA256:
+        raise UsageError(f"{path} is not the released list of 1,848 attributes, one a line")
+    return tuple(content.decode().splitlines())
+
+
+def _released_judgements(
+    query_ids: Sequence[str], n_docs: int
+) -> tuple[tuple[str, ...], sparse.csr_array]:
+    """Return the relevant documents and the judgements, widened to `n_docs` columns."""
+    path = checked_file("limit", "qrels.jsonl")
+    relevant = tuple(dict.fromkeys(read_table(path)["corpus-id"]))
+    if isinstance(n_docs, bool) or not isinstance(n_docs, (int, np.integer)):
+        raise UsageError(f"n_docs must be a whole number, not {n_docs!r}")
+    if n_docs < len(relevant):
+        raise UsageError(f"n_docs = {n_docs} must be at least {len(relevant)}: LIMIT's relevant")
+    narrow = read_judgements(path, query_ids, relevant)
+    shape = (len(query_ids), int(n_docs))
+    return relevant, sparse.csr_array((narrow.data, narrow.indices, narrow.indptr), shape=shape)
+
+
+def _relevant_rows(
+    qrels: sparse.csr_array, of_queries: NDArray[np.int64], n: int, free: NDArray, seed: int
+) -> Iterator[NDArray[np.int64]]:
+    fill, order = uniform_stream(seed, _FILL), uniform_stream(seed, _ORDER)
+    by_document = qrels.tocsc()
+    for column in range(n):
+        asked = of_queries[by_document.indices[slice(*by_document.indptr[column : column + 2])]]
+        others = free[np.argsort(fill.random(len(free)))[: LENGTH - len(asked)]]
+        row = np.concatenate([asked, others])
+        yield row[np.argsort(order.random(LENGTH))]
+
+
+def _distractor_rows(free: NDArray[np.int64], n: int, seed: int) -> Iterator[NDArray[np.int64]]:
+    stream = uniform_stream(seed, _DISTRACT)
+    for start in range(0, n, _BLOCK):
+        drawn = stream.random((_BLOCK, len(free)))
+        # The smallest numbers of a row stand for distinct attributes in uniform order.
+        first = np.argpartition(drawn, LENGTH, axis=1)[:, :LENGTH]
+        ranked = np.argsort(np.take_along_axis(drawn, first, axis=1), axis=1)
+        yield from free[np.take_along_axis(first, ranked, axis=1)][: n - start]
