@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -18,6 +19,10 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # Nothing in a test may wait for a hub; each miss would cost 23 s of retries.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+# The first example of a test may import a library; a time is never asserted.
+settings.register_profile("book", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("book")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,1 @@
+"""Training of encoders: losses, and loops that are seeded and show progress."""
