@@ -43,6 +43,8 @@ _EXPORTS = {
     "LimitData": "limit.data",
     "load_limit": "limit.data",
     "limit_replica": "limit.replica",
+    "generate_limit": "limit.generate",
+    "write_mteb": "limit.mteb",
     "BM25": "search.bm25",
     "Interval": "search.bootstrap",
     "bootstrap_interval": "search.bootstrap",

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
 from paper_utils.data.files import read_table
 from paper_utils.data.sources import data_file
 from paper_utils.errors import UsageError
+from paper_utils.limit.assign import distractor_rows, relevant_rows
 from paper_utils.limit.data import LimitData, checked_file, read_judgements, read_queries
-from paper_utils.limit.names import invent_names, uniform_stream
+from paper_utils.limit.names import invent_names
 from paper_utils.limit.sentences import read_query, write_document
 
 #: Attributes of a document of LIMIT.
 LENGTH = 45
 
 _LIST_SHA256 = "539b9228ab59b282ad054924acf62e4c0397e2a10f2e8c5c0e14a25a111a1c13"
-_FILL, _ORDER, _DISTRACT = 1, 2, 3
-# Documents whose attributes are drawn at once: 7 MB of random numbers.
-_BLOCK = 1024
 
 
 def limit_replica(n_docs: int = 50_000, seed: int = 0) -> LimitData:
@@ -66,8 +63,8 @@ def limit_replica(n_docs: int = 50_000, seed: int = 0) -> LimitData:
     relevant, qrels = _released_judgements(query_ids, n_docs)
     free = np.setdiff1d(np.arange(len(attributes)), of_queries)
 
-    rows = [*_relevant_rows(qrels, of_queries, len(relevant), free, seed)]
-    rows += _distractor_rows(free, n_docs - len(relevant), seed)
+    rows = [*relevant_rows(qrels, of_queries, len(relevant), free, LENGTH, seed)]
+    rows += distractor_rows(free, n_docs - len(relevant), LENGTH, seed)
     words = {word for attribute in attributes for word in re.findall(r"\w+", attribute.lower())}
     names = invent_names(n_docs - len(relevant), seed=seed, avoid={*relevant, *words})
     doc_ids = (*relevant, *names)
@@ -114,25 +111,3 @@ def _released_judgements(
     narrow = read_judgements(path, query_ids, relevant)
     shape = (len(query_ids), int(n_docs))
     return relevant, sparse.csr_array((narrow.data, narrow.indices, narrow.indptr), shape=shape)
-
-
-def _relevant_rows(
-    qrels: sparse.csr_array, of_queries: NDArray[np.int64], n: int, free: NDArray, seed: int
-) -> Iterator[NDArray[np.int64]]:
-    fill, order = uniform_stream(seed, _FILL), uniform_stream(seed, _ORDER)
-    by_document = qrels.tocsc()
-    for column in range(n):
-        asked = of_queries[by_document.indices[slice(*by_document.indptr[column : column + 2])]]
-        others = free[np.argsort(fill.random(len(free)))[: LENGTH - len(asked)]]
-        row = np.concatenate([asked, others])
-        yield row[np.argsort(order.random(LENGTH))]
-
-
-def _distractor_rows(free: NDArray[np.int64], n: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    stream = uniform_stream(seed, _DISTRACT)
-    for start in range(0, n, _BLOCK):
-        drawn = stream.random((_BLOCK, len(free)))
-        # The smallest numbers of a row stand for distinct attributes in uniform order.
-        first = np.argpartition(drawn, LENGTH, axis=1)[:, :LENGTH]
-        ranked = np.argsort(np.take_along_axis(drawn, first, axis=1), axis=1)
-        yield from free[np.take_along_axis(first, ranked, axis=1)][: n - start]

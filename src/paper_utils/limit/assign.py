@@ -1,0 +1,76 @@
+"""Which attributes a document lists: those that its queries ask for, and a random filling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from paper_utils.limit.names import uniform_stream
+
+_FILL, _ORDER, _DISTRACT = 1, 2, 3
+# Documents whose attributes are drawn at once; the random numbers of a seed depend on it.
+_BLOCK = 1024
+
+
+def relevant_rows(
+    qrels: sparse.csr_array,
+    of_queries: NDArray[np.int64],
+    n: int,
+    free: NDArray[np.int64],
+    length: int,
+    seed: int,
+) -> Iterator[NDArray[np.int64]]:
+    """Yield the attributes of the first `n` documents, in random order.
+
+    Parameters
+    ----------
+    qrels : scipy.sparse.csr_array of bool, shape (n_queries, n_docs)
+    of_queries : ndarray of int64, shape (n_queries,)
+        The attribute that each query asks for.
+    n : int
+    free : ndarray of int64
+        Attributes that no query asks for, at least as many as a document lacks.
+    length : int
+        Attributes of a document, at least as many as queries ask of one.
+    seed : int
+
+    Yields
+    ------
+    ndarray of int64, shape (length,)
+    """
+    fill, order = uniform_stream(seed, _FILL), uniform_stream(seed, _ORDER)
+    by_document = qrels.tocsc()
+    for column in range(n):
+        asked = of_queries[by_document.indices[slice(*by_document.indptr[column : column + 2])]]
+        others = free[np.argsort(fill.random(len(free)))[: length - len(asked)]]
+        row = np.concatenate([asked, others])
+        yield row[np.argsort(order.random(length))]
+
+
+def distractor_rows(
+    free: NDArray[np.int64], n: int, length: int, seed: int
+) -> Iterator[NDArray[np.int64]]:
+    """Yield for `n` documents distinct attributes drawn uniformly from `free`.
+
+    A longer sequence of the same seed begins with the shorter one.
+
+    Parameters
+    ----------
+    free : ndarray of int64
+        At least `length`.
+    n, length, seed : int
+
+    Yields
+    ------
+    ndarray of int64, shape (length,)
+    """
+    stream = uniform_stream(seed, _DISTRACT)
+    for start in range(0, n, _BLOCK):
+        drawn = stream.random((_BLOCK, len(free)))
+        # The smallest numbers of a row stand for distinct attributes in uniform order.
+        first = np.argpartition(drawn, length - 1, axis=1)[:, :length]
+        ranked = np.argsort(np.take_along_axis(drawn, first, axis=1), axis=1)
+        yield from free[np.take_along_axis(first, ranked, axis=1)][: n - start]

@@ -1,0 +1,214 @@
+"""Data of LIMIT's form with the book's own attributes, of any size and pattern."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from paper_utils.errors import UsageError, did_you_mean
+from paper_utils.limit.assign import distractor_rows, relevant_rows
+from paper_utils.limit.data import LimitData
+from paper_utils.limit.names import invent_names, uniform_stream
+from paper_utils.limit.sentences import check_language, write_document, write_query
+from paper_utils.limit.vocabulary import load_synonyms, load_vocabulary
+
+#: Which documents a query finds relevant.
+PATTERNS = ("dense", "random", "cycle", "disjoint")
+
+_VOCABULARY, _SUBSETS = 4, 5
+
+
+def generate_limit(
+    n: int = 46,
+    k: int = 2,
+    *,
+    n_docs: int | None = None,
+    n_attributes: int = 45,
+    pattern: str = "dense",
+    n_queries: int | None = None,
+    language: str = "en",
+    synonyms: bool = False,
+    seed: int = 0,
+) -> LimitData:
+    """Make a collection as LIMIT is made: each query asks for an attribute of its own.
+
+    The first `n` documents are the candidates to be relevant. Each lists the attributes of its
+    queries and is filled with attributes that no query asks for; all further documents list
+    such attributes only. Equal arguments give equal data on every machine, and a collection
+    with more documents begins with the one with fewer.
+
+    Parameters
+    ----------
+    n : int
+        Documents among which the relevant ones are chosen.
+    k : int
+        Relevant documents of a query, below `n`.
+    n_docs : int, optional
+        All documents; `n` when left out.
+    n_attributes : int
+        Attributes of a document.
+    pattern : {'dense', 'random', 'cycle', 'disjoint'}
+        As in :func:`relevant_sets`.
+    n_queries : int, optional
+        As in :func:`relevant_sets`.
+    language : {'en', 'ru'}
+    synonyms : bool
+        Whether queries name the attribute by another phrase than the documents.
+    seed : int
+        Chooses names, attributes, their order and random sets.
+
+    Returns
+    -------
+    LimitData
+
+    Raises
+    ------
+    UsageError
+        Numbers out of range, more queries than the pattern or the vocabulary has, documents
+        that would have to list more than `n_attributes`, an unknown pattern or language.
+
+    References
+    ----------
+    O. Weller et al., "On the theoretical limitations of embedding-based retrieval",
+    arXiv 2508.21038, section 5; for the patterns version 1, section 5.4.
+
+    Examples
+    --------
+    >>> data = generate_limit(4, 2, n_docs=6, n_attributes=5)
+    >>> len(data.queries), len(data.documents), data.qrels.sum(axis=0).tolist()
+    (6, 6, [3, 3, 3, 3, 0, 0])
+    """
+    check_language(language)
+    sets = relevant_sets(n, k, pattern=pattern, n_queries=n_queries, seed=seed)
+    n_docs = n if n_docs is None else n_docs
+    _check_whole("n_docs", n_docs, n)
+    attributes = load_vocabulary(language)
+    asked, free = _split_vocabulary(len(attributes), len(sets), seed)
+    _check_lengths(sets, n, n_docs, n_attributes, len(free), len(attributes))
+
+    qrels = _matrix(sets, n_docs)
+    rows = [*relevant_rows(qrels, asked, n, free, n_attributes, seed)]
+    rows += distractor_rows(free, n_docs - n, n_attributes, seed)
+    words = {word for phrase in attributes for word in re.findall(r"\w+", phrase.lower())}
+    names = invent_names(n_docs, language=language, seed=seed, avoid=words)
+    phrases = load_synonyms(language) if synonyms else attributes
+    return LimitData(
+        name=f"generated: {pattern}, n={n}, k={k}, {n_docs:,} documents, {language}"
+        + (", synonyms" if synonyms else ""),
+        doc_ids=tuple(names),
+        documents=tuple(
+            write_document(name, [attributes[a] for a in row], language)
+            for name, row in zip(names, rows, strict=True)
+        ),
+        query_ids=tuple(f"query_{i}" for i in range(len(sets))),
+        queries=tuple(write_query(phrases[a], language) for a in asked),
+        qrels=qrels,
+        attributes=attributes,
+        doc_attributes=tuple(rows),
+        query_attributes=asked,
+    )
+
+
+def relevant_sets(
+    n: int, k: int, *, pattern: str = "dense", n_queries: int | None = None, seed: int = 0
+) -> NDArray[np.int64]:
+    """Return the relevant documents of each query.
+
+    Parameters
+    ----------
+    n, k : int
+        Documents to choose from, and relevant documents of a query, ``1 <= k < n``.
+    pattern : {'dense', 'random', 'cycle', 'disjoint'}
+        *dense*: the first `n_queries` k-subsets in lexicographic order, LIMIT's own pattern;
+        *random*: that many different k-subsets, uniformly; *cycle*: k neighbours on a ring of
+        documents, each query one step further; *disjoint*: k new documents for each query.
+    n_queries : int, optional
+        When left out all that the pattern has: C(n, k), n (cycle) or n // k (disjoint); for
+        random n.
+    seed : int
+        Used by random only.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_queries, k)
+        Rows are distinct sets.
+
+    Raises
+    ------
+    UsageError
+        Numbers out of range, or an unknown pattern.
+
+    Examples
+    --------
+    >>> relevant_sets(4, 2, pattern="cycle").tolist()
+    [[0, 1], [1, 2], [2, 3], [3, 0]]
+    """
+    if pattern not in PATTERNS:
+        raise UsageError(f"unknown pattern {pattern!r}: {did_you_mean(pattern, PATTERNS)}")
+    _check_whole("k", k, 1)
+    _check_whole("n", n, k + 1)
+    most = {"cycle": n, "disjoint": n // k}.get(pattern, math.comb(n, k))
+    if n_queries is None:
+        n_queries = min(n, most) if pattern == "random" else most
+    _check_whole("n_queries", n_queries, 1)
+    if n_queries > most:
+        raise UsageError(f"n_queries = {n_queries:,}: {pattern} has {most:,} for n={n}, k={k}")
+    if pattern == "dense":
+        subsets = itertools.islice(itertools.combinations(range(n), k), n_queries)
+        return np.array(list(subsets), dtype=np.int64)
+    if pattern == "random":
+        return _random_sets(n, k, n_queries, seed)
+    step = {"cycle": 1, "disjoint": k}[pattern]
+    return (step * np.arange(n_queries)[:, None] + np.arange(k)) % n
+
+
+def _random_sets(n: int, k: int, n_queries: int, seed: int) -> NDArray[np.int64]:
+    if 2 * n_queries > math.comb(n, k):  # drawing anew would take long near the end
+        subsets = np.array(list(itertools.combinations(range(n), k)), dtype=np.int64)
+        return subsets[np.argsort(uniform_stream(seed, _SUBSETS).random(len(subsets)))[:n_queries]]
+    stream = uniform_stream(seed, _SUBSETS)
+    found: dict[tuple[int, ...], None] = {}
+    while len(found) < n_queries:
+        found[tuple(sorted(np.argsort(stream.random(n))[:k].tolist()))] = None
+    return np.array(list(found), dtype=np.int64)
+
+
+def _split_vocabulary(size: int, n_asked: int, seed: int) -> tuple[NDArray, NDArray]:
+    order = np.argsort(uniform_stream(seed, _VOCABULARY).random(size))
+    return order[:n_asked], np.sort(order[n_asked:])
+
+
+def _matrix(sets: NDArray[np.int64], n_docs: int) -> sparse.csr_array:
+    rows = np.repeat(np.arange(len(sets)), sets.shape[1])
+    cells = (np.ones(sets.size, dtype=bool), (rows, sets.ravel()))
+    qrels = sparse.csr_array(cells, shape=(len(sets), n_docs))
+    qrels.sort_indices()
+    return qrels
+
+
+def _check_lengths(
+    sets: NDArray[np.int64], n: int, n_docs: int, n_attributes: int, n_free: int, n_all: int
+) -> None:
+    _check_whole("n_attributes", n_attributes, 1)
+    degrees = np.bincount(sets.ravel(), minlength=n)
+    if degrees.max() > n_attributes:
+        raise UsageError(
+            f"n_attributes = {n_attributes}: a document is relevant to {degrees.max()} queries "
+            "and lists an attribute for each"
+        )
+    needed = n_attributes - (0 if n_docs > n else int(degrees.min()))
+    if needed > n_free:
+        raise UsageError(
+            f"{len(sets):,} queries and documents filled with {needed} other attributes need "
+            f"{len(sets) + needed:,} attributes; the vocabulary has {n_all:,}"
+        )
+
+
+def _check_whole(name: str, value: object, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise UsageError(f"{name} = {value!r} must be a whole number from {least}")

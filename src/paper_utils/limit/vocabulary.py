@@ -1,0 +1,72 @@
+"""The book's own attributes: phrases in English and Russian, with a synonym each."""
+
+from __future__ import annotations
+
+import functools
+
+from paper_utils.data.files import read_table
+from paper_utils.errors import PaperError
+from paper_utils.limit.sentences import check_language
+from paper_utils.paths import RESOURCES
+
+_FILE = RESOURCES / "limit" / "vocabulary.tsv"
+
+
+def load_vocabulary(language: str = "en") -> tuple[str, ...]:
+    """Return the attributes in a language; a place means the same in both.
+
+    Parameters
+    ----------
+    language : {'en', 'ru'}
+
+    Returns
+    -------
+    tuple of str
+        Distinct phrases without commas.
+
+    Raises
+    ------
+    UsageError
+        Unknown language.
+    PaperError
+        The package's file is damaged.
+
+    Examples
+    --------
+    >>> len(load_vocabulary("en")) == len(load_vocabulary("ru")) >= 1850
+    True
+    """
+    check_language(language)
+    return _column(language)
+
+
+def load_synonyms(language: str = "en") -> tuple[str, ...]:
+    """Return another phrase for each attribute of `load_vocabulary`, in its order.
+
+    Raises
+    ------
+    UsageError
+        Unknown language.
+    PaperError
+        The package's file is damaged.
+
+    Examples
+    --------
+    >>> set(load_synonyms("en")).isdisjoint(load_vocabulary("en"))
+    True
+    """
+    check_language(language)
+    return _column(f"{language}_synonym")
+
+
+@functools.cache
+def _column(name: str) -> tuple[str, ...]:
+    table = read_table(_FILE, quoted=False)
+    if name not in table.columns:
+        raise PaperError(f"{_FILE} has no column {name!r}; install the package anew")
+    phrases = tuple(table[name])
+    bad = next((p for p in phrases if not p.strip() or p != p.strip() or "," in p), None)
+    if bad is not None or len(set(phrases)) < len(phrases):
+        what = "a phrase twice" if bad is None else f"the phrase {bad!r}"
+        raise PaperError(f"{_FILE}, column {name}, holds {what}; install the package anew")
+    return phrases
