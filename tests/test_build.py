@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 
-from book_in_miniature import PARAMETERS, RECORD, cell, make_book
+from book_in_miniature import HEADER, PARAMETERS, RECORD, cell, make_book
 from interruption import stop_builds
 from paper_utils.build import make, runner, state
 from paper_utils.build.chapters import Chapter, Parameter, find_chapters, pick_chapter
@@ -240,6 +240,30 @@ def test_a_failure_is_kept_aside_and_the_others_go_on(tmp_path):
     assert states == {"broken": "failed", "good": "fresh"}
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("---\njupytext: [\n---\n# No\n", "01-broken.md is no MyST notebook: "),
+        ("# No header\n", "01-broken.md: the header names no kernelspec"),
+        (HEADER + cell("x = = 1"), "01-broken.md: a cell is not Python: invalid syntax: x = = 1"),
+        (HEADER + PARAMETERS.replace("200", "print()"), "the default of 'n_items' must be a lit"),
+    ],
+)
+def test_a_broken_source_stops_no_other_chapter(tmp_path, text, reason):
+    chapters = {"01-broken.md": "", "02-good.md": PARAMETERS + RECORD}
+    root = make_book(tmp_path / "book", chapters)
+    ledger = root / "book" / "claims.yml"
+    ledger.write_text(ledger.read_text().replace("chapter: first", "chapter: good"))
+    (root / "profiles.yml").write_text("")
+    (root / "notebooks" / "01-broken.md").write_text(text)
+    report = build(Book(root), html=True)
+    (failure,) = report.failures
+    assert failure.job.name == "broken" and reason in failure.error and "\n" not in failure.error
+    assert (root / "book" / "chapters" / "02-good.ipynb").is_file() and not report.rendered
+    states = {chapter.slug: Book(root).state(chapter) for chapter in Book(root).chapters}
+    assert states == {"broken": "broken", "good": "fresh"}
+
+
 def test_a_failed_change_keeps_the_last_good_notebook_out_of_the_site(book_root):
     executed(book_root)
     good = (book_root / "book" / "chapters" / "01-first.ipynb").read_bytes()
@@ -306,12 +330,12 @@ def test_too_few_titles_are_seen_before_a_kernel_starts(tmp_path):
     path = tmp_path / "titles.csv"
     path.write_text("title\n" + "drill\n" * 60)
     values = {"catalogue": str(path), "language": "en", "n_items": 60, "seed": 0, "models": ["x"]}
-    make._check_titles(values)
-    with pytest.raises(UsageError, match="only 60"):
-        make._check_titles(values | {"n_items": 61})
+    make._check_titles(values | {"n_items": 61}, 60)
+    with pytest.raises(UsageError, match="has only 60 such titles; the chapter needs at least 61"):
+        make._check_titles(values, 61)
     path.write_text("name of the thing\ndrill\n")
-    with pytest.raises(UsageError, match="name the title column"):
-        make._check_titles(values)
+    with pytest.raises(UsageError, match="neither a column 'title' nor 'name'"):
+        make._check_titles(values, 50)
 
 
 def test_a_built_notebook_runs_under_plain_papermill(book_root, tmp_path):

@@ -76,11 +76,12 @@ def list_chapters(as_json: bool) -> None:
             {
                 "chapter": chapter.slug,
                 "file": str(chapter.path.relative_to(book.root)),
-                "title": chapter.title,
+                "title": chapter.slug if chapter.broken else chapter.title,
                 "state": book.state(chapter),
+                "error": chapter.broken,
                 "parameters": [
                     {"name": item.name, "default": item.default, "help": item.help}
-                    for item in chapter.parameters.values()
+                    for item in ([] if chapter.broken else chapter.parameters.values())
                 ],
             }
             for chapter in book.chapters
@@ -88,6 +89,9 @@ def list_chapters(as_json: bool) -> None:
         click.echo(json.dumps(entries, ensure_ascii=False, indent=1))
         return
     for chapter in book.chapters:
+        if chapter.broken:
+            click.echo(f"{chapter.slug}  [broken]  {chapter.broken}\n")
+            continue
         click.echo(f"{chapter.slug}  [{book.state(chapter)}]  {chapter.title}")
         rows = [[f"    {p.name}", repr(p.default), p.help] for p in chapter.parameters.values()]
         if rows:

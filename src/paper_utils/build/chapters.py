@@ -149,10 +149,28 @@ class Chapter:
         PaperError
             The file is not a MyST notebook with a kernel named in its header.
         """
-        notebook = jupytext.read(self.path, fmt="md:myst")
+        try:
+            notebook = jupytext.read(self.path, fmt="md:myst")
+        except Exception as error:  # YAML, nbformat and jupytext each have errors of their own
+            reason = " ".join(str(error).split())
+            raise PaperError(f"{self.path.name} is no MyST notebook: {reason:.200}") from error
         if "kernelspec" not in notebook.metadata:
             raise PaperError(f"{self.path.name}: the header names no kernelspec")
         return notebook
+
+    @cached_property
+    def broken(self) -> str | None:
+        """Return why the source cannot be executed, in one line; None when it can."""
+        try:
+            _ = self.parameters
+            ast.parse(self.code)
+        except PaperError as error:
+            return str(error)
+        except SyntaxError as error:
+            return (
+                f"{self.path.name}: a cell is not Python: {error.msg}: {(error.text or '').strip()}"
+            )
+        return None
 
     @cached_property
     def title(self) -> str:

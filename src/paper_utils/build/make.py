@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from paper_utils.build import site
 from paper_utils.build.chapters import Chapter
 from paper_utils.build.runner import Job, Outcome, Progress, run_jobs
 from paper_utils.build.state import Book, chapter_fingerprint, check_shared_names
-from paper_utils.errors import PaperError
+from paper_utils.errors import PaperError, UsageError
 
 BUDGET_SECONDS = 90  # what the design allows a chapter on one thread
 
@@ -86,7 +86,8 @@ def build(
             site.stage(book)
         _drop_strays(book)
         stale = book.stale()
-        chosen = [chapter for chapter in stale if only in (None, chapter)]
+        asked = [chapter for chapter in stale if only in (None, chapter)]
+        chosen = [chapter for chapter in asked if not chapter.broken]
         for chapter in chosen:
             check_shared_names(_all_values(chapter, book.parameters(chapter)))
         outcomes = run_jobs(
@@ -94,6 +95,11 @@ def build(
             root=book.root,
             workers=workers or os.cpu_count() or 1,
         )
+        outcomes += [
+            Outcome(_bare_job(book, chapter), 0.0, chapter.broken)
+            for chapter in asked
+            if chapter.broken
+        ]
         rendered = False
         if not any(outcome.error for outcome in outcomes):
             site.write_claims(book)
@@ -103,13 +109,20 @@ def build(
         return BuildReport(outcomes, len(book.chapters) - len(stale), rendered)
 
 
-def _job(book: Book, chapter: Chapter) -> Job:
-    parameters = book.parameters(chapter)
+def _bare_job(book: Book, chapter: Chapter) -> Job:
     return Job(
         name=chapter.slug,
         source=chapter.path,
         target=book.target(chapter),
         failed=book.failed / f"{chapter.name}.ipynb",
+        profile=book.profile,
+    )
+
+
+def _job(book: Book, chapter: Chapter) -> Job:
+    parameters = book.parameters(chapter)
+    return replace(
+        _bare_job(book, chapter),
         parameters=parameters,
         stamp={
             "chapter": chapter.slug,
@@ -117,7 +130,6 @@ def _job(book: Book, chapter: Chapter) -> Job:
             "profile": book.profile,
             "parameters": parameters,
         },
-        profile=book.profile,
     )
 
 
@@ -149,13 +161,18 @@ def _absolute(value: Any) -> Any:
     return f"{kind}{colon}{Path(path).resolve()}" if exists else value
 
 
-def _check_titles(values: Mapping[str, Any]) -> None:
+def _check_titles(values: Mapping[str, Any], least: float | None) -> None:
     """Load the titles that a run asks for: no column, too few of them is seen at once."""
     if "catalogue" in values:
         from paper_utils.data import load_catalogue
 
         chosen = {name: values[name] for name in ("language", "n_items", "seed") if name in values}
-        load_catalogue(values["catalogue"], **chosen)
+        found = len(load_catalogue(values["catalogue"], **chosen))
+        if least is not None and found < least:
+            raise UsageError(
+                f"{values['catalogue']} has only {found:,} such titles; "
+                f"the chapter needs at least {least:g}"
+            )
 
 
 def run(
@@ -195,7 +212,8 @@ def run(
     parameters = {name: _absolute(value) for name, value in chapter.resolve(given).items()}
     values = _all_values(chapter, parameters)
     check_shared_names(values)
-    _check_titles(values)
+    sample = chapter.parameters.get("n_items")
+    _check_titles(values, sample and sample.bound("at least"))
     job = Job(
         name=chapter.slug,
         source=chapter.path,

@@ -100,7 +100,9 @@ class Book:
         return chapter_fingerprint(self.root, chapter, self.parameters(chapter), self.profile)
 
     def state(self, chapter: Chapter) -> str:
-        """Return `fresh`, `stale`, `missing` or `failed`."""
+        """Return `fresh`, `stale`, `missing`, `failed`, or `broken`: not a chapter at all."""
+        if chapter.broken:
+            return "broken"
         fingerprint = self.fingerprint(chapter)
         if stamp_of(self.target(chapter)).get("fingerprint") == fingerprint:
             return "fresh"
