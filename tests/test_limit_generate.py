@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from paper_utils.errors import PaperError, UsageError
 from paper_utils.limit import vocabulary
 from paper_utils.limit.data import load_limit
-from paper_utils.limit.generate import PATTERNS, generate_limit, relevant_sets
+from paper_utils.limit.generate import PATTERNS, ask_plainly, generate_limit, relevant_sets
 from paper_utils.limit.mteb import stream_corpus, write_mteb
 from paper_utils.limit.names import invent_names
 from paper_utils.limit.vocabulary import load_synonyms, load_vocabulary
@@ -85,12 +85,17 @@ def test_equal_arguments_equal_data_everywhere():
 
 
 def test_synonyms_change_the_questions_only():
-    plain, other = (generate_limit(5, 2, n_attributes=6, synonyms=s) for s in (False, True))
-    assert plain.documents == other.documents
-    assert (plain.query_attributes == other.query_attributes).all()
-    phrases = load_synonyms("en")
-    assert other.queries == tuple(f"Who likes {phrases[a]}?" for a in other.query_attributes)
-    assert set(plain.queries).isdisjoint(other.queries)
+    data = generate_limit(8, 2, n_attributes=9, synonyms=True, language="ru")
+    phrases = load_synonyms("ru")
+    assert data.queries == tuple(f"Кто любит {phrases[a]}?" for a in data.query_attributes)
+    assert all(phrases[a] for a in data.query_attributes)
+    plain = ask_plainly(data, "ru")
+    assert plain.documents == data.documents and (plain.qrels != data.qrels).nnz == 0
+    own = load_vocabulary("ru")
+    assert plain.queries == tuple(f"Кто любит {own[a]}?" for a in data.query_attributes)
+    assert "synonyms" in data.name and "synonyms" not in plain.name
+    with pytest.raises(UsageError, match="with a synonym"):
+        generate_limit(46, 2, synonyms=True)
 
 
 def test_the_vocabulary_is_large_and_of_one_meaning():
@@ -98,6 +103,8 @@ def test_the_vocabulary_is_large_and_of_one_meaning():
     assert len(sizes) == 1 and sizes.pop() >= 1850
     for language in ("en", "ru"):
         assert set(load_vocabulary(language)).isdisjoint(load_synonyms(language))
+    english, russian = (np.array(load_synonyms(language)) != "" for language in ("en", "ru"))
+    assert (english == russian).all()
     assert all(not any("а" <= c <= "я" for c in phrase) for phrase in load_vocabulary("en"))
 
 
@@ -128,7 +135,8 @@ def test_a_damaged_vocabulary_is_said(tmp_path, monkeypatch, content):
         ({"n_queries": 1036}, "dense has 1,035"),
         ({"n_queries": 0}, "n_queries = 0"),
         ({"n": 300, "pattern": "cycle", "n_queries": 301}, "cycle has 300"),
-        ({"n": 300, "n_queries": 20_000, "n_attributes": 300}, "the vocabulary has"),
+        ({"n": 300, "n_queries": 20_000, "n_attributes": 300}, "in the vocabulary"),
+        ({"n": 46, "n_docs": 50, "n_attributes": 1000}, "the vocabulary has"),
         ({"seed": -1}, "seed must be"),
         ({"seed": 1.0}, "seed must be"),
     ],

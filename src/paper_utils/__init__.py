@@ -53,6 +53,7 @@ _EXPORTS = {
     "generate_limit": "limit.generate",
     "write_mteb": "limit.mteb",
     "complete_at_k": "search.complete",
+    "ask_plainly": "limit.generate",
     "BM25": "search.bm25",
     "Interval": "search.bootstrap",
     "bootstrap_interval": "search.bootstrap",

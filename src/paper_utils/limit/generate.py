@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +60,8 @@ def generate_limit(
         As in :func:`relevant_sets`.
     language : {'en', 'ru'}
     synonyms : bool
-        Whether queries name the attribute by another phrase than the documents.
+        Whether queries name the attribute by another phrase than the documents; only attributes
+        that have one are asked for. :func:`ask_plainly` turns the queries back.
     seed : int
         Chooses names, attributes, their order and random sets.
 
@@ -88,7 +91,8 @@ def generate_limit(
     n_docs = n if n_docs is None else n_docs
     _check_whole("n_docs", n_docs, n)
     attributes = load_vocabulary(language)
-    asked, free = _split_vocabulary(len(attributes), len(sets), seed)
+    phrases = load_synonyms(language) if synonyms else attributes
+    asked, free = _split_vocabulary(phrases, len(sets), seed)
     _check_lengths(sets, n, n_docs, n_attributes, len(free), len(attributes))
 
     qrels = _matrix(sets, n_docs)
@@ -96,7 +100,6 @@ def generate_limit(
     rows += distractor_rows(free, n_docs - n, n_attributes, seed)
     words = {word for phrase in attributes for word in re.findall(r"\w+", phrase.lower())}
     names = invent_names(n_docs, language=language, seed=seed, avoid=words)
-    phrases = load_synonyms(language) if synonyms else attributes
     return LimitData(
         name=f"generated: {pattern}, n={n}, k={k}, {n_docs:,} documents, {language}"
         + (", synonyms" if synonyms else ""),
@@ -112,6 +115,33 @@ def generate_limit(
         doc_attributes=tuple(rows),
         query_attributes=asked,
     )
+
+
+def ask_plainly(data: LimitData, language: str = "en") -> LimitData:
+    """Return the same data with queries in the words of the documents.
+
+    Parameters
+    ----------
+    data : LimitData
+        From :func:`generate_limit`.
+    language : {'en', 'ru'}
+
+    Raises
+    ------
+    UsageError
+        The attributes of the data are unknown, or an unknown language.
+
+    Examples
+    --------
+    >>> data = generate_limit(3, 2, n_attributes=4, synonyms=True)
+    >>> plain = ask_plainly(data)
+    >>> plain.documents == data.documents, set(plain.queries).isdisjoint(data.queries)
+    (True, True)
+    """
+    if not data.attributes:
+        raise UsageError(f"{data.name}: its attributes are unknown")
+    words = tuple(write_query(data.attributes[a], language) for a in data.query_attributes)
+    return replace(data, name=data.name.removesuffix(", synonyms"), queries=words)
 
 
 def relevant_sets(
@@ -178,9 +208,19 @@ def _random_sets(n: int, k: int, n_queries: int, seed: int) -> NDArray[np.int64]
     return np.array(list(found), dtype=np.int64)
 
 
-def _split_vocabulary(size: int, n_asked: int, seed: int) -> tuple[NDArray, NDArray]:
-    order = np.argsort(uniform_stream(seed, _VOCABULARY).random(size))
-    return order[:n_asked], np.sort(order[n_asked:])
+def _split_vocabulary(
+    phrases: Sequence[str], n_asked: int, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return which attributes queries ask for, and all others; an empty phrase cannot be asked."""
+    order = np.argsort(uniform_stream(seed, _VOCABULARY).random(len(phrases)))
+    askable = order[[bool(phrases[a]) for a in order]]
+    if n_asked > len(askable):
+        raise UsageError(
+            f"{n_asked:,} queries need an attribute each; there are {len(askable):,} "
+            + ("with a synonym" if len(askable) < len(order) else "in the vocabulary")
+        )
+    asked = askable[:n_asked]
+    return asked, np.setdiff1d(order, asked)
 
 
 def _matrix(sets: NDArray[np.int64], n_docs: int) -> sparse.csr_array:

@@ -1,4 +1,4 @@
-"""The book's own attributes: phrases in English and Russian, with a synonym each."""
+"""The book's own attributes: phrases in English and Russian, many with a synonym."""
 
 from __future__ import annotations
 
@@ -37,11 +37,20 @@ def load_vocabulary(language: str = "en") -> tuple[str, ...]:
     True
     """
     check_language(language)
-    return _column(language)
+    return _column(language, gaps=False)
 
 
 def load_synonyms(language: str = "en") -> tuple[str, ...]:
-    """Return another phrase for each attribute of `load_vocabulary`, in its order.
+    """Return another phrase for the attributes of `load_vocabulary`, in their order.
+
+    Parameters
+    ----------
+    language : {'en', 'ru'}
+
+    Returns
+    -------
+    tuple of str
+        Empty where an attribute has no synonym; in no other way is a phrase repeated.
 
     Raises
     ------
@@ -52,21 +61,23 @@ def load_synonyms(language: str = "en") -> tuple[str, ...]:
 
     Examples
     --------
-    >>> set(load_synonyms("en")).isdisjoint(load_vocabulary("en"))
-    True
+    >>> synonyms = {phrase for phrase in load_synonyms("en") if phrase}
+    >>> len(synonyms) >= 600, synonyms.isdisjoint(load_vocabulary("en"))
+    (True, True)
     """
     check_language(language)
-    return _column(f"{language}_synonym")
+    return _column(f"{language}_synonym", gaps=True)
 
 
 @functools.cache
-def _column(name: str) -> tuple[str, ...]:
+def _column(name: str, *, gaps: bool) -> tuple[str, ...]:
     table = read_table(_FILE, quoted=False)
     if name not in table.columns:
         raise PaperError(f"{_FILE} has no column {name!r}; install the package anew")
     phrases = tuple(table[name])
-    bad = next((p for p in phrases if not p.strip() or p != p.strip() or "," in p), None)
-    if bad is not None or len(set(phrases)) < len(phrases):
+    written = [phrase for phrase in phrases if phrase or not gaps]
+    bad = next((p for p in written if not p or p != p.strip() or "," in p), None)
+    if bad is not None or len(set(written)) < len(written):
         what = "a phrase twice" if bad is None else f"the phrase {bad!r}"
         raise PaperError(f"{_FILE}, column {name}, holds {what}; install the package anew")
     return phrases
