@@ -1,0 +1,369 @@
+"""Hubs: items that are a nearest neighbour of too many others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from paper_utils.checks import as_vectors, unit_rows
+from paper_utils.errors import UsageError, did_you_mean
+from paper_utils.search.topk import top_k
+
+DUPLICATES = ("merge", "keep")
+
+
+@dataclass(frozen=True, eq=False)  # arrays have no truth value
+class KOccurrence:
+    """How often each point is among the `k` nearest neighbours of the searches.
+
+    Attributes
+    ----------
+    counts : ndarray of int64, shape (n_points,)
+        N_k: number of searches whose `k` nearest neighbours the point is among.
+    k : int
+        Neighbours a search.
+    n_searches : int
+        Searches that were counted: the points themselves, or the queries.
+    point_of_row : ndarray of int64, shape (n_rows,)
+        The point that each given row belongs to. Without merged duplicates 0, 1, 2, …
+    n_duplicates : int
+        Rows equal to an earlier one, whether or not they were merged.
+    largest_group : int
+        Rows in the largest group of equal rows; 1 where all differ.
+    """
+
+    counts: NDArray[np.int64]
+    k: int
+    n_searches: int
+    point_of_row: NDArray[np.int64]
+    n_duplicates: int
+    largest_group: int
+
+    @property
+    def n_points(self) -> int:
+        """Number of points that could be found."""
+        return len(self.counts)
+
+    @property
+    def skewness(self) -> float:
+        """Third standardised moment of the counts, see :func:`hubness_skewness`."""
+        return hubness_skewness(self.counts)
+
+    @property
+    def variance(self) -> float:
+        """Variance of the counts (divisor n_points)."""
+        return float(self.counts.var())
+
+    @property
+    def antihubs(self) -> float:
+        """Share of points that are nobody's neighbour: no search ever shows them."""
+        return float((self.counts == 0).mean())
+
+    @property
+    def largest(self) -> int:
+        """Count of the largest hub."""
+        return int(self.counts.max())
+
+    @property
+    def robin_hood(self) -> float:
+        """Robin Hood index of the counts, see :func:`robin_hood_index`."""
+        return robin_hood_index(self.counts)
+
+
+def k_occurrence(
+    X: ArrayLike,
+    k: int = 10,
+    *,
+    queries: ArrayLike | None = None,
+    metric: str = "cosine",
+    duplicates: str = "merge",
+) -> KOccurrence:
+    """Count how often each row of `X` is among the `k` nearest neighbours.
+
+    Exact neighbours, found in blocks. Where the rows search among themselves, a row is never its
+    own neighbour.
+
+    Parameters
+    ----------
+    X : array_like, shape (n_rows, d)
+        The rows that are found.
+    k : int
+        From 1 to the number of points, or to one fewer where they search among themselves.
+    queries : array_like, shape (n_queries, d), optional
+        The rows that search; without them the rows of `X` do. Queries are never merged: each is
+        one search.
+    metric : {"cosine", "l2", "dot"}
+        As for :func:`~paper_utils.search.topk.top_k`.
+    duplicates : {"merge", "keep"}
+        Equal rows of `X` (with the cosine: of equal direction, in single precision) are at the same
+        distance from everything, and no search can tell them apart. Which of them a list shows is
+        decided by the order of the rows: with ``keep`` the first `k` of a large group take all
+        neighbours of the group, hubs that geometry did not make. So by default a group counts as
+        one point.
+
+    Returns
+    -------
+    KOccurrence
+
+    Raises
+    ------
+    UsageError
+        NaN or infinite entries; zero rows with the cosine; k out of range; rows that are all equal
+        or too few different ones; an unknown metric or treatment; values that overflow.
+
+    Notes
+    -----
+    Source of the definition: Radovanović, Nanopoulos and Ivanović 2010, section 2.
+
+    Examples
+    --------
+    The middle of a cross is everybody's nearest neighbour:
+
+    >>> cross = [[0, 0], [1, 0], [0, 1.1], [-1.2, 0], [0, -1.3]]
+    >>> k_occurrence(cross, 1, metric="l2").counts
+    array([4, 1, 0, 0, 0])
+    """
+    if duplicates not in DUPLICATES:
+        raise UsageError(f"duplicates {duplicates!r}: {did_you_mean(duplicates, DUPLICATES)}")
+    rows = as_vectors(X, min_rows=2)
+    first, point_of_row = equal_rows(rows, metric=metric)
+    sizes = np.bincount(point_of_row)
+    points = rows
+    if duplicates == "merge":
+        points = rows if len(first) == len(rows) else rows[first]
+        most = len(points) - (queries is None)
+        if len(points) < len(rows) and isinstance(k, int | np.integer) and k > most:
+            raise UsageError(
+                f"X has only {len(points)} different rows of {len(rows)}: k={k} is more than the "
+                f"{most} neighbours there are to find"
+            )
+    indices, _ = top_k(
+        points if queries is None else queries,
+        points,
+        k,
+        metric=metric,
+        exclude_self=queries is None,
+    )
+    return KOccurrence(
+        counts=np.bincount(indices.ravel(), minlength=len(points)),
+        k=int(k),
+        n_searches=len(indices),
+        point_of_row=point_of_row if duplicates == "merge" else np.arange(len(rows)),
+        n_duplicates=len(rows) - len(first),
+        largest_group=int(sizes.max()),
+    )
+
+
+def equal_rows(X: ArrayLike, *, metric: str = "cosine") -> tuple[NDArray[np.int64], NDArray]:
+    """Find the groups of rows that no search can tell apart.
+
+    Parameters
+    ----------
+    X : array_like, shape (n_rows, d)
+    metric : {"cosine", "l2", "dot"}
+        With the cosine rows are equal when their directions are, in the single precision of
+        :func:`~paper_utils.search.topk.top_k`; otherwise when all their numbers are.
+
+    Returns
+    -------
+    first : ndarray of int64, shape (n_groups,)
+        The first row of each group, ascending: ``X[first]`` has no equal rows.
+    group : ndarray of int64, shape (n_rows,)
+        The group of each row, numbered as in `first`.
+
+    Raises
+    ------
+    UsageError
+        NaN or infinite entries; zero rows with the cosine.
+
+    Examples
+    --------
+    >>> equal_rows([[1, 1], [0, 1], [2, 2]])
+    (array([0, 1]), array([0, 1, 0]))
+    """
+    rows = unit_rows(X).astype(np.float32) if metric == "cosine" else as_vectors(X)
+    rows = np.ascontiguousarray(rows + 0)  # -0.0, whose bits differ, becomes 0.0
+    keys = rows.view(np.dtype((np.void, rows.shape[1] * rows.itemsize))).ravel()
+    _, first, group = np.unique(keys, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    return first[order], place[group.ravel()]
+
+
+def occurrences_in_lists(indices: ArrayLike, n_points: int) -> KOccurrence:
+    """Count how often each of `n_points` points is in given lists of neighbours.
+
+    For neighbours found in another way: by an approximate index, or by mutual proximity.
+
+    Parameters
+    ----------
+    indices : array_like of int, shape (n_searches, k)
+        Row i lists the neighbours of search i.
+    n_points : int
+        Points there were to find.
+
+    Returns
+    -------
+    KOccurrence
+        The points count as different.
+
+    Raises
+    ------
+    UsageError
+        Not a matrix of whole numbers from 0 to n_points - 1, or a point twice in one list.
+
+    Examples
+    --------
+    >>> occurrences_in_lists([[1, 2], [2, 0]], 4).counts
+    array([1, 1, 2, 0])
+    """
+    lists = np.asarray(indices)
+    if lists.ndim != 2 or lists.dtype.kind not in "iu" or not lists.size:
+        raise UsageError(
+            f"lists must be whole numbers of shape (n_searches, k), not {lists.dtype} of shape "
+            f"{lists.shape}"
+        )
+    if lists.min() < 0 or lists.max() >= n_points:
+        raise UsageError(f"lists name points {lists.min()} to {lists.max()} of {n_points}")
+    ordered = np.sort(lists, axis=1)
+    if (ordered[:, 1:] == ordered[:, :-1]).any():
+        raise UsageError("a list names the same point twice")
+    return KOccurrence(
+        counts=np.bincount(lists.ravel(), minlength=n_points),
+        k=lists.shape[1],
+        n_searches=len(lists),
+        point_of_row=np.arange(n_points),
+        n_duplicates=0,
+        largest_group=1,
+    )
+
+
+def hubness_skewness(counts: ArrayLike) -> float:
+    r"""Skewness of the k-occurrences, the usual measure of hubness.
+
+    .. math:: S_{N_k} = \frac{\operatorname{E}(N_k-\bar N_k)^3}{\sigma_{N_k}^3}
+
+    Zero is *not* its value without hubs: if everybody picked k neighbours at random, counts would
+    be nearly Poisson with mean k, and the skewness 1/√k (:func:`poisson_reference`).
+
+    Parameters
+    ----------
+    counts : array_like, shape (n_points,)
+        How often each point occurs, as in `KOccurrence.counts`.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    UsageError
+        Not a row of numbers; fewer than two; negative; or all equal, which has no skewness.
+
+    Notes
+    -----
+    Source: Radovanović, Nanopoulos and Ivanović 2010, equation 1. Both moments have divisor n.
+
+    Examples
+    --------
+    >>> hubness_skewness([0, 0, 0, 4])
+    1.1547005383792515
+    """
+    values = _as_counts(counts)
+    centred = values - values.mean()
+    spread = float((centred * centred).mean())
+    if spread == 0:
+        raise UsageError(
+            f"all {len(values)} points occur {values[0]:g} times: the skewness is not defined"
+        )
+    return float((centred**3).mean() / spread**1.5)
+
+
+def robin_hood_index(counts: ArrayLike) -> float:
+    r"""Share of all occurrences that would have to change hands until all points had equally many.
+
+    .. math:: H = \frac{\sum_j |N_k(j)-\bar N_k|}{2\sum_j N_k(j)}
+
+    Parameters
+    ----------
+    counts : array_like, shape (n_points,)
+
+    Returns
+    -------
+    float
+        From 0 (all equal) to below 1 (one point has them all).
+
+    Raises
+    ------
+    UsageError
+        Not a row of numbers; fewer than two; negative; or all zero.
+
+    Notes
+    -----
+    Source: Feldbauer and Flexer 2019, section 2; the measure is Hoover's. Unlike the skewness it is
+    bounded and does not hang on the few largest hubs.
+
+    Examples
+    --------
+    >>> robin_hood_index([5, 5, 5]), robin_hood_index([0, 0, 0, 4])
+    (0.0, 0.75)
+    """
+    values = _as_counts(counts)
+    total = float(values.sum())
+    if total == 0:
+        raise UsageError("no point occurs in any list: there is nothing to share")
+    return float(np.abs(values - values.mean()).sum() / (2 * total))
+
+
+def poisson_reference(k: int) -> dict[str, float]:
+    """What the measures are without hubs: every search lists k points at random.
+
+    In the limit of many points the counts are Poisson with mean k.
+
+    Parameters
+    ----------
+    k : int
+        At least 1.
+
+    Returns
+    -------
+    dict
+        ``variance``, ``skewness``, ``antihubs``, ``robin_hood``.
+
+    Raises
+    ------
+    UsageError
+        k below 1 or not whole.
+
+    Examples
+    --------
+    >>> {name: round(value, 5) for name, value in poisson_reference(10).items()}
+    {'variance': 10.0, 'skewness': 0.31623, 'antihubs': 5e-05, 'robin_hood': 0.12511}
+    """
+    from scipy.stats import poisson
+
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+        raise UsageError(f"k must be a whole number from 1, not {k!r}")
+    return {
+        "variance": float(k),
+        "skewness": float(k**-0.5),
+        "antihubs": float(np.exp(-k)),
+        # De Moivre: the mean absolute deviation of a Poisson number is 2 k P(N = k).
+        "robin_hood": float(poisson.pmf(k, k)),
+    }
+
+
+def _as_counts(counts: ArrayLike) -> NDArray[np.float64]:
+    values = np.asarray(counts)
+    if values.ndim != 1 or values.dtype.kind not in "iuf" or len(values) < 2:
+        raise UsageError(
+            f"counts must be at least two numbers of shape (n_points,), not {values.dtype} of "
+            f"shape {values.shape}"
+        )
+    values = values.astype(np.float64)
+    if not (values >= 0).all() or not np.isfinite(values).all():
+        raise UsageError("counts must be finite and not negative")
+    return values
