@@ -1,0 +1,266 @@
+"""Encoders under what really happens to vectors: rounding, codes, truncation, a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from paper_utils.checks import unit_rows
+from paper_utils.data.catalogue import load_catalogue
+from paper_utils.data.diy_queries import diy_queries
+from paper_utils.encoders import load_encoder
+from paper_utils.errors import UsageError
+from paper_utils.geometry.perturb import perturb, to_binary, to_int8, truncate
+from paper_utils.geometry.rounding import to_bfloat16
+from paper_utils.geometry.stability import margin_auc, rank_margin, topk_overlap
+from paper_utils.results import experiment
+from paper_utils.search.approximate import hnsw_scores, product_quantised
+from paper_utils.search.bootstrap import bootstrap_interval
+from paper_utils.search.cosines import cosine_matrix
+
+N_QUERIES = 500
+LINKS, WIDTH = 16, 64  # of the graph
+# Below this product quantisation into 16 codewords has too few documents to learn from.
+FEWEST_FOR_CODES, FEWEST_FOR_BYTES = 39 * 16, 39 * 256
+# Queries with a relevant document in their top k: fewer are no base for a share that is lost.
+FEWEST_QUERIES = 20
+
+
+def perturbed_scores(
+    queries: NDArray, documents: NDArray, *, k: int = 20, noise: float = 1e-4, seed: int = 0
+) -> Iterator[tuple[str, float, NDArray[np.float32]]]:
+    """Yield each perturbation by name, its bytes a document, and the scores that it gives.
+
+    Parameters
+    ----------
+    queries, documents : ndarray, shapes (n_queries, d) and (n_docs, d)
+        Scaled to unit length first.
+    k : int
+        How many documents the graph is asked for.
+    noise : float
+        Of the two synthetic ones, readings A and C, on the documents.
+    seed : int
+        Of noise, codes and graph.
+
+    Yields
+    ------
+    name, bytes, scores
+        `bfloat16` and `Hamming` round queries too; otherwise queries stay as they are. The codes
+        `PQ` take as many bytes as one bit a coordinate; they are left out where there are too few
+        documents to learn them from.
+
+    Raises
+    ------
+    UsageError
+        Unusable vectors, and as for the perturbations.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> Q, X = rng.normal(size=(5, 8)), rng.normal(size=(50, 8))
+    >>> [name for name, *_ in perturbed_scores(Q, X)][:4]
+    ['bfloat16', 'int8', 'one bit', 'Hamming']
+    """
+    Q, X = (unit_rows(part).astype(np.float32) for part in (queries, documents))
+    n, d = X.shape
+    yield "bfloat16", 2 * d, cosine_matrix(to_bfloat16(Q), to_bfloat16(X))
+    yield "int8", d, cosine_matrix(Q, to_int8(X))
+    yield "one bit", d / 8, cosine_matrix(Q, to_binary(X))
+    yield "Hamming", d / 8, cosine_matrix(to_binary(Q), to_binary(X))
+    if n >= FEWEST_FOR_CODES and d >= 4:
+        codes = product_quantised(X, part=4, bits=4, seed=seed)
+        yield "PQ, 4 bits for 4", -(-d // 4) / 2, cosine_matrix(Q, codes)
+    if n >= FEWEST_FOR_BYTES and d >= 8:
+        codes = product_quantised(X, part=8, bits=8, seed=seed)
+        yield "PQ, 8 bits for 8", -(-d // 8), cosine_matrix(Q, codes)
+    for share in (2, 8):
+        if d >= 2 * share:
+            m = d // share
+            yield f"first 1/{share}", 4 * m, cosine_matrix(truncate(Q, m), truncate(X, m))
+    found = hnsw_scores(Q, X, k, links=LINKS, width=max(WIDTH, k), seed=seed)
+    yield "HNSW", 4 * d + 8 * LINKS, found
+    for reading in "CA":
+        moved = perturb(X, noise, reading, seed)
+        yield f"noise {reading}", 4 * d, cosine_matrix(Q, moved)
+
+
+def perturbation_rows(
+    queries: NDArray,
+    documents: NDArray,
+    relevant: sparse.sparray | None = None,
+    *,
+    k: int = 20,
+    noise: float = 1e-4,
+    seed: int = 0,
+) -> list[dict[str, Any]]:
+    """Measure every perturbation of :func:`perturbed_scores` against exact cosines.
+
+    Parameters
+    ----------
+    queries, documents : ndarray
+    relevant : sparse array, shape (n_queries, n_docs), optional
+    k : int
+        The larger cut-off; relevant documents and margins are those of half of it.
+    noise, seed
+        As there.
+
+    Returns
+    -------
+    list of dict
+        `name`, `bytes`; `overlap` at k with `low`, `high` (95%, bootstrap over queries); `half`:
+        the overlap at k/2; `positions` changed and `tau` at k; `lost` with `lost_low`,
+        `lost_high`, and `net`: relevant documents leaving the top k/2; `auc` with `auc_low`,
+        `auc_high`: how well the margin at k/2 tells the queries whose top k/2 changed, and
+        `changed`, their share. None where there are too few queries for a number. `tied`: share of the queries
+        whose perturbed scores tie across the cut-off k.
+
+    Raises
+    ------
+    UsageError
+        As for its parts; k below 2 or not below the number of documents.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> rows = perturbation_rows(rng.normal(size=(40, 16)), rng.normal(size=(200, 16)))
+    >>> rows[0]["name"], rows[0]["overlap"] > rows[2]["overlap"]
+    ('bfloat16', True)
+    """
+    if k < 2:
+        raise UsageError(f"k must be at least 2, not {k}")
+    exact = cosine_matrix(queries, documents)
+    margins = rank_margin(exact, k // 2)
+    rows = []
+    for name, size, after in perturbed_scores(queries, documents, k=k, noise=noise, seed=seed):
+        whole, half = topk_overlap(exact, after, k), topk_overlap(exact, after, k // 2, relevant)
+        overlap = bootstrap_interval(whole.overlap, seed=seed)
+        row = {
+            "name": name,
+            "bytes": float(size),
+            "overlap": overlap.mean,
+            "low": overlap.low,
+            "high": overlap.high,
+            "half": float(half.overlap.mean()),
+            "positions": float(whole.positions_changed.mean()),
+            "tau": float(np.nanmean(whole.rank_correlation)),
+            "tied": float((rank_margin(after, k) == 0).mean()),
+            "changed": float((half.overlap < 1 - 1e-9).mean()),
+        }
+        lost = dict.fromkeys(("lost", "lost_low", "lost_high", "net"))
+        if relevant is not None and np.isfinite(half.relevant_lost).sum() >= FEWEST_QUERIES:
+            found = bootstrap_interval(half.relevant_lost, seed=seed)
+            lost = {"lost": found.mean, "lost_low": found.low, "lost_high": found.high}
+            lost["net"] = float(np.nanmean(half.relevant_net))
+        area = margin_auc(margins, half.overlap < 1 - 1e-9)
+        auc = {"auc": area.mean, "auc_low": area.low, "auc_high": area.high}
+        rows.append(row | lost | {key: _or_none(value) for key, value in auc.items()})
+    return rows
+
+
+def _or_none(value: float) -> float | None:
+    return None if np.isnan(value) else value
+
+
+def queries_of(
+    catalogue: str,
+    encoder: str,
+    *,
+    language: str = "ru",
+    n_items: int | None = None,
+    n_queries: int = N_QUERIES,
+    seed: int = 0,
+) -> tuple[NDArray, NDArray, sparse.csr_array | None]:
+    """Encode documents and queries of a catalogue, with relevance where it is known.
+
+    Parameters
+    ----------
+    catalogue, language, n_items, seed
+        As for :func:`~paper_utils.data.catalogue.load_catalogue`.
+    encoder : str
+    n_queries : int
+
+    Returns
+    -------
+    queries, documents : ndarray
+    relevant : sparse array or None
+        For ``diy`` the queries are those of :func:`~paper_utils.data.diy_queries.diy_queries` and
+        relevant is what has everything that they ask for. Of any other catalogue, titles drawn at
+        random are the queries, and the other titles are the documents.
+
+    Raises
+    ------
+    UsageError
+        Fewer than 2 * n_queries titles of such a catalogue.
+    """
+    titles = load_catalogue(catalogue, language=language, n_items=n_items, seed=seed)
+    model = load_encoder(encoder, seed=seed)
+    if catalogue.partition(":")[0] == "diy":
+        asked = diy_queries(titles.table, language, n_queries=n_queries, seed=seed)
+        relevant = sparse.csr_array(asked.grades == 2)
+        return model.encode(list(asked.texts)), model.encode(titles.titles), relevant
+    if len(titles) < 2 * n_queries:
+        raise UsageError(
+            f"{len(titles)} titles are too few for {n_queries} of them as queries; "
+            f"n_queries may be at most {len(titles) // 2}"
+        )
+    return *_apart(model.encode(titles.titles), n_queries, seed), None
+
+
+def _apart(vectors: NDArray, n_queries: int, seed: int) -> tuple[NDArray, NDArray]:
+    """Some rows as queries, the others as documents, each in their order."""
+    asked = np.zeros(len(vectors), dtype=bool)
+    asked[np.random.default_rng(seed).choice(len(vectors), n_queries, replace=False)] = True
+    return vectors[asked], vectors[~asked]
+
+
+def _tasks() -> list[dict[str, Any]]:
+    kinds = {("uhtt-drills", "all"): 100, ("uhtt-tools", "ru"): N_QUERIES}
+    tasks = [
+        {"catalogue": catalogue, "language": language, "encoder": name, "n_queries": n_queries}
+        for (catalogue, language), n_queries in kinds.items()
+        for name in ("minilm", "navec", "untrained", "random")
+    ]
+    return tasks
+
+
+def _data() -> dict[str, str]:
+    return {
+        name: load_catalogue(name, language="all").sha256 for name in ("uhtt-tools", "uhtt-drills")
+    }
+
+
+@experiment(
+    "stability-real-titles",
+    "Top-20 of real tool titles after rounding, codes, truncation and graph search",
+    tasks=_tasks,
+    data=_data,
+)
+def titles_perturbed(catalogue: str, language: str, encoder: str, n_queries: int) -> dict[str, Any]:
+    """Perturb the vectors of all titles of one language.
+
+    Parameters
+    ----------
+    catalogue, language, encoder
+        As for :func:`queries_of`; the titles of all languages are encoded and then chosen from.
+    n_queries : int
+
+    Returns
+    -------
+    dict
+        `n`: documents; `distinct`: different vectors among them; `rows`: as
+        :func:`perturbation_rows`.
+    """
+    titles = load_catalogue(catalogue, language="all")
+    vectors = load_encoder(encoder).encode(titles.titles)
+    if language != "all":
+        vectors = vectors[titles.table["language"].to_numpy() == language]
+    Q, X = _apart(vectors, n_queries, 0)
+    return {
+        "n": len(X),
+        "distinct": len(np.unique(X, axis=0)),
+        "rows": perturbation_rows(Q, X),
+    }

@@ -1,0 +1,236 @@
+"""What is done to vectors: noise in its four readings, and fewer bits or coordinates."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from paper_utils.checks import as_vectors
+from paper_utils.errors import UsageError, did_you_mean
+
+READINGS = ("A", "B", "C", "D")
+
+_STREAM = 0x6E6F6973  # "nois"
+
+
+def noise_sd(noise: float, d: int, reading: str = "A", *, norm: float = 1.0) -> float:
+    r"""Standard deviation per coordinate of noise of variance `noise` 'relative to the norm'.
+
+    With N the mean norm of the vectors, that phrase can be read as
+
+    - **A**: variance ``noise * N²`` in each coordinate;
+    - **B**: variance ``noise * N`` in each coordinate (it depends on the unit of length);
+    - **C**: energy ``noise * N²`` in all, that is ``noise * N² / d`` in each coordinate;
+    - **D**: standard deviation ``noise * N`` in each coordinate.
+
+    Parameters
+    ----------
+    noise : float
+        Not negative.
+    d : int
+        Dimension, at least 1.
+    reading : {"A", "B", "C", "D"}
+    norm : float
+        The mean norm N, above 0.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    UsageError
+        Negative noise, an unknown reading, or numbers out of range.
+
+    Examples
+    --------
+    >>> [round(noise_sd(1e-4, 400, reading), 6) for reading in READINGS]
+    [0.01, 0.01, 0.0005, 0.0001]
+    """
+    if reading not in READINGS:
+        raise UsageError(f"unknown reading {reading!r}: {did_you_mean(str(reading), READINGS)}")
+    if not (math.isfinite(noise) and noise >= 0):
+        raise UsageError(f"noise must be 0 or more and finite, not {noise}")
+    if d < 1:
+        raise UsageError(f"d must be at least 1, not {d}")
+    if not (math.isfinite(norm) and norm > 0):
+        raise UsageError(f"norm must be above 0 and finite, not {norm}")
+    match reading:
+        case "A":
+            return math.sqrt(noise) * norm
+        case "B":
+            return math.sqrt(noise * norm)
+        case "C":
+            return math.sqrt(noise / d) * norm
+        case _:
+            return noise * norm
+
+
+def cosine_after_noise(noise: float, d: int, reading: str = "A", *, norm: float = 1.0) -> float:
+    r"""Cosine of a vector and itself plus noise, in closed form.
+
+    For a vector x of length N and e of d independent normal coordinates of standard deviation σ,
+
+    .. math:: \cos(x, x+e) \approx \Bigl(1+\frac{(d-1)\sigma^2}{N^2}\Bigr)^{-1/2},
+
+    up to a relative error of order σ²/N² (only the d - 1 coordinates across x turn it).
+
+    Parameters
+    ----------
+    noise, d, reading, norm
+        As for :func:`noise_sd`.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    UsageError
+        As for :func:`noise_sd`.
+
+    Examples
+    --------
+    >>> round(cosine_after_noise(1e-4, 768), 4)
+    0.9637
+    """
+    relative = noise_sd(noise, d, reading, norm=norm) / norm
+    return 1 / math.sqrt(1 + (d - 1) * relative**2)
+
+
+def perturb(
+    vectors: ArrayLike, noise: float = 1e-4, reading: str = "A", seed: int = 0
+) -> NDArray[np.floating]:
+    """Add Gaussian noise, of one size for all rows, that a reading makes of `noise`.
+
+    Parameters
+    ----------
+    vectors : array_like, shape (n_items, d)
+        None of them zero. They are not normalised, before or after.
+    noise : float
+        Not negative; 0 returns a copy.
+    reading : {"A", "B", "C", "D"}
+        See :func:`noise_sd`; N is the mean norm of `vectors`.
+    seed : int
+        Not negative.
+
+    Returns
+    -------
+    ndarray, shape (n_items, d)
+        float32 for float32 input, else float64.
+
+    Raises
+    ------
+    UsageError
+        Zero rows, NaN or infinite entries, negative noise or seed, or an unknown reading.
+
+    Examples
+    --------
+    >>> moved = perturb([[3.0, 4.0]], 1e-4, "D", seed=1)
+    >>> bool(0 < np.linalg.norm(moved - [[3.0, 4.0]]) < 0.01)
+    True
+    """
+    X = as_vectors(vectors, name="vectors", allow_zero=False)
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise UsageError(f"seed must be a whole number of at least 0, not {seed!r}")
+    norm = float(np.sqrt(np.einsum("ij,ij->i", X, X, dtype=np.float64)).mean())
+    sd = noise_sd(noise, X.shape[1], reading, norm=norm)
+    # A stream of its own: vectors drawn by default_rng(seed) would else be their own noise.
+    stream = np.random.SeedSequence(int(seed), spawn_key=(_STREAM,))
+    added = np.random.default_rng(stream).standard_normal(X.shape, dtype=X.dtype)
+    added *= X.dtype.type(sd)
+    added += X
+    return added
+
+
+def to_int8(vectors: ArrayLike) -> NDArray[np.float32]:
+    """Round each coordinate to one of 256 levels between its least and its largest value.
+
+    The scalar quantiser that vector stores use: one byte a coordinate, and the range of each
+    coordinate kept beside. Returned is what the codes stand for.
+
+    Parameters
+    ----------
+    vectors : array_like, shape (n_items, d)
+
+    Returns
+    -------
+    ndarray of float32, shape (n_items, d)
+        A coordinate that is the same in every row is kept exactly.
+
+    Raises
+    ------
+    UsageError
+        NaN or infinite entries.
+
+    Examples
+    --------
+    >>> to_int8([[0.0, 5.0], [255.0, 5.0], [0.4, 5.0]])
+    array([[  0.,   5.],
+           [255.,   5.],
+           [  0.,   5.]], dtype=float32)
+    """
+    X = as_vectors(vectors, name="vectors").astype(np.float64)
+    low, high = X.min(axis=0), X.max(axis=0)
+    step = np.where(high > low, (high - low) / 255, 1.0)
+    return (low + np.round((X - low) / step) * step).astype(np.float32)
+
+
+def to_binary(vectors: ArrayLike) -> NDArray[np.float32]:
+    """Keep the sign of each coordinate: one bit, +1 for above zero, else -1.
+
+    The dot product of two such rows is d less twice their Hamming distance. Many documents share
+    a distance, so the ranking is full of ties.
+
+    Parameters
+    ----------
+    vectors : array_like, shape (n_items, d)
+        No zero rows (they have no signs).
+
+    Returns
+    -------
+    ndarray of float32, shape (n_items, d)
+
+    Raises
+    ------
+    UsageError
+        Zero rows, NaN or infinite entries.
+
+    Examples
+    --------
+    >>> to_binary([[0.3, -2.0]])
+    array([[ 1., -1.]], dtype=float32)
+    """
+    X = as_vectors(vectors, name="vectors", allow_zero=False)
+    return np.where(X > 0, np.float32(1), np.float32(-1))
+
+
+def truncate(vectors: ArrayLike, m: int) -> NDArray[np.floating]:
+    """Keep the first `m` coordinates, as stored.
+
+    Parameters
+    ----------
+    vectors : array_like, shape (n_items, d)
+    m : int
+        1 to d.
+
+    Returns
+    -------
+    ndarray, shape (n_items, m)
+
+    Raises
+    ------
+    UsageError
+        `m` out of range, or NaN or infinite entries.
+
+    Examples
+    --------
+    >>> truncate([[1.0, 2.0, 3.0]], 2)
+    array([[1., 2.]])
+    """
+    X = as_vectors(vectors, name="vectors")
+    if isinstance(m, bool) or not isinstance(m, (int, np.integer)) or not 1 <= m <= X.shape[1]:
+        raise UsageError(f"m must be a whole number from 1 to {X.shape[1]}, not {m!r}")
+    return X[:, :m]

@@ -1,0 +1,306 @@
+"""How much of a top k survives when its scores change, and the gap that tells beforehand."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+from scipy.special import ndtr
+from scipy.stats import rankdata
+
+from paper_utils.checks import as_vectors
+from paper_utils.errors import UsageError
+from paper_utils.search.bootstrap import Interval
+
+#: Queries of either kind without which an area under the curve has no interval worth its name.
+FEWEST = 5
+
+
+@dataclass(frozen=True, eq=False)  # arrays have no truth value
+class TopKOverlap:
+    """Two rankings of the same documents, compared query by query.
+
+    Attributes
+    ----------
+    k : int
+    overlap : ndarray, shape (n_queries,)
+        Share of the top k that stays in it. What leaves is ``1 - overlap``.
+    positions_changed : ndarray, shape (n_queries,)
+        Share of the positions 1 to k that hold another document than before.
+    rank_correlation : ndarray, shape (n_queries,)
+        Kendall's tau-b of the scores of the documents that were in the top k before; NaN where one
+        side scores them all alike, and for k = 1.
+    relevant_lost : ndarray, shape (n_queries,)
+        Share of the relevant documents in the top k before that are not in it after. NaN where
+        none was in it, or where no relevance was given.
+    relevant_net : ndarray, shape (n_queries,)
+        The same, less those relevant documents that came in: negative where more came than went.
+    """
+
+    k: int
+    overlap: NDArray[np.float64]
+    positions_changed: NDArray[np.float64]
+    rank_correlation: NDArray[np.float64]
+    relevant_lost: NDArray[np.float64]
+    relevant_net: NDArray[np.float64]
+
+
+def topk_overlap(
+    before: ArrayLike,
+    after: ArrayLike,
+    k: int,
+    relevant: ArrayLike | sparse.sparray | None = None,
+) -> TopKOverlap:
+    r"""Compare the top k by two score matrices; what a tie alone could explain is no change.
+
+    Documents that share the score of the k-th place are members of the top k with a probability
+    below one, that of a random order of the tie. With p and q the probabilities of document i
+    before and after, and P_ij, Q_ij those of standing at position j,
+
+    .. math:: \text{overlap}=\frac1k\sum_i\min(p_i,q_i),\qquad
+       \text{positions changed}=1-\frac1k\sum_{j\le k}\sum_i\min(P_{ij},Q_{ij}).
+
+    Without ties these are the plain counts. Where only one side has ties the overlap is its
+    expected value over their orders. Equal rankings have an overlap of 1, ties or none.
+
+    Parameters
+    ----------
+    before, after : array_like, shape (n_queries, n_documents)
+        Scores, larger is better. Only equal numbers are ties: nothing is rounded.
+    k : int
+        From 1 to n_documents - 1.
+    relevant : array_like or scipy sparse array, shape (n_queries, n_documents), optional
+        A document is relevant where this is not zero.
+
+    Returns
+    -------
+    TopKOverlap
+
+    Raises
+    ------
+    UsageError
+        Scores that are not finite, shapes that disagree, or `k` out of range.
+
+    Examples
+    --------
+    Of the best two of four documents one is exchanged:
+
+    >>> found = topk_overlap([[4.0, 3.0, 2.0, 1.0]], [[4.0, 1.0, 2.0, 3.0]], k=2)
+    >>> found.overlap, found.positions_changed
+    (array([0.5]), array([0.5]))
+
+    Three of them tie at the second place: one in three chances to keep it.
+
+    >>> topk_overlap([[4.0, 3.0, 2.0, 1.0]], [[4.0, 2.0, 2.0, 2.0]], k=2).overlap.round(3)
+    array([0.667])
+    """
+    S, T = as_vectors(before, name="before"), as_vectors(after, name="after")
+    if S.shape != T.shape:
+        raise UsageError(f"before has shape {S.shape}, after {T.shape}: they must agree")
+    _check_k(k, S.shape[1])
+    R = None
+    if relevant is not None:
+        R = sparse.csr_array(relevant)
+        if R.shape != S.shape:
+            raise UsageError(f"relevant has shape {R.shape}, the scores {S.shape}")
+    rows = np.full((len(S), 5), np.nan)
+    for row, (s, t) in enumerate(zip(S, T, strict=True)):
+        marked = None if R is None else R.indices[R.indptr[row] : R.indptr[row + 1]]
+        rows[row] = _compared(s, t, k, marked)
+    return TopKOverlap(k, *np.ascontiguousarray(rows.T))
+
+
+def _compared(s: NDArray, t: NDArray, k: int, relevant: NDArray | None) -> tuple[float, ...]:
+    """Return the five measures for one query."""
+    last = [np.partition(x, len(x) - k)[len(x) - k] for x in (s, t)]
+    # Only these can be in either top k; in the order of the documents.
+    some = np.flatnonzero((s >= last[0]) | (t >= last[1]))
+    s, t = s[some], t[some]
+    p, q = _membership(s, k, last[0]), _membership(t, k, last[1])
+    before, after = (-np.sort(-x)[:k] for x in (s, t))
+    at_before, at_after = s[:, None] == before, t[:, None] == after
+    sizes = np.maximum(at_before.sum(axis=0), at_after.sum(axis=0))
+    same = float(((at_before & at_after).sum(axis=0) / sizes).mean())
+    first = np.argsort(-s, kind="stable")[:k]
+    lost = net = math.nan
+    if relevant is not None:
+        mine = np.isin(some, relevant)
+        held = p[mine].sum()
+        if held > 0:
+            lost = float(np.maximum(p - q, 0)[mine].sum() / held)
+            net = float((p - q)[mine].sum() / held)
+    return float(np.minimum(p, q).sum() / k), 1 - same, _tau_b(s[first], t[first]), lost, net
+
+
+def _membership(x: NDArray, k: int, last: float) -> NDArray[np.float64]:
+    """Probability of each document to be in the top k when ties are ordered at random."""
+    above, tied = x > last, x == last
+    return above + tied * ((k - above.sum()) / tied.sum())
+
+
+def _tau_b(x: NDArray, y: NDArray) -> float:
+    signs = [np.sign(np.subtract.outer(values, values)) for values in (x, y)]
+    size = math.sqrt(np.abs(signs[0]).sum() * np.abs(signs[1]).sum())
+    return float((signs[0] * signs[1]).sum() / size) if size else math.nan
+
+
+def rank_margin(scores: ArrayLike, k: int) -> NDArray[np.float64]:
+    """Gap s_k - s_(k+1) between the last score in each top k and the first one outside.
+
+    Parameters
+    ----------
+    scores : array_like, shape (n_queries, n_documents)
+    k : int
+        From 1 to n_documents - 1.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_queries,)
+        Never negative; 0 where a tie runs across the cut-off.
+
+    Raises
+    ------
+    UsageError
+        Scores that are not finite, or `k` out of range.
+
+    Examples
+    --------
+    >>> rank_margin([[0.9, 0.1, 0.5], [1.0, 1.0, 1.0]], k=2)
+    array([0.4, 0. ])
+    """
+    S = as_vectors(scores, name="scores")
+    n = S.shape[1]
+    _check_k(k, n)
+    ordered = np.partition(S, (n - k - 1, n - k), axis=1).astype(np.float64)
+    return ordered[:, n - k] - ordered[:, n - k - 1]
+
+
+def expected_margin(score_sd: float, n_docs: int, k: int) -> float:
+    r"""Mean gap s_k - s_(k+1) of `n_docs` independent Gaussian scores, to first order.
+
+    The gaps between the largest of many independent values are exponential: with the hazard h of
+    the score at its upper quantile k/n, the k-th has mean 1/(k h) (Rényi 1953). For Gaussian scores
+
+    .. math:: E(s_k-s_{k+1})\approx\frac{\sigma}{k\,h(z)},\qquad
+       h(z)=\frac{\varphi(z)}{k/n},\quad z=\Phi^{-1}(1-k/n).
+
+    Parameters
+    ----------
+    score_sd : float
+        Standard deviation σ of the scores, above 0.
+    n_docs, k : int
+        ``1 <= k < n_docs / 2``.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    UsageError
+        Numbers out of range.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> found = rank_margin(rng.normal(size=(2000, 1000)), 10).mean()
+    >>> bool(abs(found / expected_margin(1.0, 1000, 10) - 1) < 0.05)
+    True
+    """
+    if not (math.isfinite(score_sd) and score_sd > 0):
+        raise UsageError(f"score_sd must be above 0 and finite, not {score_sd}")
+    if not 1 <= k < n_docs / 2:
+        raise UsageError(f"k must be from 1 to less than half of {n_docs} documents, not {k}")
+    from scipy.stats import norm
+
+    share = k / n_docs
+    return score_sd * share / (k * float(norm.pdf(norm.isf(share))))
+
+
+def swap_probability(margins: ArrayLike, score_noise: float) -> NDArray[np.float64]:
+    """Probability that two documents this far apart change places.
+
+    Two independent errors of standard deviation σ differ with σ√2, so it is Φ(-margin / (σ√2)).
+
+    Parameters
+    ----------
+    margins : array_like, shape (n,)
+        Not negative.
+    score_noise : float
+        Standard deviation σ of the error of one score, above 0.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        At most one half.
+
+    Raises
+    ------
+    UsageError
+        A negative or non-finite margin, or noise that is not above 0.
+
+    Examples
+    --------
+    >>> swap_probability([0.0, 0.02], 0.01).round(3)
+    array([0.5  , 0.079])
+    """
+    gaps = np.asarray(margins, dtype=np.float64)
+    if not np.isfinite(gaps).all() or (gaps < 0).any():
+        raise UsageError("margins must be finite and not negative")
+    if not (math.isfinite(score_noise) and score_noise > 0):
+        raise UsageError(f"score_noise must be above 0 and finite, not {score_noise}")
+    return ndtr(-gaps / (score_noise * math.sqrt(2)))
+
+
+def margin_auc(margins: ArrayLike, changed: ArrayLike) -> Interval:
+    """How well small margins single out the queries whose top k changed.
+
+    The area under the ROC curve: the probability that a query that changed has a smaller margin
+    than one that did not, ties counting one half. 0.5 is chance.
+
+    Parameters
+    ----------
+    margins : array_like, shape (n_queries,)
+    changed : array_like of bool, shape (n_queries,)
+
+    Returns
+    -------
+    Interval
+        The area with its 95% interval by DeLong, DeLong and Clarke-Pearson (1988), normal and cut
+        at 0 and 1. All NaN where fewer than `FEWEST` queries changed, or fewer did not.
+
+    Raises
+    ------
+    UsageError
+        Different lengths, or margins that are not finite.
+
+    Examples
+    --------
+    >>> area, low, high, n = margin_auc([0.1, 0.2, 0.3, 0.4] * 5, [True, False, True, False] * 5)
+    >>> area, n
+    (0.75, 20)
+    """
+    gaps, moved = np.asarray(margins, dtype=np.float64), np.asarray(changed, dtype=bool)
+    if gaps.ndim != 1 or gaps.shape != moved.shape:
+        raise UsageError(f"margins have shape {gaps.shape} and changed {moved.shape}")
+    if not np.isfinite(gaps).all():
+        raise UsageError("margins must be finite")
+    small, large = -gaps[moved], -gaps[~moved]
+    m, n = len(small), len(large)
+    if min(m, n) < FEWEST:
+        return Interval(math.nan, math.nan, math.nan, len(gaps))
+    # Of each value, the share of the other kind that it beats (ties one half).
+    ranks = rankdata(np.r_[small, large])
+    v_small = (ranks[:m] - rankdata(small)) / n
+    v_large = 1 - (ranks[m:] - rankdata(large)) / m
+    area = float(v_small.mean())
+    half = 1.959964 * math.sqrt(v_small.var(ddof=1) / m + v_large.var(ddof=1) / n)
+    return Interval(area, max(0.0, area - half), min(1.0, area + half), m + n)
+
+
+def _check_k(k: int, n: int) -> None:
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not 1 <= k < n:
+        raise UsageError(f"k must be a whole number from 1 to {n - 1} for {n} documents, not {k!r}")

@@ -1,0 +1,160 @@
+"""Approximate search through faiss: product-quantised codes and a neighbour graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from paper_utils.checks import unit_rows
+from paper_utils.errors import UsageError
+
+# Fewer points per centroid, and k-means keeps points instead of summing them up (the least that
+# faiss itself recommends).
+_POINTS = 39
+
+
+def product_quantised(
+    documents: ArrayLike, *, part: int = 4, bits: int = 4, seed: int = 0
+) -> NDArray[np.float32]:
+    """Replace each run of `part` coordinates by the nearest of ``2**bits`` learnt ones.
+
+    A product quantiser (Jégou, Douze and Schmid 2011), learnt from the documents themselves. A
+    vector takes ``bits * ceil(d / part) / 8`` bytes. Returned is what the codes stand for; scored
+    with unrounded queries that is the usual, asymmetric search.
+
+    Parameters
+    ----------
+    documents : array_like, shape (n_docs, d)
+        At least 39 per centroid. Scaled to unit length first.
+    part : int
+        Coordinates a code, 1 to d; the last run is filled up with zeros.
+    bits : int
+        1 to 8.
+    seed : int
+        Of the k-means starts.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_docs, d)
+
+    Raises
+    ------
+    UsageError
+        Zero rows, too few documents, or numbers out of range.
+
+    Examples
+    --------
+    >>> X = np.random.default_rng(0).normal(size=(700, 6))
+    >>> Y = product_quantised(X, part=2, bits=4)
+    >>> bool((Y * unit_rows(X)).sum(axis=1).mean() > 0.9), Y.shape
+    (True, (700, 6))
+    """
+    import faiss
+
+    X = unit_rows(documents, name="documents").astype(np.float32)
+    n, d = X.shape
+    if not 1 <= part <= d:
+        raise UsageError(f"part must be from 1 to {d}, not {part}")
+    if not 1 <= bits <= 8:
+        raise UsageError(f"bits must be from 1 to 8, not {bits}")
+    if n < _POINTS * 2**bits:
+        raise UsageError(
+            f"{n} documents are too few for {2**bits} centroids; at least {_POINTS * 2**bits} "
+            "are needed, or fewer bits"
+        )
+    if seed < 0:
+        raise UsageError(f"seed must be at least 0, not {seed}")
+    n_parts = -(-d // part)
+    X = np.ascontiguousarray(np.pad(X, ((0, 0), (0, n_parts * part - d))))
+    coder = faiss.ProductQuantizer(n_parts * part, n_parts, bits)
+    coder.cp.seed = seed + 1  # 0 has a meaning of its own in some versions
+    with one_thread():
+        coder.train(X)
+        return coder.decode(coder.compute_codes(X))[:, :d]
+
+
+def hnsw_scores(
+    queries: ArrayLike,
+    documents: ArrayLike,
+    k: int,
+    *,
+    links: int = 16,
+    width: int = 64,
+    seed: int = 0,
+) -> NDArray[np.float32]:
+    """Cosines of the documents that a navigable graph returns; the others stand below all.
+
+    Hierarchical navigable small worlds (Malkov and Yashunin 2020) over unrounded vectors: the
+    scores are exact, but some of the best documents may not be found. Documents with the vector
+    of one that is returned are taken as returned: which of them comes first is no matter of search.
+
+    Parameters
+    ----------
+    queries : array_like, shape (n_queries, d)
+    documents : array_like, shape (n_docs, d)
+    k : int
+        How many documents are returned, 1 to n_docs.
+    links : int
+        Neighbours a node (M), 2 to 64; the lowest layer has twice as many.
+    width : int
+        Candidates kept while searching (efSearch), at least `k`; twice as many, but no fewer
+        than 100, while building.
+    seed : int
+        Of the order in which the documents enter the graph.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_queries, n_docs)
+        The cosine, or -2 for documents that were not returned.
+
+    Raises
+    ------
+    UsageError
+        Unusable vectors, zero rows, or numbers out of range.
+
+    Examples
+    --------
+    >>> X = np.random.default_rng(0).normal(size=(200, 8))
+    >>> found = hnsw_scores(X[:3], X, 5)
+    >>> (found > -2).sum(axis=1)
+    array([5, 5, 5])
+    """
+    import faiss
+
+    Q = unit_rows(queries, name="queries").astype(np.float32)
+    X = unit_rows(documents, name="documents").astype(np.float32)
+    if Q.shape[1] != X.shape[1]:
+        raise UsageError(f"queries have {Q.shape[1]} columns, documents {X.shape[1]}")
+    if not 1 <= k <= len(X):
+        raise UsageError(f"k must be from 1 to {len(X)}, the documents there are, not {k}")
+    if not 2 <= links <= 64:
+        raise UsageError(f"links must be from 2 to 64, not {links}")
+    if width < k:
+        raise UsageError(f"width must be at least k = {k}, not {width}")
+    order = np.random.default_rng(seed).permutation(len(X))
+    index = faiss.IndexHNSWFlat(X.shape[1], links, faiss.METRIC_INNER_PRODUCT)
+    index.hnsw.efConstruction, index.hnsw.efSearch = max(100, 2 * width), width
+    with one_thread():
+        index.add(np.ascontiguousarray(X[order]))
+        scores, found = index.search(Q, k)
+    distinct, vector = np.unique(X, axis=0, return_inverse=True)
+    result = np.full((len(Q), len(distinct)), -2, dtype=np.float32)
+    rows, places = np.nonzero(found >= 0)
+    result[rows, vector[order[found[rows, places]]]] = scores[rows, places]
+    return result[:, vector]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let faiss use one thread: k-means and graphs then come out the same every time."""
+    import faiss
+
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
