@@ -1,0 +1,285 @@
+"""Fine-tuning on LIMIT: does practice with other attributes help with new ones?
+
+LIMIT's authors train on attributes that the test does not use and see hardly any gain, so
+that, they say, it is no shift of domain. Archish et al. fine-tune and see a large one. Here a
+small encoder is trained both ways and asked about both kinds of attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+
+from paper_utils.data.catalogue import load_catalogue
+from paper_utils.data.diy_queries import diy_queries
+from paper_utils.data.sources import data_file
+from paper_utils.encoders.checkpoint import file_sha256, in_batches, loading
+from paper_utils.encoders.sentence import minilm_folder
+from paper_utils.errors import UsageError, did_you_mean
+from paper_utils.limit.data import load_limit
+from paper_utils.limit.names import invent_names
+from paper_utils.limit.sentences import write_document, write_query
+from paper_utils.limit.vocabulary import load_vocabulary
+from paper_utils.results import experiment
+from paper_utils.search.metrics import ndcg_at_k, recall_at_k
+from paper_utils.search.ranks import ranks_from_scores
+from paper_utils.train.contrastive import Batch, fine_tune
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+#: What an encoder is trained on: nothing, other attributes, or the test itself.
+CONDITIONS = ("none", "other attributes", "the test")
+LENGTH = 16  # attributes of a document
+N_DOCS = 17  # documents of a test; every pair of them is asked for: 136 questions
+N_TESTS = 6
+N_STEPS = 120
+HAYSTACK = 1000
+
+
+def halves(seed: int) -> tuple[list[str], list[str]]:
+    """Return the attributes of training and those of the test, which share none.
+
+    Parameters
+    ----------
+    seed : int
+
+    Returns
+    -------
+    train, test : list of str
+
+    Examples
+    --------
+    >>> train, test = halves(0)
+    >>> set(train) & set(test), abs(len(train) - len(test)) <= 1
+    (set(), True)
+    """
+    attributes = list(load_vocabulary("en"))
+    order = np.random.default_rng(seed).permutation(len(attributes))
+    shuffled = [attributes[i] for i in order]
+    return shuffled[::2], shuffled[1::2]
+
+
+def pair_test(
+    attributes: Sequence[str], rng: np.random.Generator, *, n_docs: int = N_DOCS
+) -> Batch:
+    """Return documents of which every pair is the answer to a question, as in LIMIT.
+
+    Parameters
+    ----------
+    attributes : sequence of str
+        At least n_docs (n_docs - 1)/2 and some more to fill up with.
+    rng : Generator
+    n_docs : int
+        At most `LENGTH` + 1, so that a document has room for its questions.
+
+    Returns
+    -------
+    Batch
+        Each document lists `LENGTH` attributes.
+    """
+    pairs = list(combinations(range(n_docs), 2))
+    drawn = [attributes[i] for i in rng.permutation(len(attributes))]
+    asked, unasked = drawn[: len(pairs)], drawn[len(pairs) :]
+    return _batch(asked, pairs, unasked, n_docs, rng)
+
+
+def practice(
+    attributes: Sequence[str], rng: np.random.Generator, *, n_docs: int = 16, n_queries: int = 32
+) -> Iterator[Batch]:
+    """Yield fresh batches: new documents, and questions whose answers are two of them.
+
+    Parameters
+    ----------
+    attributes : sequence of str
+    rng : Generator
+    n_docs, n_queries : int
+
+    Yields
+    ------
+    Batch
+    """
+    while True:
+        drawn = [attributes[i] for i in rng.permutation(len(attributes))]
+        pairs: list[tuple[int, int]] = []
+        room = np.full(n_docs, LENGTH)
+        while len(pairs) < n_queries:
+            pair = rng.choice(np.flatnonzero(room), 2, replace=False)
+            room[pair] -= 1
+            pairs.append((int(pair[0]), int(pair[1])))
+        yield _batch(drawn[:n_queries], pairs, drawn[n_queries:], n_docs, rng)
+
+
+def _batch(
+    asked: Sequence[str],
+    pairs: Sequence[tuple[int, int]],
+    unasked: Sequence[str],
+    n_docs: int,
+    rng: np.random.Generator,
+) -> Batch:
+    relevant = np.zeros((len(asked), n_docs), dtype=bool)
+    held: list[list[str]] = [[] for _ in range(n_docs)]
+    for query, pair in enumerate(pairs):
+        relevant[query, list(pair)] = True
+        for doc in pair:
+            held[doc].append(asked[query])
+    names = invent_names(n_docs, seed=int(rng.integers(2**31)))
+    documents = []
+    for name, items in zip(names, held, strict=True):
+        fill = rng.choice(len(unasked), LENGTH - len(items), replace=False)
+        items = [*items, *(unasked[i] for i in fill)]
+        documents.append(write_document(name, [items[i] for i in rng.permutation(LENGTH)]))
+    return Batch(tuple(map(write_query, asked)), tuple(documents), relevant)
+
+
+def again(batch: Batch, rng: np.random.Generator, *, n_queries: int = 32) -> Iterator[Batch]:
+    """Yield one test over and over, each time with some of its questions."""
+    while True:
+        some = rng.choice(len(batch.queries), n_queries, replace=False)
+        queries = tuple(batch.queries[i] for i in some)
+        yield Batch(queries, batch.documents, batch.relevant[some])
+
+
+def recalls(model: SentenceTransformer, tests: Sequence[Batch], cutoffs: Sequence[int]) -> dict:
+    """Return the mean recall over the questions of all tests, with its standard error.
+
+    Parameters
+    ----------
+    model : SentenceTransformer
+    tests : sequence of Batch
+    cutoffs : sequence of int
+
+    Returns
+    -------
+    dict
+        `R@k` and `R@k se` in percent, and `n` questions.
+    """
+    ranks = [ranks_from_scores(_scores(model, test), test.relevant) for test in tests]
+    found: dict[str, Any] = {"n": sum(len(test.queries) for test in tests)}
+    for k in cutoffs:
+        values = 100 * np.concatenate([recall_at_k(rank, k) for rank in ranks])
+        found[f"R@{k}"] = float(values.mean())
+        found[f"R@{k} se"] = float(values.std(ddof=1) / np.sqrt(len(values)))
+    return found
+
+
+def _scores(model: SentenceTransformer, test: Batch) -> np.ndarray:
+    queries, documents = (_vectors(model, texts) for texts in (test.queries, test.documents))
+    return queries @ documents.T
+
+
+def _vectors(model: SentenceTransformer, texts: Sequence[str]) -> np.ndarray:
+    from tqdm import tqdm
+
+    def forward(batch: list[int]) -> np.ndarray:
+        return model.encode(
+            [texts[i] for i in batch],
+            batch_size=len(batch),
+            normalize_embeddings=True,
+            show_progress_bar=False,
+        )
+
+    dim = model.get_embedding_dimension()
+    lengths = [len(text) for text in texts]
+    with tqdm(disable=True) as bar:
+        return in_batches(lengths, forward, dim=dim, size=64, bar=bar)
+
+
+def minilm() -> SentenceTransformer:
+    """Return a copy of MiniLM of its own, free to be trained."""
+    from sentence_transformers import SentenceTransformer
+
+    with loading("minilm"):
+        return SentenceTransformer(
+            str(minilm_folder()), device="cpu", local_files_only=True, trust_remote_code=False
+        )
+
+
+def _tasks() -> list[dict[str, Any]]:
+    return [{"condition": "none", "seed": seed} for seed in (0, 1)] + [
+        {"condition": condition, "seed": seed} for seed in (0, 1) for condition in CONDITIONS[1:]
+    ]
+
+
+def _data() -> dict[str, str]:
+    names = ("corpus.jsonl", "queries.jsonl", "qrels.jsonl")
+    return {f"limit-small/{name}": file_sha256(data_file("limit-small", name)) for name in names}
+
+
+@experiment(
+    "limit-finetune",
+    "MiniLM on LIMIT-like data before and after training on other attributes, or on the test",
+    tasks=_tasks,
+    data=_data,
+)
+def fine_tuned(condition: str, seed: int) -> dict[str, Any]:
+    """Train MiniLM and ask it about attributes that it has practised and others.
+
+    Parameters
+    ----------
+    condition : str
+        One of `CONDITIONS`.
+    seed : int
+        Of the halves of the vocabulary, the documents and dropout.
+
+    Returns
+    -------
+    dict
+        :func:`recalls` by test: `the test` (17 documents, all 136 pairs), `the test among
+        1,000` documents, `held out` (other documents of the test's attributes), `practised`
+        (other documents of the other half), `limit-small` as released; `diy nDCG@10` of
+        English tool queries, for what was forgotten; `loss`, first and mean of the last ten.
+
+    Raises
+    ------
+    UsageError
+        An unknown condition.
+    """
+    if condition not in CONDITIONS:
+        raise UsageError(f"no condition {condition!r}; {did_you_mean(condition, CONDITIONS)}")
+    others, attributes = halves(seed)
+    rng = np.random.default_rng([seed, 1])
+    test = pair_test(attributes, rng)
+    model = minilm()
+    losses: list[float] = []
+    if condition != "none":
+        practice_rng = np.random.default_rng([seed, 2])
+        theirs = again(test, practice_rng) if condition == "the test" else None
+        batches = theirs or practice(others, practice_rng)
+        losses = fine_tune(model, batches, n_steps=N_STEPS, seed=seed, progress=condition)
+    tests = {
+        "the test": [test],
+        "held out": [pair_test(attributes, rng) for _ in range(N_TESTS)],
+        "practised": [pair_test(others, rng) for _ in range(N_TESTS)],
+    }
+    found: dict[str, Any] = {name: recalls(model, some, (2, 10)) for name, some in tests.items()}
+    found["the test among 1,000"] = recalls(model, [_haystack(test, attributes, rng)], (2, 10, 100))
+    released = load_limit("limit-small")
+    relevant = sparse.csr_array(released.qrels).toarray().astype(bool)
+    small = Batch(released.queries, released.documents, relevant)
+    found["limit-small"] = recalls(model, [small], (2, 10, 20))
+    found["diy nDCG@10"] = _tool_search(model)
+    if losses:
+        found["loss"] = {"first": losses[0], "last": float(np.mean(losses[-10:]))}
+    return found
+
+
+def _haystack(test: Batch, attributes: Sequence[str], rng: np.random.Generator) -> Batch:
+    """Return the test among documents that list only attributes which nobody asks for."""
+    asked = {query.removeprefix("Who likes ").removesuffix("?") for query in test.queries}
+    unasked = [attribute for attribute in attributes if attribute not in asked]
+    more = HAYSTACK - len(test.documents)
+    rest = _batch([], [], unasked, more, rng)
+    relevant = np.pad(test.relevant, ((0, 0), (0, more)))
+    return Batch(test.queries, (*test.documents, *rest.documents), relevant)
+
+
+def _tool_search(model: SentenceTransformer) -> float:
+    titles = load_catalogue("diy", language="en", n_items=500)
+    queries = diy_queries(titles.table, "en", n_queries=100)
+    scores = _vectors(model, queries.texts) @ _vectors(model, titles.titles).T
+    return float(np.nanmean(ndcg_at_k(ranks_from_scores(scores, queries.grades), 10)))
