@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ CLOUD_D = 768
 D_EFFS = (30, 60, 121, 250, 500)
 KAPPAS = (0, 1, 4, 16)
 DIMS = (32, 128, 384, 768, 1536)
-BETWEEN = (0.0, 0.25, 0.5, 0.8, 0.95)
+BETWEEN = (0.0, 0.25, 0.5, 0.8, 0.9, 0.95)
 
 N_CLASSES, N_VALUES = 8, 40
 FINE = 0.2  # share of the variance within a class that the fine attribute has
@@ -84,44 +85,6 @@ def churn(found: TopKOverlap) -> dict[str, float]:
         "positions": float(found.positions_changed.mean()),
         "tau": float(np.nanmean(found.rank_correlation)),
     }
-
-
-def under_noise(
-    queries: NDArray, documents: NDArray, reading: str, side: str, *, noise: float, seed: int
-) -> NDArray[np.float32]:
-    """Cosines after noise on the documents, on the queries or on both.
-
-    Parameters
-    ----------
-    queries, documents : ndarray, shapes (n_queries, d) and (n_docs, d)
-    reading, noise
-        As for :func:`~paper_utils.geometry.perturb.perturb`.
-    side : {"documents", "queries", "both"}
-    seed : int
-        Queries and documents get different streams.
-
-    Returns
-    -------
-    ndarray of float32, shape (n_queries, n_docs)
-
-    Raises
-    ------
-    UsageError
-        An unknown side, and as for `perturb`.
-
-    Examples
-    --------
-    >>> X = np.eye(3)
-    >>> bool(abs(under_noise(X, X, "D", "both", noise=1e-4, seed=0) - X).max() < 1e-3)
-    True
-    """
-    if side not in ("documents", "queries", "both"):
-        raise UsageError(f"side must be documents, queries or both, not {side!r}")
-    if side != "queries":
-        documents = perturb(documents, noise, reading, 2 * seed)
-    if side != "documents":
-        queries = perturb(queries, noise, reading, 2 * seed + 1)
-    return cosine_matrix(queries, documents)
 
 
 def _noise_tasks() -> list[dict[str, Any]]:
@@ -182,12 +145,14 @@ def noise_churn(
     Q = gaussian_cloud(n_queries, spectrum, kappa=kappa, seed=[seed, 1])
     exact = cosine_matrix(Q, X)
     row = {}
-    for reading, side in itertools.product("ACD", SIDES):
-        after = under_noise(Q, X, reading, side, noise=noise, seed=seed)
-        name = f"{reading}_{side}"
-        found = churn(topk_overlap(exact, after, k))
-        row |= {f"{name}_{measure}": value for measure, value in found.items()}
-        row[f"{name}_left_half"] = churn(topk_overlap(exact, after, k // 2))["left"]
+    for reading in "ACD":
+        asked = np.concatenate([Q, perturb(Q, noise, reading, 2 * seed + 1)])
+        both = cosine_matrix(asked, perturb(X, noise, reading, 2 * seed))
+        for side, after in zip(SIDES, (both[:n_queries], both[n_queries:]), strict=True):
+            name = f"{reading}_{side}"
+            found = churn(topk_overlap(exact, after, k))
+            row |= {f"{name}_{measure}": value for measure, value in found.items()}
+            row[f"{name}_left_half"] = churn(topk_overlap(exact, after, k // 2))["left"]
     return row
 
 
@@ -274,7 +239,7 @@ def class_churn(
     }
     exact = np.where(same, cosines, np.float32(-2))  # below every cosine
     for reading in "AC":
-        after = under_noise(Q, X, reading, "documents", noise=noise, seed=seed)
+        after = cosine_matrix(Q, perturb(X, noise, reading, seed))
         found = topk_overlap(exact, np.where(same, after, np.float32(-2)), k, relevant)
         row |= {f"{reading}_{measure}": value for measure, value in churn(found).items()}
         row[f"{reading}_lost"] = float(np.nanmean(found.relevant_lost))
@@ -345,7 +310,7 @@ def planted_signal(
         "recall": _recall(exact, relevant, k),
     }
     for reading in "AC":
-        after = under_noise(Q, U, reading, "documents", noise=noise, seed=seed)
+        after = cosine_matrix(Q, perturb(U, noise, reading, seed))
         row[f"{reading}_recall"] = _recall(after, relevant, k)
     return row
 
@@ -362,46 +327,52 @@ def _recall(scores: NDArray, relevant: NDArray, k: int) -> float:
 def margins_and_changes(
     d: int,
     d_eff: float,
+    noises: Sequence[float],
     *,
     seed: int = 0,
     n_docs: int = N_DOCS,
     n_queries: int = 500,
-    noise: float = NOISE,
     k: int = 10,
 ) -> dict[str, Any]:
     """Gap at the cut-off, query by query, and what noise on the documents (reading A) then does.
 
     Parameters
     ----------
-    d, d_eff, seed, n_docs, n_queries, noise, k
+    d, d_eff, seed, n_docs, n_queries, k
         As for :func:`noise_churn`.
+    noises : sequence of float
+        Variances per coordinate, of vectors of length one.
 
     Returns
     -------
     dict
-        Per query: `margin`; `contrast`, the largest over the least distance 1 - cos (Beyer et al.);
-        `swapped`, whether the documents at k and k + 1 changed places; `left`, the share of the
-        top k that left. And `score_sd`, the spread of a query's scores, and `noise_sd`, that of
-        the error of a score before it is scaled to unit length again.
+        Per query: `margin`; `contrast`, the largest over the least distance 1 - cos (Beyer et al.
+        1999). Per noise and query, shape (n_noises, n_queries): `swapped`, whether the documents
+        at k and k + 1 changed places; `left`, the share of the top k that left. And `score_sd`,
+        the spread of a query's scores; `noise_sd`, per noise, that of the error of one score.
 
     Examples
     --------
-    >>> seen = margins_and_changes(64, 20, n_docs=500, n_queries=50)
-    >>> seen["margin"].shape, bool((seen["margin"] >= 0).all())
-    ((50,), True)
+    >>> seen = margins_and_changes(64, 20, [1e-6, 1e-4], n_docs=500, n_queries=50)
+    >>> seen["left"].shape, bool((seen["margin"] >= 0).all())
+    ((2, 50), True)
     """
     spectrum = power_law_spectrum(d, d_eff=d_eff)
     X = _unit(gaussian_cloud(n_docs, spectrum, seed=[seed, 4]))
     Q = _unit(gaussian_cloud(n_queries, spectrum, seed=[seed, 5]))
     exact = cosine_matrix(Q, X)
-    after = under_noise(Q, X, "A", "documents", noise=noise, seed=seed)
     edge = np.argsort(-exact, axis=1, kind="stable")[:, k - 1 : k + 1]
-    inner, outer = np.take_along_axis(after, edge, axis=1).T
+    swapped, left = [], []
+    for noise in noises:
+        after = cosine_matrix(Q, perturb(X, noise, "A", seed))
+        inner, outer = np.take_along_axis(after, edge, axis=1).T
+        swapped.append(outer > inner)
+        left.append(1 - topk_overlap(exact, after, k).overlap)
     return {
         "margin": rank_margin(exact, k),
         "contrast": (1 - exact.min(axis=1)) / (1 - exact.max(axis=1)),
-        "swapped": outer > inner,
-        "left": 1 - topk_overlap(exact, after, k).overlap,
+        "swapped": np.array(swapped),
+        "left": np.array(left),
         "score_sd": float(exact.std(axis=1, dtype=np.float64).mean()),
-        "noise_sd": noise_sd(noise, d, "A"),
+        "noise_sd": np.array([noise_sd(noise, d, "A") for noise in noises]),
     }
