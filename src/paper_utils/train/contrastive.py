@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from paper_utils.errors import PaperError, UsageError
+from paper_utils.errors import UsageError
+from paper_utils.train.loop import train
 
 if TYPE_CHECKING:
     import torch
@@ -92,27 +92,25 @@ def fine_tune(
     n_steps: int,
     learning_rate: float = 5e-5,
     temperature: float = 0.05,
+    penalty: Callable[[torch.Tensor], torch.Tensor] | None = None,
     seed: int = 0,
     progress: str | None = None,
 ) -> list[float]:
-    """Train `model` in place, one step of AdamW a batch, with linear warm-up and decay.
+    """Train `model` in place on :func:`multi_positive_infonce` of the cosines.
 
     Parameters
     ----------
     model : SentenceTransformer
-        Its output is taken to unit length, so that scores are cosines.
+        Or a module that takes what its `tokenizer` gives and returns `sentence_embedding`.
     batches : iterable of Batch
-        At least `n_steps` of them.
     n_steps : int
-        At least 1. A tenth of them warms up.
     learning_rate : float
-        The largest one, of AdamW (weight decay 0.01; gradients cut at norm 1).
     temperature : float
         What cosines are divided by.
-    seed : int
-        Of dropout.
-    progress : str, optional
-        Label of a progress bar.
+    penalty : callable, optional
+        Unit vectors of a batch's documents, shape (n_docs, d) -> what is added to the loss.
+    seed, progress
+        See :func:`~paper_utils.train.loop.train`.
 
     Returns
     -------
@@ -121,41 +119,29 @@ def fine_tune(
 
     Raises
     ------
-    UsageError
-        A step, rate or temperature that is not positive, or too few batches.
-    PaperError
-        The loss stopped being a number.
+    UsageError, PaperError
+        A temperature that is not positive, and as :func:`~paper_utils.train.loop.train`.
     """
     import torch
 
-    if n_steps < 1:
-        raise UsageError(f"n_steps must be at least 1, not {n_steps}")
-    for name, value in (("learning_rate", learning_rate), ("temperature", temperature)):
-        if not value > 0:
-            raise UsageError(f"{name} must be positive, not {value}")
-    optimiser = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=0.01)
-    warm = max(1, n_steps // 10)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: min((step + 1) / warm, (n_steps - step) / (n_steps - warm + 1))
+    if not temperature > 0:
+        raise UsageError(f"temperature must be positive, not {temperature}")
+
+    def loss_of(batch: Batch) -> torch.Tensor:
+        queries, documents = (embed(model, texts) for texts in (batch.queries, batch.documents))
+        scores = queries @ documents.T / temperature
+        loss = multi_positive_infonce(scores, torch.from_numpy(batch.relevant))
+        return loss if penalty is None else loss + penalty(documents)
+
+    return train(
+        model,
+        loss_of,
+        batches,
+        n_steps=n_steps,
+        learning_rate=learning_rate,
+        seed=seed,
+        progress=progress,
     )
-    losses: list[float] = []
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model.train()
-        for batch in _first(batches, n_steps, progress):
-            queries, documents = (embed(model, t) for t in (batch.queries, batch.documents))
-            relevant = torch.from_numpy(batch.relevant)
-            loss = multi_positive_infonce(queries @ documents.T / temperature, relevant)
-            losses.append(loss.item())
-            if not np.isfinite(losses[-1]):
-                raise PaperError(f"the loss is {losses[-1]} at step {len(losses)}: lower the rate")
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
-        model.eval()
-    return losses
 
 
 def embed(model: SentenceTransformer, texts: Iterable[str]) -> torch.Tensor:
@@ -170,16 +156,3 @@ def embed(model: SentenceTransformer, texts: Iterable[str]) -> torch.Tensor:
         return_tensors="pt",
     )
     return torch.nn.functional.normalize(model(dict(features))["sentence_embedding"], dim=1)
-
-
-def _first(batches: Iterable[Batch], count: int, label: str | None) -> Iterator[Batch]:
-    seen = 0
-    bar = tqdm(total=count, desc=label, unit="step", leave=False, disable=label is None)
-    with bar:
-        for batch in batches:
-            yield batch
-            bar.update()
-            seen += 1
-            if seen == count:
-                return
-    raise UsageError(f"{count} steps need as many batches, not {seen}")

@@ -1,0 +1,99 @@
+"""The training loop that all encoders of this package share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from tqdm import tqdm
+
+from paper_utils.errors import PaperError, UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+B = TypeVar("B")
+
+
+def train(
+    model: torch.nn.Module,
+    loss_of: Callable[[B], torch.Tensor],
+    batches: Iterable[B],
+    *,
+    n_steps: int,
+    learning_rate: float,
+    seed: int = 0,
+    progress: str | None = None,
+) -> list[float]:
+    """Train `model` in place, one step of AdamW a batch, with linear warm-up and decay.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Left in evaluation mode.
+    loss_of : callable
+        Batch -> loss, a scalar with a gradient.
+    batches : iterable
+        At least `n_steps` of them.
+    n_steps : int
+        At least 1. A tenth of them warms up.
+    learning_rate : float
+        The largest one, of AdamW (weight decay 0.01; gradients cut at norm 1).
+    seed : int
+        Of dropout; the caller's random numbers stay as they are.
+    progress : str, optional
+        Label of a progress bar.
+
+    Returns
+    -------
+    list of float
+        The loss before each step.
+
+    Raises
+    ------
+    UsageError
+        A number of steps or a rate that is not positive, or too few batches.
+    PaperError
+        The loss stopped being a number.
+    """
+    import torch
+
+    if n_steps < 1:
+        raise UsageError(f"n_steps must be at least 1, not {n_steps}")
+    if not learning_rate > 0:
+        raise UsageError(f"learning_rate must be positive, not {learning_rate}")
+    optimiser = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=0.01)
+    warm = max(1, n_steps // 10)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: min((step + 1) / warm, (n_steps - step) / (n_steps - warm + 1))
+    )
+    losses: list[float] = []
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model.train()
+        for batch in _first(batches, n_steps, progress):
+            loss = loss_of(batch)
+            losses.append(loss.item())
+            if not np.isfinite(losses[-1]):
+                raise PaperError(f"the loss is {losses[-1]} at step {len(losses)}: lower the rate")
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimiser.step()
+            schedule.step()
+        model.eval()
+    return losses
+
+
+def _first(batches: Iterable[B], count: int, label: str | None) -> Iterator[B]:
+    seen = 0
+    bar = tqdm(total=count, desc=label, unit="step", leave=False, disable=label is None)
+    with bar:
+        for batch in batches:
+            yield batch
+            bar.update()
+            seen += 1
+            if seen == count:
+                return
+    raise UsageError(f"{count} steps need as many batches, not {seen}")
