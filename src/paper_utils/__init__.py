@@ -64,6 +64,7 @@ _EXPORTS = {
     "Interval": "search.bootstrap",
     "bootstrap_interval": "search.bootstrap",
     "maxsim": "search.late_interaction",
+    "HashedNgrams": "search.hashing",
     "mrr": "search.metrics",
     "ndcg_at_k": "search.metrics",
     "recall_at_k": "search.metrics",

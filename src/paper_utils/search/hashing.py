@@ -1,0 +1,493 @@
+"""NUMEN: texts as hashed character n-grams, searched exactly."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from itertools import islice
+from math import lcm
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from tqdm import tqdm
+
+from paper_utils.errors import UsageError, did_you_mean
+from paper_utils.search.grams import HASHES, GramSpec, GramTable
+from paper_utils.search.postings import (
+    SEGMENT,
+    Counts,
+    Segment,
+    add_postings,
+    count_terms,
+    make_segment,
+    search_segment,
+    split_shared,
+)
+
+# Characters of a segment's texts at most, so that long documents make short segments.
+_CHARACTERS = 1 << 24
+# A weight may be at most so many times the unit that all weights are multiples of.
+_UNITS = 1000
+
+
+class HashedNgrams:
+    """Documents and queries as normalised logarithms of hashed n-gram counts.
+
+    A text is lower-cased and split on white space; each word w becomes ``^w$`` and is cut into
+    all its n-grams of the given sizes. A gram adds the weight of its size to the bucket
+    ``crc32(gram) mod d``. A bucket's value is ``log(1 + sum)``, and the vector gets length one;
+    the score is the inner product. Nothing is learned, and nothing is rounded: the index keeps
+    the counts as postings of four bytes, and search reads those that the query has.
+
+    Parameters
+    ----------
+    d : int
+        Buckets, 1 to 2**32.
+    sizes : sequence of int
+        Sizes of the n-grams, distinct, at least 1.
+    weights : sequence of float
+        Above 0, one a size; whole multiples of a common unit, none above 1,000 times it.
+    log : bool
+        Whether a bucket's value is the logarithm or the sum itself.
+    markers : bool
+        Whether words get ``^`` and ``$``.
+    normalise : bool
+        Whether *documents* get length one. (The length of a query changes no ranking and is
+        always one.)
+    hash : {"crc32", "fnv1a", "mixed"}
+        Hash of a gram's UTF-8 bytes. "mixed" (64-bit FNV-1a, scrambled) stands for a hash
+        drawn at random, by `seed`.
+    seed : int
+        Of the hash "mixed"; 0 to 2**63 - 1.
+    threads : int, optional
+        As many as there are processors when none is given. The result does not depend on it.
+
+    Raises
+    ------
+    UsageError
+        A parameter out of range, or sizes and weights of different number.
+
+    References
+    ----------
+    NUMEN, arXiv 2601.15205. Without logarithm and weights and for trigrams it is the word
+    hashing of P.-S. Huang et al., "Learning deep structured semantic models for web search
+    using clickthrough data", CIKM 2013.
+
+    Examples
+    --------
+    >>> index = HashedNgrams(d=4096).fit(["Ann likes tea.", "Bob likes cake.", ""])
+    >>> indices, scores = index.search(["who likes cakes?"], 2)
+    >>> indices
+    array([[1, 0]])
+    """
+
+    def __init__(
+        self,
+        d: int = 32_768,
+        sizes: Sequence[int] = (3, 4, 5),
+        weights: Sequence[float] = (1, 5, 10),
+        *,
+        log: bool = True,
+        markers: bool = True,
+        normalise: bool = True,
+        hash: str = "crc32",
+        seed: int = 0,
+        threads: int | None = None,
+    ) -> None:
+        self.d = _whole("d", d, 1, 1 << 32)
+        self.sizes, self.weights = tuple(sizes), tuple(weights)
+        order, units, self._unit = _checked_grams(self.sizes, self.weights)
+        if hash not in HASHES:
+            raise UsageError(f"unknown hash {hash!r}: {did_you_mean(hash, HASHES)}")
+        available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+        self.threads = available if threads is None else _whole("threads", threads, 1, 1024)
+        self.log, self.normalise = bool(log), bool(normalise)
+        self._spec = GramSpec(
+            self.d,
+            np.array([self.sizes[i] for i in order], dtype=np.int64),
+            np.array([units[i] for i in order], dtype=np.int64),
+            bool(markers),
+            HASHES[hash],
+            _whole("seed", seed, 0, (1 << 63) - 1),
+        )
+        self._table = GramTable(self._spec)
+        self._segments: list[Segment] = []
+        self.n_docs = 0
+
+    def fit(self, texts: Iterable[str]) -> HashedNgrams:
+        """Index `texts`, replacing whatever was indexed before.
+
+        Parameters
+        ----------
+        texts : iterable of str
+            One document each; read once and a segment at a time, so that a generator may give
+            more text than fits in memory (the index, some four bytes an entry, has to fit). A
+            document without a gram is kept and always scores 0.
+
+        Returns
+        -------
+        HashedNgrams
+            The object itself.
+
+        Raises
+        ------
+        UsageError
+            Not an iterable of strings, none at all, or not one gram in all of them.
+        """
+        table, segments, n_docs = GramTable(self._spec), [], 0
+        with ThreadPoolExecutor(self.threads) as pool:
+            waiting = []
+            for first, part in _parts(texts):
+                words, offsets = table.read(part)
+                n_docs = first + len(part)
+                # Reading is serial; the arrays that a worker gets are never changed in place.
+                snapshot = (table.pointers, table.grams, table.weights, table.n_terms)
+                waiting.append(pool.submit(self._segment, first, words, offsets, *snapshot))
+                if len(waiting) > self.threads:
+                    segments.append(waiting.pop(0).result())
+            segments += [future.result() for future in waiting]
+        if not table.n_terms:
+            raise UsageError(f"none of the {n_docs} texts holds a gram to index")
+        self._table, self._segments, self.n_docs = table, segments, n_docs
+        return self
+
+    def search(
+        self, queries: Sequence[str], k: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return the `k` best documents of each query.
+
+        What all queries share is scored once for all of them.
+
+        Parameters
+        ----------
+        queries : sequence of str
+        k : int
+            1 to the number of documents.
+
+        Returns
+        -------
+        indices : ndarray of int64, shape (n_queries, k)
+            Best first; equal scores by the lower index. A query without a gram that a document
+            has scores 0 everywhere and gets documents 0 to k - 1.
+        scores : ndarray of float64, shape (n_queries, k)
+
+        Raises
+        ------
+        UsageError
+            Not a sequence of strings, nothing was fitted, or `k` out of range.
+        """
+        queries = _checked_texts(queries, "queries")
+        self._check_fitted()
+        k = _whole("k", k, 1, self.n_docs)
+        terms, lengths = self._query_terms(queries, self._table)
+        heaps = _Heaps(len(queries), k)
+        self._push(self._segments, terms, self._table.n_terms, heaps)
+        return heaps.ranked(lengths)
+
+    def search_stream(
+        self, texts: Iterable[str], queries: Sequence[str], k: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return what ``fit(texts).search(queries, k)`` would, without keeping an index.
+
+        Memory stays bounded whatever the number of texts. The object itself is not changed.
+
+        Parameters
+        ----------
+        texts : iterable of str
+        queries : sequence of str
+        k : int
+
+        Returns
+        -------
+        indices, scores
+            As in :meth:`search`.
+
+        Raises
+        ------
+        UsageError
+            As in :meth:`fit` and :meth:`search`.
+        """
+        queries = _checked_texts(queries, "queries")
+        k = _whole("k", k, 1, None)
+        table, heaps, n_docs = GramTable(self._spec), _Heaps(len(queries), k), 0
+        lengths = np.ones(len(queries))
+        for first, part in _parts(texts):
+            words, offsets = table.read(part)
+            n_docs = first + len(part)
+            snapshot = (table.pointers, table.grams, table.weights, table.n_terms)
+            segment = self._segment(first, words, offsets, *snapshot)
+            terms, lengths = self._query_terms(queries, table)
+            self._push([segment], terms, table.n_terms, heaps)
+        if not table.n_terms:
+            raise UsageError(f"none of the {n_docs} texts holds a gram to index")
+        _whole("k", k, 1, n_docs)
+        return heaps.ranked(lengths)
+
+    def scores(self, queries: Sequence[str]) -> NDArray[np.float64]:
+        """Return the score of every document for every query.
+
+        Parameters
+        ----------
+        queries : sequence of str
+
+        Returns
+        -------
+        ndarray of float64, shape (n_queries, n_docs)
+            A cosine, 0 to 1, when documents are normalised.
+
+        Raises
+        ------
+        UsageError
+            Not a sequence of strings, or nothing was fitted.
+        """
+        queries = _checked_texts(queries, "queries")
+        self._check_fitted()
+        (pointers, terms, values), lengths = self._query_terms(queries, self._table)
+        sums = np.zeros((len(queries), self.n_docs))
+        for row in range(len(queries)):
+            part = slice(pointers[row], pointers[row + 1])
+            for s in self._segments:
+                own = sums[row, s.first : s.first + len(s.scales)]
+                add_postings(own, s.pointers, s.postings, s.values, terms[part], values[part])
+                own *= s.scales
+        return sums / lengths[:, None]
+
+    def encode(self, texts: Sequence[str]) -> sparse.csr_array:
+        """Return the vectors of `texts`.
+
+        Parameters
+        ----------
+        texts : sequence of str
+
+        Returns
+        -------
+        scipy.sparse.csr_array of float64, shape (n_texts, d)
+            Columns sorted. A text without a gram has an empty row.
+
+        Raises
+        ------
+        UsageError
+            Not a sequence of strings, or none.
+        """
+        texts = _checked_texts(texts, "texts")
+        table = GramTable(self._spec)
+        counts = self._counts(texts, table)
+        columns = table.buckets[counts.terms].astype(np.int64)
+        entries = (self._values(counts.units), columns, counts.pointers)
+        matrix = sparse.csr_array(entries, shape=(len(texts), self.d))
+        matrix.sort_indices()
+        if self.normalise:
+            row = np.repeat(np.arange(len(texts)), np.diff(matrix.indptr))
+            matrix.data /= np.sqrt(np.bincount(row, matrix.data**2, minlength=len(texts)))[row]
+        return matrix
+
+    @property
+    def entries(self) -> int:
+        """Non-zero entries of all documents together."""
+        return sum(len(segment.postings) for segment in self._segments)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all postings."""
+        return sum(segment.nbytes for segment in self._segments)
+
+    def postings_read(self, queries: Sequence[str]) -> tuple[int, int]:
+        """Count the postings behind `queries`.
+
+        Parameters
+        ----------
+        queries : sequence of str
+
+        Returns
+        -------
+        all, read : int
+            Of all terms of all queries; and those that :meth:`search` reads, because what the
+            queries share is read once a thread.
+
+        Raises
+        ------
+        UsageError
+            As in :meth:`scores`.
+        """
+        queries = _checked_texts(queries, "queries")
+        self._check_fitted()
+        query_terms, _ = self._query_terms(queries, self._table)
+        lengths = _postings(self._segments, self._table.n_terms)
+        base, rest, _ = _shared(query_terms, lengths)
+        slices = min(self.threads, len(queries))
+        read = lengths[rest[1]].sum() + slices * lengths[base[0]].sum()
+        return int(lengths[query_terms[1]].sum()), int(read)
+
+    def _values(self, units: NDArray) -> NDArray[np.float64]:
+        sums = units * self._unit
+        return np.log1p(sums) if self.log else sums
+
+    def _counts(self, texts: Sequence[str], table: GramTable) -> Counts:
+        words, offsets = table.read(texts)
+        return Counts(
+            *count_terms(words, offsets, table.pointers, table.grams, table.weights, table.n_terms)
+        )
+
+    def _segment(self, first, words, offsets, pointers, grams, weights, n_terms) -> Segment:
+        counts = Counts(*count_terms(words, offsets, pointers, grams, weights, n_terms))
+        return make_segment(first, counts, n_terms, self._values, self.normalise)
+
+    def _query_terms(self, queries: Sequence[str], table: GramTable):
+        """Pointers, terms of `table` and values of the queries, and their lengths."""
+        own = GramTable(self._spec)
+        counts = self._counts(queries, own)
+        values = self._values(counts.units)
+        row = np.repeat(np.arange(len(queries)), np.diff(counts.pointers))
+        squares = np.bincount(row, values**2, minlength=len(queries))
+        terms = table.find(own.buckets)[counts.terms]
+        known = terms >= 0
+        pointers = np.zeros(len(queries) + 1, dtype=np.int64)
+        np.cumsum(np.bincount(row[known], minlength=len(queries)), out=pointers[1:])
+        lengths = np.sqrt(np.where(squares > 0, squares, 1))
+        return (pointers, terms[known], values[known]), lengths
+
+    def _push(self, segments, query_terms, n_terms: int, heaps: _Heaps) -> None:
+        base, rest, shares = _shared(query_terms, _postings(segments, n_terms))
+        n_queries = len(heaps.lengths)
+        edges = np.linspace(0, n_queries, min(self.threads, n_queries) + 1).astype(int)
+
+        def push(low: int, high: int) -> None:
+            own = heaps.best[low:high], heaps.places[low:high], heaps.lengths[low:high]
+            for s in segments:
+                search_segment(
+                    s.first, s.pointers, s.postings, s.values, s.scales,
+                    *base, rest[0][low : high + 1], rest[1], rest[2], shares[low:high], *own,
+                )  # fmt: skip
+
+        with ThreadPoolExecutor(self.threads) as pool:
+            list(pool.map(push, edges[:-1], edges[1:]))
+
+    def _check_fitted(self) -> None:
+        if not self.n_docs:
+            raise UsageError("nothing is indexed yet: call fit(texts) first")
+
+
+class _Heaps:
+    """The best documents of each query so far."""
+
+    def __init__(self, n_queries: int, k: int) -> None:
+        self.best = np.empty((n_queries, k))
+        self.places = np.empty((n_queries, k), dtype=np.int64)
+        self.lengths = np.zeros(n_queries, dtype=np.int64)
+
+    def ranked(self, lengths: NDArray) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        order = np.lexsort((self.places, -self.best), axis=-1)
+        scores = np.take_along_axis(self.best, order, axis=1) / lengths[:, None]
+        return np.take_along_axis(self.places, order, axis=1), scores
+
+
+def _postings(segments: Sequence[Segment], n_terms: int) -> NDArray[np.int64]:
+    """Count the postings of each term."""
+    lengths = np.zeros(n_terms, dtype=np.int64)
+    for segment in segments:
+        lengths[: len(segment.pointers) - 1] += np.diff(segment.pointers)
+    return lengths
+
+
+def _shared(query_terms, postings: NDArray[np.int64]):
+    """Choose what is scored once for many queries, and return it with each query's rest.
+
+    The terms are tried in the order of how many queries have them: the first j of them are
+    worth their `postings`, times the queries that have all j.
+    """
+    pointers, terms, values = query_terms
+    n_queries, n_terms = len(pointers) - 1, len(postings)
+    held = np.bincount(terms, minlength=n_terms)
+    common = np.flatnonzero(2 * held > max(n_queries, 2))
+    common = common[np.argsort(-held[common], kind="stable")]
+    place = np.full(n_terms, -1)
+    place[common] = np.arange(len(common))
+    has = np.zeros((n_queries, len(common) + 1), dtype=bool)
+    row = np.repeat(np.arange(n_queries), np.diff(pointers))
+    has[row, place[terms]] = True  # what is not common falls into the last column
+    has[:, -1] = False
+    reach = np.argmin(has, axis=1)  # leading common terms that a query has
+    sharing = (reach[:, None] >= np.arange(len(common) + 1)).sum(axis=0) - 1
+    saved = sharing * np.concatenate([[0], np.cumsum(postings[common])])
+    base_terms = common[: int(np.argmax(saved))]
+    least = np.full(n_terms, np.inf)
+    np.minimum.at(least, terms, values)
+    base = base_terms, least[base_terms]
+    *rest, shares = split_shared(pointers, terms, values, *base, n_terms)
+    return base, rest, shares
+
+
+def _parts(texts: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
+    """Yield the texts of one segment after the other, each with the place of its first."""
+    if isinstance(texts, (str, bytes)):
+        raise UsageError(f"texts must be a list of texts, not the single text {texts[:40]!r}")
+    total = len(texts) if hasattr(texts, "__len__") else None
+    stream, first = iter(texts), 0
+    with tqdm(total=total, desc="indexing", unit="doc", disable=None, leave=False) as bar:
+        while True:
+            part, characters = [], 0
+            for text in islice(stream, SEGMENT):
+                if not isinstance(text, str):
+                    raise UsageError(f"texts must hold texts; item {first + len(part)} is {text!r}")
+                part.append(text)
+                characters += len(text)
+                if characters > _CHARACTERS:
+                    break
+            if not part:
+                break
+            yield first, part
+            first += len(part)
+            bar.update(len(part))
+    if not first:
+        raise UsageError("texts is empty")
+
+
+def _checked_texts(texts: Iterable[str], name: str) -> list[str]:
+    if isinstance(texts, (str, bytes)):
+        raise UsageError(f"{name} must be a list of texts, not the single text {texts[:40]!r}")
+    texts = list(texts)
+    if not texts:
+        raise UsageError(f"{name} is empty")
+    for place, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise UsageError(f"{name} must hold texts; item {place} is {text!r}")
+    return texts
+
+
+def _checked_grams(sizes, weights) -> tuple[list[int], list[int], float]:
+    """Return the order of increasing size, the weights in units, and the unit."""
+    if not sizes:
+        raise UsageError("sizes is empty: name at least one size of n-grams")
+    for size in sizes:
+        _whole("a size", size, 1, 1000)
+    if len(set(sizes)) < len(sizes):
+        raise UsageError(f"sizes must be distinct, not {sizes}")
+    if len(weights) != len(sizes):
+        raise UsageError(f"{len(sizes)} sizes {sizes} need as many weights, not {weights}")
+    for weight in weights:
+        if isinstance(weight, bool) or not isinstance(weight, (int, float, np.number)):
+            raise UsageError(f"a weight must be a number, not {weight!r}")
+        if not 0 < weight < np.inf:
+            raise UsageError(f"a weight must be above 0 and finite, not {weight}")
+    exact = [Fraction(str(weight)) for weight in weights]
+    scale = lcm(*(fraction.denominator for fraction in exact))
+    units = [int(fraction * scale) for fraction in exact]
+    common = np.gcd.reduce(units)
+    units = [unit // int(common) for unit in units]
+    if max(units) > _UNITS:
+        raise UsageError(
+            f"weights must be multiples of a common unit, at most {_UNITS:,} times it, "
+            f"not {weights}"
+        )
+    return list(np.argsort(sizes)), units, float(common / scale)
+
+
+def _whole(name: str, value: object, low: int, high: int | None) -> int:
+    good = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not good or value < low or (high is not None and value > high):
+        allowed = f"{low:,} to {high:,}" if high is not None else f"at least {low:,}"
+        raise UsageError(f"{name} must be a whole number, {allowed}, not {value!r}")
+    return int(value)
