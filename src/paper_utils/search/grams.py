@@ -92,16 +92,13 @@ class GramTable:
         Raises
         ------
         UsageError
-            A text so long that its counts might not fit into 32 bits.
+            A text so long that its weights might not fit into 32 bits.
         """
         # A lone surrogate has no UTF-8; it gets the bytes that it would have.
         encoded = [text.lower().encode("utf-8", "surrogatepass") for text in texts]
         offsets = np.zeros(len(encoded) + 1, dtype=np.int64)
         np.cumsum([len(text) for text in encoded], out=offsets[1:])
-        longest = int(np.diff(offsets).max(initial=0))
-        allowed = (1 << 31) // (3 * int(self.spec.units.sum()))  # ^, $ and a space at most triple a word
-        if longest > allowed:
-            raise UsageError(f"a text of {longest:,} bytes is too long: {allowed:,} are allowed")
+        longest = np.diff(offsets).max(initial=0)
         buffer = np.frombuffer(b"".join(encoded), dtype=np.uint8)
         old = self.n_words
         words, offsets, self.n_words, self._slots, self._hashes, self._starts, self._arena = (
@@ -111,11 +108,26 @@ class GramTable:
         )
         if self.n_words > old:
             self._cut(old)
+        # ^ and $ at most triple a word: below this no sum can pass 32 bits.
+        if 3 * longest * self.spec.units.sum() >= 1 << 31:
+            self._check_sums(words, offsets)
         return words, offsets
 
     def find(self, buckets: NDArray[np.uint32]) -> NDArray[np.int32]:
         """Return the term of each bucket, -1 where no word has one in it."""
         return _find_terms(buckets, self._term_slots, self._buckets)
+
+    def _check_sums(self, words: NDArray[np.int32], offsets: NDArray[np.int64]) -> None:
+        running = np.concatenate(
+            [[0], np.cumsum(self.weights[: self.pointers[-1]], dtype=np.int64)]
+        )
+        of_words = np.diff(running[self.pointers])[words]
+        of_texts = np.diff(np.concatenate([[0], np.cumsum(of_words)])[offsets])
+        if of_texts.max() >= 1 << 31:
+            raise UsageError(
+                f"a text is too long: its weights sum to {of_texts.max():,} units, "
+                f"and at most {(1 << 31) - 1:,} are counted"
+            )
 
     def _cut(self, old: int) -> None:
         spec = self.spec
