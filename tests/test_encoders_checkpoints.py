@@ -198,7 +198,7 @@ def test_keys_tell_pooling_and_files_apart_and_not_the_place(checkpoints, folder
     lengths=st.lists(st.integers(1, 6), min_size=1, max_size=4),
     extra=st.integers(0, 3),
     left=st.booleans(),
-    how=st.sampled_from(["mean", "cls", "last"]),
+    how=st.sampled_from(["mean", "cls", "last", "max"]),
 )
 def test_pooling_sees_no_padding_on_either_side(lengths, extra, left, how):
     rng = np.random.default_rng(len(lengths))
@@ -209,10 +209,34 @@ def test_pooling_sees_no_padding_on_either_side(lengths, extra, left, how):
     for row, text in enumerate(texts):
         place = slice(width - len(text), None) if left else slice(0, len(text))
         states[row, place], mask[row, place] = text, 1
-    expected = {"mean": lambda t: t.mean(0), "cls": lambda t: t[0], "last": lambda t: t[-1]}[how]
+    expected = {
+        "mean": lambda text: text.mean(0),
+        "cls": lambda text: text[0],
+        "last": lambda text: text[-1],
+        "max": lambda text: text.amax(0),
+    }[how]
     np.testing.assert_allclose(
-        pool(states, mask, how), torch.stack([expected(t) for t in texts]), atol=1e-9
+        pool(states, mask, how), torch.stack([expected(text) for text in texts]), atol=1e-9
     )
+
+
+@pytest.mark.parametrize("how", ["mean", "cls", "last", "max"])
+def test_one_token_is_its_own_pooling_also_below_zero(how):
+    states = torch.tensor([[[-3.0, -1.0], [0.0, 0.0]]])
+    assert pool(states, torch.tensor([[1, 0]]), how).tolist() == [[-3.0, -1.0]]
+
+
+@pytest.mark.parametrize(
+    ("mask", "how", "message"),
+    [
+        ([[1, 1]], "men", "no pooling 'men'; did you mean 'mean'"),
+        ([[0, 0]], "max", "without a token"),
+        ([1, 1], "max", "must have shapes"),
+    ],
+)
+def test_what_cannot_be_pooled_is_named(mask, how, message):
+    with pytest.raises(UsageError, match=message):
+        pool(torch.ones(1, 2, 3), torch.tensor(mask), how)
 
 
 def test_padding_is_masked_on_the_right():

@@ -168,35 +168,55 @@ def pad(tokens: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def pool(states: torch.Tensor, mask: torch.Tensor, how: str) -> torch.Tensor:
-    """Return one vector a text from its hidden states; right for padding on either side.
+    """Return one vector a text from the states of its tokens; right for padding on either side.
 
     Parameters
     ----------
     states : Tensor, shape (n_texts, n_tokens, dim)
-    mask : Tensor of 0 and 1, shape (n_texts, n_tokens)
-        0 where a token is padding; each row has a 1.
-    how : {'mean', 'cls', 'last'}
+    mask : Tensor of 0 and 1, or bool, shape (n_texts, n_tokens)
+        0 where a token does not count: padding, or tokens to be left out. Each row has
+        a 1; a text of one token is that token under every pooling.
+    how : {'mean', 'cls', 'last', 'max'}
+        Mean of the tokens; the first; the last; the largest value of each coordinate.
 
     Returns
     -------
     Tensor, shape (n_texts, dim)
+        Not normalised.
+
+    Raises
+    ------
+    UsageError
+        Another `how`, a mask whose shape does not fit, or a text without a token.
 
     Examples
     --------
     >>> import torch
     >>> states = torch.tensor([[[1.0], [3.0], [9.0]]])
     >>> mask = torch.tensor([[1, 1, 0]])
-    >>> [pool(states, mask, how).item() for how in ("mean", "cls", "last")]
-    [2.0, 1.0, 3.0]
+    >>> [pool(states, mask, how).item() for how in ("mean", "cls", "last", "max")]
+    [2.0, 1.0, 3.0, 3.0]
     """
     import torch
 
+    if how not in (*POOLINGS, "max"):
+        raise UsageError(f"no pooling {how!r}; {did_you_mean(how, (*POOLINGS, 'max'))}")
+    if states.ndim != 3 or mask.shape != states.shape[:2]:
+        raise UsageError(
+            f"states and mask must have shapes (n_texts, n_tokens, dim) and (n_texts, n_tokens), "
+            f"not {tuple(states.shape)} and {tuple(mask.shape)}"
+        )
+    real = mask.bool()
+    if not real.any(dim=1).all():
+        raise UsageError("mask has a text without a token; drop such texts first")
     if how == "mean":
         weights = mask.unsqueeze(-1).to(states.dtype)
         return (states * weights).sum(dim=1) / weights.sum(dim=1)
+    if how == "max":
+        return states.masked_fill(~real.unsqueeze(-1), -torch.inf).amax(dim=1)
     place = torch.arange(mask.shape[1])
     if how == "cls":
         place = -place
     # The largest place among real tokens; padding can never win.
-    chosen = torch.where(mask.bool(), place, -mask.shape[1]).argmax(dim=1)
+    chosen = torch.where(real, place, -mask.shape[1]).argmax(dim=1)
     return states[torch.arange(len(states)), chosen]
