@@ -112,7 +112,7 @@ def additive_code_ranks(
     parts = []
     for start in range(0, wanted[0], _BLOCK):
         rows = slice(start, min(start + _BLOCK, wanted[0]))
-        scores = (documents @ (vectors @ queries[rows].T)).T
+        scores = np.ascontiguousarray((documents @ (vectors @ queries[rows].T)).T)
         if lengths is not None:
             scores = scores / lengths
         parts.append(ranks_from_scores(scores, qrels[rows]))
