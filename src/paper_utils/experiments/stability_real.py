@@ -146,7 +146,7 @@ def perturbation_rows(
             "high": overlap.high,
             "half": float(half.overlap.mean()),
             "positions": float(whole.positions_changed.mean()),
-            "tau": float(np.nanmean(whole.rank_correlation)),
+            "tau": _mean_or_none(whole.rank_correlation),
             "tied": float((rank_margin(after, k) == 0).mean()),
             "changed": float((half.overlap < 1 - 1e-9).mean()),
         }
@@ -154,11 +154,16 @@ def perturbation_rows(
         if relevant is not None and np.isfinite(half.relevant_lost).sum() >= FEWEST_QUERIES:
             found = bootstrap_interval(half.relevant_lost, seed=seed)
             lost = {"lost": found.mean, "lost_low": found.low, "lost_high": found.high}
-            lost["net"] = float(np.nanmean(half.relevant_net))
+            lost["net"] = _mean_or_none(half.relevant_net)
         area = margin_auc(margins, half.overlap < 1 - 1e-9)
         auc = {"auc": area.mean, "auc_low": area.low, "auc_high": area.high}
         rows.append(row | lost | {key: _or_none(value) for key, value in auc.items()})
     return rows
+
+
+def _mean_or_none(values: NDArray) -> float | None:
+    there = values[~np.isnan(values)]
+    return float(there.mean()) if len(there) else None
 
 
 def _or_none(value: float) -> float | None:
