@@ -115,8 +115,8 @@ def perturbation_rows(
         the overlap at k/2; `positions` changed and `tau` at k; `lost` with `lost_low`,
         `lost_high`, and `net`: relevant documents leaving the top k/2; `auc` with `auc_low`,
         `auc_high`: how well the margin at k/2 tells the queries whose top k/2 changed, and
-        `changed`, their share. None where there are too few queries for a number. `tied`: share of the queries
-        whose perturbed scores tie across the cut-off k.
+        `changed`, their share; `tied`: share of the queries whose perturbed scores tie across the
+        cut-off k. None where there are too few queries for a number.
 
     Raises
     ------
