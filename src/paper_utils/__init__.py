@@ -12,6 +12,12 @@ __version__ = "0.1.0"
 
 # Public name -> module that defines it. `build.fingerprint` reads this table too.
 _EXPORTS = {
+    "Transition": "codes.capacity",
+    "attainable_margin": "codes.capacity",
+    "critical_dimension": "codes.capacity",
+    "transition": "codes.capacity",
+    "SetCodes": "codes.set_codes",
+    "UnsolvedError": "codes.set_codes",
     "Catalogue": "data.catalogue",
     "check_catalogue": "data.catalogue",
     "load_catalogue": "data.catalogue",
@@ -23,6 +29,9 @@ _EXPORTS = {
     "DatasetInfo": "data.sources",
     "data_file": "data.sources",
     "datasets": "data.sources",
+    "PieceTokenizer": "encoders.fragmentation",
+    "count_pieces": "encoders.fragmentation",
+    "load_pieces": "encoders.fragmentation",
     "Encoder": "encoders",
     "EncoderInfo": "encoders",
     "check_encoder": "encoders",
@@ -47,6 +56,10 @@ _EXPORTS = {
     "mutual_proximity": "geometry.hub_reduction",
     "mutual_neighbours": "geometry.hub_reduction",
     "whiten": "geometry.hub_reduction",
+    "PieceCorrelation": "geometry.norm_growth",
+    "expected_norm2": "geometry.norm_growth",
+    "piece_correlation": "geometry.norm_growth",
+    "pieced_vectors": "geometry.norm_growth",
     "isoscore": "geometry.dimension",
     "participation_ratio": "geometry.spectrum",
     "power_law_spectrum": "geometry.spectrum",

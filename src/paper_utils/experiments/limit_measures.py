@@ -60,8 +60,9 @@ def query_values(
     Examples
     --------
     >>> qrels = sparse.csr_array([[True, True, False]])
-    >>> {name: values.tolist() for name, values in query_values(lambda rows: [[3, 1, 2]], qrels).items()}
-    {'recall@2': [0.5], 'complete@2': [0.0]}
+    >>> values = query_values(lambda rows: [[3, 1, 2]], qrels)
+    >>> values["recall@2"].tolist(), values["complete@2"].tolist()
+    ([0.5], [0.0])
     """
     n_queries, n_docs = qrels.shape
     step = max(1, _CELLS // n_docs)
