@@ -1,0 +1,96 @@
+"""Can a set be separated at all? Linear programs with certificates for both answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import linprog
+
+from paper_utils.checks import as_vectors
+from paper_utils.errors import PaperError, UsageError
+
+# HiGHS keeps constraints within 1e-7; a mixture has total weight 1 on either side.
+_SLACK = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Separability:
+    """The answer of :func:`separable`, with what proves it.
+
+    Attributes
+    ----------
+    feasible : bool
+    weights : ndarray of float64, shape (d + 1,), or None
+        If feasible: vector and minus the cut-off; listed attributes score at least 1 and
+        all others at most -1.
+    mixture : ndarray of float64, shape (n_attributes,), or None
+        If not: weights of the attributes, total 1 on the listed and 1 on the others, under
+        which both have the same mean vector. No cut-off can part them.
+    """
+
+    feasible: bool
+    weights: NDArray[np.float64] | None = field(default=None, repr=False)
+    mixture: NDArray[np.float64] | None = field(default=None, repr=False)
+
+
+def separable(vectors: ArrayLike, listed: ArrayLike) -> Separability:
+    """Decide by linear programming whether some vector and cut-off part a set from the rest.
+
+    Parameters
+    ----------
+    vectors : array_like, shape (n_attributes, d)
+        Query vectors.
+    listed : array_like of int
+        Rows that have to lie above the cut-off; some of them, not all.
+
+    Returns
+    -------
+    Separability
+        Its certificate was checked again with plain arithmetic.
+
+    Raises
+    ------
+    UsageError
+        Unusable vectors, rows out of range or given twice.
+    PaperError
+        The linear program failed, or its certificate does not hold.
+
+    Examples
+    --------
+    Four points of a square: one corner can be cut off, two opposite ones cannot.
+
+    >>> square = [[0, 0], [0, 1], [1, 0], [1, 1]]
+    >>> separable(square, [0]).feasible, separable(square, [0, 3]).feasible
+    (True, False)
+    """
+    Q = as_vectors(vectors, name="vectors").astype(np.float64)
+    rows = np.unique(listed)
+    if rows.dtype.kind not in "iu" or rows.size != np.size(listed) or not rows.size:
+        raise UsageError("listed must be different row numbers of vectors, at least one")
+    if rows[0] < 0 or rows[-1] >= len(Q) or rows.size == len(Q):
+        raise UsageError(f"listed must be some, not all, of the rows 0 to {len(Q) - 1}")
+    side = np.full(len(Q), -1.0)
+    side[rows] = 1.0
+    signed = side[:, None] * np.column_stack([Q, np.ones(len(Q))])
+    # Most total weight, each at most 1, under which the signed rows cancel: 0 always does.
+    # If nothing else does, the prices of the d + 1 equations part the set from the rest.
+    found = linprog(
+        -np.ones(len(Q)),
+        A_eq=signed.T,
+        b_eq=np.zeros(signed.shape[1]),
+        bounds=(0, 1),
+        method="highs",
+    )
+    if found.status != 0:
+        raise PaperError(f"the linear program stopped: {found.message}")
+    weights = -found.eqlin.marginals
+    least = float((signed @ weights).min())
+    if least > 0:
+        return Separability(True, weights=weights / least)
+    mixture = found.x / found.x[rows].sum() if found.x[rows].sum() > 0 else found.x
+    total = mixture @ np.column_stack([signed, side > 0, side < 0])
+    if np.abs(total - [*np.zeros(signed.shape[1]), 1, 1]).max() > _SLACK or mixture.min() < 0:
+        raise PaperError("no certificate of the linear program holds: too close to call")
+    return Separability(False, mixture=mixture)

@@ -1,0 +1,259 @@
+"""One vector a document that answers exactly which attributes of a vocabulary it lists."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paper_utils.codes.capacity import critical_dimension
+from paper_utils.codes.solver import Separator, Solved
+from paper_utils.errors import UsageError
+
+
+class UnsolvedError(UsageError):
+    """Some documents have no exact code in this dimension, or none was found.
+
+    Attributes
+    ----------
+    documents : ndarray of int64
+        Their places.
+    """
+
+    def __init__(self, message: str, documents: NDArray[np.int64]) -> None:
+        super().__init__(message)
+        self.documents = documents
+
+
+class SetCodes:
+    r"""Documents encoded by separation instead of by a sum.
+
+    Every attribute a of a vocabulary has a random unit vector :math:`q_a`, and its query is
+    :math:`(q_a, 1)`. A document is encoded as :math:`(v, -b)` with
+    :math:`\langle q_a, v\rangle - b > 0` for the attributes that it lists and :math:`< 0` for
+    all others: one inner product and the one cut-off 0 return it for exactly these attributes,
+    however many documents there are. Scores are scaled so that they are about 1 or more for what
+    is listed and about -1 or less for what is not.
+
+    A code depends on its own document and on the vocabulary, which must be known when documents
+    are encoded. New documents are encoded without touching the others; an attribute
+    unknown to the vocabulary needs all documents that list it to be encoded again.
+
+    Parameters
+    ----------
+    d : int
+        Dimension of the query vectors, at least 1; a code has d + 1 numbers. See
+        :func:`~paper_utils.codes.capacity.critical_dimension` for how many are needed.
+    seed : int
+        Seed of the query vectors.
+
+    Raises
+    ------
+    UsageError
+        `d` below 1, or an unusable seed.
+
+    Examples
+    --------
+    >>> codes = SetCodes(16).fit([f"a{i}" for i in range(40)])
+    >>> documents = codes.encode([["a1", "a7"], ["a7", "a30"]])
+    >>> codes.queries(["a7", "a30", "a2"]) @ documents.T > 0
+    array([[ True,  True],
+           [False,  True],
+           [False, False]])
+    """
+
+    def __init__(self, d: int, *, seed: int = 0) -> None:
+        for name, value, low in (("d", d, 1), ("seed", seed, 0)):
+            whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+            if not whole or value < low:
+                raise UsageError(f"{name} must be a whole number from {low}, not {value!r}")
+        self.d, self.seed = int(d), int(seed)
+        self.vocabulary: tuple[str, ...] = ()
+        self._place: dict[str, int] = {}
+        self._separator: Separator | None = None
+
+    def fit(self, vocabulary: Sequence[str]) -> SetCodes:
+        """Draw a query vector for each attribute.
+
+        Parameters
+        ----------
+        vocabulary : sequence of str
+            Two attributes or more, each once.
+
+        Returns
+        -------
+        SetCodes
+            The object itself.
+
+        Raises
+        ------
+        UsageError
+            Fewer than two attributes, one given twice, or one that is no text.
+        """
+        if isinstance(vocabulary, str):
+            raise UsageError("vocabulary must be a sequence of attributes, not one text")
+        place: dict[str, int] = {}
+        for attribute in vocabulary:
+            if not isinstance(attribute, str) or not attribute:
+                raise UsageError(f"an attribute must be a text, not {attribute!r}")
+            if attribute in place:
+                raise UsageError(f"the vocabulary has {attribute!r} twice")
+            place[attribute] = len(place)
+        if len(place) < 2:
+            raise UsageError(f"a vocabulary of {len(place)} attributes: at least 2 are needed")
+        rng = np.random.default_rng(self.seed)
+        vectors = rng.standard_normal((len(place), self.d))
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        self.vocabulary, self._place = tuple(place), place
+        self._separator = Separator(vectors)
+        return self
+
+    @property
+    def vectors(self) -> NDArray[np.float64]:
+        """Unit vectors of the attributes, shape (n_attributes, d)."""
+        return self._fitted().X[:, :-1]
+
+    def encode(self, documents: Sequence[Collection[str]], *, max_steps: int = 1000) -> NDArray:
+        """Return one exact code per document.
+
+        Parameters
+        ----------
+        documents : sequence of collections of str
+            The attributes that each document lists, at least one, each once.
+        max_steps : int
+            Effort per document; near the critical dimension more may be needed.
+
+        Returns
+        -------
+        ndarray of float32, shape (n_docs, d + 1)
+            Every sign was checked on these very numbers.
+
+        Raises
+        ------
+        UnsolvedError
+            Some document has a wrong sign left; its `documents` names all of them, and
+            :meth:`solve` returns what there is.
+        UsageError
+            As in :meth:`solve`.
+        """
+        solved = self.solve(documents, max_steps=max_steps)
+        unsolved = np.flatnonzero(solved.wrong)
+        if unsolved.size:
+            first = int(unsolved[0])
+            n, size = len(self.vocabulary), len(documents[first])
+            law = critical_dimension(n, size) if size < n else 0.0
+            raise UnsolvedError(
+                f"d = {self.d} leaves {unsolved.size} of {len(documents)} documents with a wrong "
+                f"sign, first document {first}: {size} of {n} attributes take about {law:.0f} "
+                "dimensions; use more of them, or `solve` for inexact codes",
+                unsolved,
+            )
+        return solved.weights
+
+    def solve(self, documents: Sequence[Collection[str]], *, max_steps: int = 1000) -> Solved:
+        """Encode as well as possible and say what is wrong with each code.
+
+        Parameters
+        ----------
+        documents, max_steps
+            As in :meth:`encode`.
+
+        Returns
+        -------
+        Solved
+            `weights` are the codes; `wrong` counts the wrong signs of each.
+
+        Raises
+        ------
+        UsageError
+            Not fitted; a document that is empty, longer than the vocabulary, or lists an unknown
+            attribute or one twice; `max_steps` below 1.
+        """
+        if isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 1:
+            raise UsageError(f"max_steps must be a whole number from 1, not {max_steps!r}")
+        return self._fitted().solve(self.rows(documents), max_steps=max_steps)
+
+    def rows(self, documents: Sequence[Collection[str]]) -> list[NDArray[np.int64]]:
+        """Return the places in the vocabulary of what each document lists.
+
+        Raises
+        ------
+        UsageError
+            As in :meth:`solve`.
+        """
+        self._fitted()
+        if isinstance(documents, str):
+            raise UsageError("documents must be collections of attributes, not one text")
+        return [self._row(f"document {i}", document) for i, document in enumerate(documents)]
+
+    def queries(self, asked: Sequence[str | Collection[str]]) -> NDArray[np.float64]:
+        """Return query vectors; that of several attributes is the sum of theirs.
+
+        Parameters
+        ----------
+        asked : sequence of str or of collections of str
+            One attribute, or all of several.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_queries, d + 1)
+            Of m attributes, the last number is m. A document that lists m attributes scores
+            about m or more for them all; if it lacks one, mostly m - 2 or less.
+
+        Raises
+        ------
+        UsageError
+            An attribute that is unknown or asked for twice; an empty query; not fitted.
+        """
+        X = self._fitted().X
+        groups = [[one] if isinstance(one, str) else one for one in asked]
+        rows = [self._row(f"query {i}", group) for i, group in enumerate(groups)]
+        return np.array([X[row].sum(axis=0) for row in rows]).reshape(len(rows), self.d + 1)
+
+    def sums(self, documents: Sequence[Collection[str]]) -> NDArray[np.float32]:
+        """Return the control: the sum of the same vectors, with 0 as the last number.
+
+        Parameters
+        ----------
+        documents
+            As in :meth:`encode`.
+
+        Returns
+        -------
+        ndarray of float32, shape (n_docs, d + 1)
+
+        Raises
+        ------
+        UsageError
+            As in :meth:`solve`.
+        """
+        codes = np.zeros((len(documents), self.d + 1), dtype=np.float32)
+        for code, row in zip(codes, self.rows(documents), strict=True):
+            code[:-1] = self.vectors[row].sum(axis=0)
+        return codes
+
+    def _fitted(self) -> Separator:
+        if self._separator is None:
+            raise UsageError("no vocabulary yet: call fit first")
+        return self._separator
+
+    def _row(self, name: str, attributes: Collection[str]) -> NDArray[np.int64]:
+        if isinstance(attributes, str):
+            raise UsageError(f"{name} must be a collection of attributes, not one text")
+        listed = list(attributes)
+        if not listed:
+            raise UsageError(f"{name} lists no attribute")
+        for attribute in listed:
+            if attribute not in self._place:
+                near = difflib.get_close_matches(str(attribute), self._place, n=1, cutoff=0.6)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise UsageError(
+                    f"{name} lists {attribute!r}, which is not among the "
+                    f"{len(self._place)} attributes of the vocabulary{hint}"
+                )
+        if len(set(listed)) < len(listed):
+            twice = next(a for i, a in enumerate(listed) if a in listed[:i])
+            raise UsageError(f"{name} lists {twice!r} twice")
+        return np.array([self._place[a] for a in listed], dtype=np.int64)
