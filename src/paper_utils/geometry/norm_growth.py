@@ -1,0 +1,398 @@
+"""Vectors made of several pieces: what the number of pieces does to norm and cosine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from paper_utils.checks import as_vectors, unit_rows
+from paper_utils.errors import UsageError, did_you_mean
+
+POOLINGS = ("sum", "mean", "unit")
+CAUSES = ("common", "word")
+
+
+def expected_norm2(k: ArrayLike, rho: float, *, sigma2: float = 1.0, pooling: str = "sum"):
+    r"""Mean squared length of a vector made of `k` pieces.
+
+    .. math:: \operatorname{E}|v|^2 = \sigma^2\,k\,(1 + (k-1)\rho)
+
+    for a sum; divided by k² for a mean; 1 for unit vectors. It needs only
+    E<t_i, t_j> = rho sigma2 for two pieces of the *same* word.
+
+    Parameters
+    ----------
+    k : int or array_like of int
+        Pieces; at least 1.
+    rho : float
+        From 0 to 1.
+    sigma2 : float
+        Mean squared length of a piece; above 0.
+    pooling : {'sum', 'mean', 'unit'}
+
+    Returns
+    -------
+    float or ndarray
+        As `k`.
+
+    Raises
+    ------
+    UsageError
+        A value out of its bounds.
+
+    Notes
+    -----
+    Source: Krasnov, "Growth of the norm under fragmentation", the boxed formula.
+
+    Examples
+    --------
+    >>> [round(float(x), 3) for x in expected_norm2([1, 2, 3, 4, 5], 0.1)]
+    [1.0, 2.2, 3.6, 5.2, 7.0]
+    >>> [round(float(x), 3) for x in expected_norm2([1, 2, 3, 4, 5], 0.1, pooling="mean")]
+    [1.0, 0.55, 0.4, 0.325, 0.28]
+    """
+    k = _pieces(k)
+    _share("rho", rho)
+    if not sigma2 > 0:
+        raise UsageError(f"sigma2 must be above 0, not {sigma2!r}")
+    if pooling not in POOLINGS:
+        raise UsageError(f"no pooling {pooling!r}; {did_you_mean(pooling, POOLINGS)}")
+    if pooling == "unit":
+        return np.ones(k.shape)[()]
+    total = sigma2 * k * (1 + (k - 1) * rho)
+    return total / k**2 if pooling == "mean" else total
+
+
+def expected_cosine(
+    k: ArrayLike, rho: float, *, other: ArrayLike | None = None, between: float | None = None
+):
+    r"""Cosine that two words of `k` and `other` pieces have on average, in high dimension.
+
+    .. math:: \operatorname{E}\cos \approx
+              \frac{\rho_b\sqrt{kl}}{\sqrt{(1+(k-1)\rho)(1+(l-1)\rho)}}
+
+    with rho the mean cosine of two pieces of one word and rho_b that of pieces of two
+    different words. Sum, mean and unit vectors share it: a cosine sees no length.
+
+    Parameters
+    ----------
+    k, other : int or array_like of int
+        Pieces of either word; `other` is `k` when left out.
+    rho : float
+        Within a word; from 0 to 1.
+    between : float
+        Between words; `rho` when left out, which is right if all pieces share one mean.
+
+    Returns
+    -------
+    float or ndarray
+
+    Raises
+    ------
+    UsageError
+        A value out of its bounds.
+
+    Notes
+    -----
+    A ratio of means in place of the mean of ratios: the error is of order 1/d when
+    lengths vary little from word to word.
+
+    Examples
+    --------
+    >>> [round(float(x), 3) for x in expected_cosine([1, 2, 5, 20], 0.1)]
+    [0.1, 0.182, 0.357, 0.69]
+    >>> float(expected_cosine(5, 0.1, between=0.0))
+    0.0
+    """
+    k = _pieces(k)
+    other = k if other is None else _pieces(other)
+    _share("rho", rho)
+    between = rho if between is None else between
+    if not -1 <= between <= 1:
+        raise UsageError(f"between must lie between -1 and 1, not {between!r}")
+    return between * np.sqrt(k * other / ((1 + (k - 1) * rho) * (1 + (other - 1) * rho)))
+
+
+def common_share(k: ArrayLike, rho: float):
+    r"""Share of the squared length that lies along the common direction.
+
+    .. math:: \frac{k\rho}{1+(k-1)\rho}
+
+    The same for sums, means and unit vectors, if all pieces share the mean that makes rho.
+
+    Examples
+    --------
+    >>> round(float(common_share(5, 0.1)), 3)
+    0.357
+    """
+    return expected_cosine(k, rho)
+
+
+def pieced_vectors(
+    k: ArrayLike,
+    rho: float,
+    *,
+    d: int = 384,
+    cause: str = "common",
+    pooling: str = "sum",
+    seed: int = 0,
+) -> NDArray[np.float64]:
+    """Draw words made of Gaussian pieces of mean squared length 1.
+
+    Piece i is ``c + e_i``, with |c|² = rho on average and independent isotropic e_i.
+
+    Parameters
+    ----------
+    k : array_like of int, shape (n_words,)
+        Pieces of each word.
+    rho : float
+        Mean inner product of two pieces of one word; from 0 to 1.
+    d : int
+        Coordinates; at least 2.
+    cause : {'common', 'word'}
+        What makes rho: one fixed c for all words, or a random one for each word.
+    pooling : {'sum', 'mean', 'unit'}
+    seed : int
+
+    Returns
+    -------
+    ndarray, shape (n_words, d)
+
+    Raises
+    ------
+    UsageError
+        A value out of its bounds.
+
+    Examples
+    --------
+    >>> V = pieced_vectors(np.full(2000, 4), 0.1)
+    >>> print(f"{(V**2).sum(axis=1).mean():.1f}")
+    5.2
+    """
+    k = np.atleast_1d(_pieces(k))
+    _share("rho", rho)
+    if cause not in CAUSES:
+        raise UsageError(f"no cause {cause!r}; {did_you_mean(cause, CAUSES)}")
+    if pooling not in POOLINGS:
+        raise UsageError(f"no pooling {pooling!r}; {did_you_mean(pooling, POOLINGS)}")
+    if not isinstance(d, Integral) or d < 2:
+        raise UsageError(f"d must be a whole number of at least 2, not {d!r}")
+    rng = np.random.default_rng(seed)
+    shared = rng.normal(size=d if cause == "common" else (len(k), d))
+    # A fixed c has its length exactly; a random one only on average, as its pieces have.
+    length = np.linalg.norm(shared) if cause == "common" else np.sqrt(d)
+    V = np.broadcast_to(shared * (np.sqrt(rho) / length), (len(k), d)) * k[:, None]
+    for i in range(int(k.max())):
+        has = k > i
+        V[has] += rng.normal(scale=np.sqrt((1 - rho) / d), size=(int(has.sum()), d))
+    if pooling == "mean":
+        return V / k[:, None]
+    return unit_rows(V) if pooling == "unit" else V
+
+
+@dataclass(frozen=True, slots=True)
+class PieceCorrelation:
+    """How alike the pieces of a set of texts are.
+
+    Attributes
+    ----------
+    n_texts, n_pieces : int
+    sigma2 : float
+        Mean squared length of a piece.
+    within : float
+        Mean inner product of two pieces of one text, over sigma2: Krasnov's rho.
+    between : float
+        The same for pieces of two different texts.
+    se_within, se_between : float
+        Jackknife standard errors, the texts taken as independent draws.
+    """
+
+    n_texts: int
+    n_pieces: int
+    sigma2: float
+    within: float
+    between: float
+    se_within: float
+    se_between: float
+
+
+def piece_correlation(sums: ArrayLike, squares: ArrayLike, k: ArrayLike) -> PieceCorrelation:
+    """Measure rho within and between texts from the sums of their pieces alone.
+
+    Parameters
+    ----------
+    sums : array_like, shape (n_texts, d)
+        Sum of the pieces of each text.
+    squares : array_like, shape (n_texts,)
+        Sum of their squared lengths.
+    k : array_like of int, shape (n_texts,)
+
+    Returns
+    -------
+    PieceCorrelation
+
+    Raises
+    ------
+    UsageError
+        Fewer than three texts; fewer than two texts of two or more pieces (no rho within
+        a text can be measured on single pieces); shapes that do not fit.
+
+    Notes
+    -----
+    Exact: ordered pairs within a text have the inner product |v|² - sum|t|², all pairs
+    the square of the total.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> pieces = rng.normal(size=(500, 3, 50)) + 0.5
+    >>> row = piece_correlation(pieces.sum(1), (pieces**2).sum((1, 2)), np.full(500, 3))
+    >>> print(f"{row.within:.2f} {row.between:.2f}")
+    0.20 0.20
+    """
+    sums = as_vectors(sums, name="sums", min_rows=3).astype(np.float64)
+    k, squares = np.atleast_1d(_pieces(k)), np.asarray(squares, dtype=np.float64)
+    if k.shape != (len(sums),) or squares.shape != k.shape:
+        raise UsageError(f"{len(sums)} sums, but {squares.shape} squares and {k.shape} counts")
+    if (k > 1).sum() < 2:
+        raise UsageError("fewer than two texts have two pieces or more: no rho within a text")
+    own = (sums * sums).sum(axis=1)
+    total = sums.sum(axis=0)
+
+    def ratios(n, square, pairs, product, all_pairs, all_product):
+        sigma2 = square / n
+        return product / pairs / sigma2, all_product / all_pairs / sigma2
+
+    n, square, pairs, product = k.sum(), squares.sum(), k * (k - 1), own - squares
+    across, cross = n * n - (k * k).sum(), total @ total - own.sum()
+    within, between = ratios(n, square, pairs.sum(), product.sum(), across, cross)
+    left = ratios(  # each text left out in turn
+        n - k,
+        square - squares,
+        pairs.sum() - pairs,
+        product.sum() - product,
+        across - 2 * k * (n - k),
+        cross - 2 * (sums @ total - own),
+    )
+    m = len(sums)
+    se = [float(np.sqrt((m - 1) * np.mean((x - x.mean()) ** 2))) for x in left]
+    return PieceCorrelation(m, int(n), float(square / n), float(within), float(between), *se)
+
+
+@dataclass(frozen=True, slots=True)
+class Slope:
+    """A straight line fitted by least squares: `slope` ± `se` per unit of x, over `n` points."""
+
+    slope: float
+    se: float
+    intercept: float
+    n: int
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95% interval of the slope."""
+        return self.slope - 1.96 * self.se, self.slope + 1.96 * self.se
+
+
+def fit_slope(x: ArrayLike, y: ArrayLike) -> Slope:
+    """Fit a line; its standard error allows for scatter that changes along the line (HC1).
+
+    Raises
+    ------
+    UsageError
+        Fewer than three points, unequal numbers, values not finite, or all x equal.
+
+    Notes
+    -----
+    Source: White (1980), with the factor n/(n-2).
+
+    Examples
+    --------
+    >>> line = fit_slope([0, 1, 2, 3], [1, 3, 5, 7])
+    >>> round(line.slope, 12), round(line.intercept, 12)
+    (2.0, 1.0)
+    """
+    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if x.ndim != 1 or x.shape != y.shape or len(x) < 3:
+        raise UsageError(f"a line needs at least 3 points, not {x.shape} x and {y.shape} y")
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise UsageError("a line needs finite numbers")
+    a = x - x.mean()
+    if not (a @ a) > 0:
+        raise UsageError("all x are equal: texts of one length show no growth with length")
+    slope = a @ y / (a @ a)
+    residual = y - y.mean() - slope * a
+    se = np.sqrt((a * a) @ (residual * residual) * len(x) / (len(x) - 2)) / (a @ a)
+    return Slope(float(slope), float(se), float(y.mean() - slope * x.mean()), len(x))
+
+
+def mean_cosine_to_others(X: ArrayLike) -> NDArray[np.float64]:
+    """Mean cosine of each row with all other rows.
+
+    Raises
+    ------
+    UsageError
+        Fewer than two rows, or a zero row.
+
+    Examples
+    --------
+    >>> mean_cosine_to_others([[1, 0], [0, 2], [1, 0]])
+    array([0.5, 0. , 0.5])
+    """
+    U = unit_rows(X, min_rows=2)
+    return (U @ U.sum(axis=0) - 1) / (len(U) - 1)
+
+
+def dimension_of_lengths(k: Sequence[int], rho: float, *, d: int, pooling: str = "sum") -> float:
+    r"""Effective dimension of words of several lengths, each as frequent, with one common mean.
+
+    The covariance has one direction, the common one, of variance s and d - 1 of
+    variance r. For sums s - r = rho Var k, for means s = r, and
+
+    .. math:: d_{\text{eff}} = \frac{(s+(d-1)r)^2}{s^2+(d-1)r^2} .
+
+    For unit vectors s - r is about the variance of the root of :func:`common_share`.
+
+    Parameters
+    ----------
+    k : sequence of int
+        The lengths.
+    rho : float
+    d : int
+        Coordinates, at least 2.
+    pooling : {'sum', 'mean', 'unit'}
+        'unit' holds in high dimension only.
+
+    Examples
+    --------
+    >>> lengths = [1, 2, 3, 4, 5]
+    >>> [round(dimension_of_lengths(lengths, 0.1, d=300, pooling=p)) for p in POOLINGS]
+    [124, 300, 287]
+    """
+    k = np.atleast_1d(_pieces(k))
+    norm2 = expected_norm2(k, rho, pooling=pooling)
+    share = common_share(k, rho)
+    rest = float(np.mean(norm2 * (1 - share)))
+    extra = float(np.var(np.sqrt(norm2 * share)))
+    r = along = rest / d
+    if pooling == "unit":  # what varies along the vector itself is scaled away
+        along = float(np.mean((1 - share) ** 2)) / d
+    s = extra + along
+    return (s + (d - 1) * r) ** 2 / (s**2 + (d - 1) * r**2)
+
+
+def _pieces(k: ArrayLike) -> NDArray[np.int64]:
+    array = np.asarray(k)
+    if array.size == 0 or array.dtype.kind not in "iu" or array.min() < 1:
+        what = f"{array.min()}" if array.size and array.dtype.kind in "iuf" else f"{k!r:.40}"
+        raise UsageError(f"a word has a whole number of pieces, at least 1, not {what}")
+    return array.astype(np.int64)[()]
+
+
+def _share(name: str, value: float) -> None:
+    if not isinstance(value, Real) or not 0 <= value <= 1:
+        raise UsageError(f"{name} must lie between 0 and 1, not {value!r}")
