@@ -130,13 +130,28 @@ def encoder_row(source: str, start: int = 0, stop: int = 0) -> dict[str, Any]:
     if source == "replica":
         return _chunk_counts(start, stop)
     data = load_limit() if source == "limit-small" else small_generated()
-    network = _Pass()
-    queries = network.read(data.queries)
-    scores = _scores(network, queries, data.documents, queries.states)
     return {
         name: summary(query_values(lambda rows, S=S: S[rows], data.qrels))
-        for name, S in scores.items()
+        for name, S in encoder_scores(data).items()
     }
+
+
+def encoder_scores(data: LimitData) -> dict[str, NDArray[np.float32]]:
+    """Score a small collection by all of `SYSTEMS` in one pass.
+
+    Parameters
+    ----------
+    data : LimitData
+        Documents and queries of at most 256 word pieces; the rest is cut off.
+
+    Returns
+    -------
+    dict
+        System -> scores, shape (n_queries, n_docs).
+    """
+    network = _Pass()
+    queries = network.read(data.queries)
+    return _scores(network, queries, data.documents, queries.states)
 
 
 def small_generated() -> LimitData:
