@@ -1,0 +1,216 @@
+"""What averaging does to the distances between vectors: dilution, spread, semantic shift."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.spatial.distance import pdist
+
+from paper_utils.checks import as_vectors, unit_rows
+from paper_utils.errors import UsageError, did_you_mean
+from paper_utils.geometry.cosine import cosine_moments
+
+METRICS = ("cosine", "euclidean", "sqeuclidean")
+
+# Rows whose Euclidean distances are visited pair by pair: 100 million numbers at most.
+_MOST_ROWS = 14_000
+
+
+def mean_pairwise_distance(X: ArrayLike, metric: str = "cosine") -> float:
+    r"""Mean distance over the distinct pairs of rows.
+
+    For two of the metrics it is a moment of the rows, exact without visiting pairs. With
+    the mean m of the unit rows and the trace of the covariance (divisor n):
+
+    .. math:: \text{cosine: } \frac{n}{n-1}(1-\|m\|^2), \qquad
+              \text{sqeuclidean: } \frac{2n}{n-1}\operatorname{Tr}\Sigma
+
+    Parameters
+    ----------
+    X : array_like, shape (n_items, d)
+        At least two rows; equal rows are kept and have distance 0.
+    metric : {'cosine', 'euclidean', 'sqeuclidean'}
+        One minus the cosine; the Euclidean distance; its square.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    UsageError
+        Fewer than two rows; an unknown metric; a zero row with 'cosine'; NaN; more than
+        14,000 rows with 'euclidean', which visits every pair.
+
+    Notes
+    -----
+    Source: the mean pairwise distance of Gao et al. (arXiv 2603.21437); over all pairs
+    of a row with itself too the first form reads MPD = 1 - |m|².
+
+    Examples
+    --------
+    >>> square = [[1, 0], [0, 1], [-1, 0], [0, -1]]
+    >>> [round(mean_pairwise_distance(square, metric), 4) for metric in METRICS]
+    [1.3333, 1.6095, 2.6667]
+    """
+    if metric not in METRICS:
+        raise UsageError(f"no metric {metric!r}; {did_you_mean(metric, METRICS)}")
+    if metric == "cosine":
+        return 1 - cosine_moments(X).mean
+    array = as_vectors(X, min_rows=2).astype(np.float64)
+    n = len(array)
+    if metric == "sqeuclidean":
+        return 2 * float(array.var(axis=0).sum()) * n / (n - 1)
+    if n > _MOST_ROWS:
+        raise UsageError(
+            f"metric 'euclidean' visits every pair and takes at most {_MOST_ROWS:,} rows, not "
+            f"{n:,}; draw a sample, or take 'sqeuclidean'"
+        )
+    return float(pdist(array).mean())
+
+
+def dilution(sentences: ArrayLike) -> float:
+    """Mean cosine distance of the sentences of a text to their average.
+
+    Parameters
+    ----------
+    sentences : array_like, shape (k, d)
+        Sentence vectors of any length but zero; they are normalised first.
+
+    Returns
+    -------
+    float
+        From 0, for one sentence or equal ones, to less than 1.
+
+    Raises
+    ------
+    UsageError
+        No sentence, zero or non-finite vectors, or sentences whose average is zero and
+        so has no direction.
+
+    Notes
+    -----
+    Source: C_mean of Theorem 1 of Gao et al. (arXiv 2603.21437); computed here by its
+    definition. The theorem's right-hand side is :func:`dilution_from_pairs`.
+
+    Examples
+    --------
+    >>> round(dilution([[1, 0], [0, 1]]), 6)
+    0.292893
+    """
+    U = unit_rows(sentences, name="sentences")
+    average = U.mean(axis=0)
+    length = float(np.linalg.norm(average))
+    if length < 1e-12:
+        raise UsageError("the sentences average to zero: their average has no direction")
+    return float(np.mean(1 - U @ average / length))
+
+
+def dilution_from_pairs(c_pair: float, k: int) -> float:
+    r"""Return the dilution that Theorem 1 derives from the diversity of a text.
+
+    .. math:: C_{mean} = 1 - \sqrt{1 - \tfrac{k-1}{k}\,C_{pair}}
+
+    Parameters
+    ----------
+    c_pair : float
+        Mean cosine distance of the distinct pairs of its k sentences: 0 to k/(k-1).
+    k : int
+        Sentences; at least 1. The diversity of one sentence does not matter.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    UsageError
+        `k` is no whole number from 1, or `c_pair` is out of range.
+
+    Notes
+    -----
+    Source: Theorem 1 of Gao et al. (arXiv 2603.21437). The mean over i of cos(e_i, average)
+    is the length of the average, whose square is 1 - (k-1)/k C_pair.
+
+    Examples
+    --------
+    >>> round(dilution_from_pairs(1.0, 2), 6), dilution_from_pairs(1.0, 4)
+    (0.292893, 0.5)
+    """
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
+        raise UsageError(f"k must be a whole number of at least 1, not {k!r}")
+    squared = 1 - (k - 1) / k * c_pair if k > 1 else 1.0
+    # Rounding of an average near zero, or of equal sentences, may step over the edge.
+    if not -1e-9 <= squared <= 1 + 1e-9:
+        raise UsageError(f"c_pair of {k} sentences is 0 to {k / (k - 1):.4g}, not {c_pair!r}")
+    return 1 - math.sqrt(min(1.0, max(squared, 0.0)))
+
+
+@dataclass(frozen=True, slots=True)
+class SemanticShift:
+    """Semantic shift of one text, and what it is made of.
+
+    Attributes
+    ----------
+    k : int
+        Sentences.
+    local : float
+        Sum of the cosine distances of neighbouring sentences.
+    dispersion : float
+        Mean cosine distance of all distinct pairs of sentences.
+    """
+
+    k: int
+    local: float
+    dispersion: float
+
+    @property
+    def shift(self) -> float:
+        """``local * dispersion``, as published: it grows with the number of sentences."""
+        return self.local * self.dispersion
+
+    @property
+    def per_step(self) -> float:
+        """``local / (k - 1) * dispersion``: free of the number of sentences."""
+        return self.shift / (self.k - 1)
+
+
+def semantic_shift(sentences: ArrayLike) -> SemanticShift:
+    r"""Return how far a text moves from sentence to sentence, times how widely it spreads.
+
+    .. math:: Shift = \sum_{i=1}^{k-1} \bigl(1-\cos(e_i, e_{i+1})\bigr) \cdot
+              \frac{2}{k(k-1)} \sum_{i<j} \bigl(1-\cos(e_i, e_j)\bigr)
+
+    Parameters
+    ----------
+    sentences : array_like, shape (k, d)
+        Sentence vectors in the order of the text, at least two, of any length but zero.
+
+    Returns
+    -------
+    SemanticShift
+
+    Raises
+    ------
+    UsageError
+        Fewer than two sentences; zero or non-finite vectors.
+
+    Notes
+    -----
+    Source: Gao et al. (arXiv 2603.21437), after secondary reports of its definition. In
+    exchangeable sentences every pair is as distant as a neighbouring one, so that on
+    average Local = (k-1) C_pair and Shift = (k-1) C_pair²: linear in the length. Dividing
+    by the k-1 steps leaves the content.
+
+    Examples
+    --------
+    >>> found = semantic_shift([[1, 0], [0, 1], [1, 0]])
+    >>> found.local, round(found.dispersion, 4), round(found.per_step, 4)
+    (2.0, 0.6667, 0.6667)
+    """
+    U = unit_rows(sentences, name="sentences", min_rows=2)
+    steps = 1 - (U[1:] * U[:-1]).sum(axis=1)
+    return SemanticShift(len(U), float(steps.sum()), mean_pairwise_distance(U))
