@@ -1,0 +1,195 @@
+"""One vector a text, pooled in several ways, against all its token vectors: who finds what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paper_utils.checks import unit_rows
+from paper_utils.data.diy import diy_catalogue
+from paper_utils.data.diy_queries import diy_queries
+from paper_utils.data.sources import data_file
+from paper_utils.encoders import Encoder, load_encoder
+from paper_utils.encoders.checkpoint import file_sha256
+from paper_utils.encoders.token_states import TokenBatch, token_states
+from paper_utils.encoders.transformer import pool
+from paper_utils.errors import UsageError
+from paper_utils.limit.data import load_limit
+from paper_utils.results import experiment
+from paper_utils.search.bootstrap import bootstrap_interval
+from paper_utils.search.late_interaction import maxsim
+from paper_utils.search.metrics import ndcg_at_k, recall_at_k
+from paper_utils.search.ranks import RelevantRanks, ranks_from_scores
+
+#: One vector a text: states of the last layer, special tokens included as MiniLM does.
+POOLINGS = ("mean", "cls", "last", "max")
+#: The mean of input embeddings, without special tokens, and the same centred on either side.
+STATIC = ("static mean", "static mean, centred")
+#: All token vectors: states of the last layer, and input embeddings.
+LATE = ("MaxSim", "static MaxSim")
+SYSTEMS = (*POOLINGS, *STATIC, *LATE)
+
+
+def scores_of_poolings(
+    encoder: Encoder, queries: Sequence[str], documents: Sequence[str], *, progress: bool = False
+) -> dict[str, NDArray[np.floating]]:
+    """Score documents with one network's tokens, pooled in several ways or not at all.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        A transformer.
+    queries, documents : sequences of str
+        Each with at least one token that is not special. Tokens of queries are held in
+        memory; documents are read in batches.
+    progress : bool
+        Show a bar.
+
+    Returns
+    -------
+    dict of ndarray, shape (n_queries, n_documents)
+        By system, in the order of `SYSTEMS`. Cosines for one vector a text; sums of maximal
+        cosines for `LATE`, over all tokens, special ones and punctuation included, without
+        the [MASK] tokens that ColBERT adds to queries.
+
+    Raises
+    ------
+    UsageError
+        An encoder without tokens; a text without one.
+
+    Examples
+    --------
+    >>> scores = scores_of_poolings(load_encoder("untrained"), ["saw"], ["saw", "drill"])
+    >>> sorted(scores) == sorted(SYSTEMS), int(scores["static MaxSim"].argmax())
+    (True, 0)
+    """
+    asked = _empty(len(queries), len(_ONE))
+    tokens = {layer: [None] * len(queries) for layer in ("last", "input")}
+    for batch in token_states(encoder, queries, progress=progress):
+        _fill(asked, batch)
+        for layer, held in tokens.items():
+            for row, vectors in zip(batch.rows, batch.vectors(layer), strict=True):
+                held[row] = vectors
+    given = _empty(len(documents), len(_ONE))
+    late = {layer: np.empty((len(queries), len(documents)), np.float32) for layer in tokens}
+    for batch in token_states(encoder, documents, progress=progress):
+        _fill(given, batch)
+        for layer, held in tokens.items():
+            late[layer][:, batch.rows] = maxsim(held, batch.vectors(layer))
+
+    scores = {}
+    for system, Q, X in zip(_ONE, asked, given, strict=True):
+        Q, X = unit_rows(np.array(Q)), unit_rows(np.array(X))
+        scores[system] = Q @ X.T
+        if system == "static mean" and len(queries) > 1 and len(documents) > 1:
+            Q, X = Q - Q.mean(axis=0), X - X.mean(axis=0)
+            scores["static mean, centred"] = unit_rows(Q) @ unit_rows(X).T
+    return scores | {"MaxSim": late["last"], "static MaxSim": late["input"]}
+
+
+_ONE = (*POOLINGS, "static mean")
+
+
+def _empty(n_texts: int, n_systems: int) -> list[list[Any]]:
+    return [[None] * n_texts for _ in range(n_systems)]
+
+
+def _fill(held: list[list[Any]], batch: TokenBatch) -> None:
+    """Put the pooled vectors of a batch where its texts belong."""
+    pooled = [pool(batch.states, batch.mask, how) for how in POOLINGS]
+    pooled.append(pool(batch.embeddings, batch.mask & ~batch.special, "mean"))
+    for place, vectors in zip(held, pooled, strict=True):
+        for row, vector in zip(batch.rows, vectors.numpy(), strict=True):
+            place[row] = vector
+
+
+def _tasks() -> list[dict[str, Any]]:
+    small = {"corpus": "diy", "encoder": "minilm", "language": "en", "n_items": 250}
+    small |= {"n_queries": 80}
+    full = [
+        {"corpus": "diy", "encoder": encoder, "language": "en", "n_items": 1500, "n_queries": 300}
+        for encoder in ("minilm", "untrained")
+    ]
+    limit = [{"corpus": "limit-small", "encoder": encoder} for encoder in ("minilm", "untrained")]
+    return [small, *full, *limit]
+
+
+def _data() -> dict[str, str]:
+    files = ("corpus.jsonl", "queries.jsonl", "qrels.jsonl")
+    return {f"limit-small/{name}": file_sha256(data_file("limit-small", name)) for name in files}
+
+
+@experiment(
+    "pooling-search",
+    "Mean, cls, last-token and max pooling against late interaction, on diy and LIMIT-small",
+    tasks=_tasks,
+    data=_data,
+)
+def pooling_search(
+    corpus: str,
+    encoder: str,
+    language: str = "en",
+    n_items: int = 250,
+    n_queries: int = 80,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Search one collection with every pooling of one network.
+
+    Parameters
+    ----------
+    corpus : {'diy', 'limit-small'}
+        Generated titles with graded queries; or LIMIT-small, for which the parameters after
+        `encoder` mean nothing.
+    encoder : str
+        A transformer.
+    language, n_items, n_queries, seed
+        Of the titles and queries.
+
+    Returns
+    -------
+    dict
+        `n_docs`, `n_queries`, and `rows`: for each system its `system` and, with bootstrap
+        intervals over queries, the metrics: `ndcg@10`, and `fine` over the fine queries
+        alone, on titles; `recall@2`, `recall@10`, `recall@20` on LIMIT-small. `gain` is what
+        the first of them has above that of 'mean'.
+
+    Raises
+    ------
+    UsageError
+        Another corpus; an encoder without tokens.
+    """
+    if corpus not in ("diy", "limit-small"):
+        raise UsageError(f"corpus must be 'diy' or 'limit-small', not {corpus!r}")
+    if corpus == "diy":
+        table = diy_catalogue(n_items, language, seed=seed)
+        asked = diy_queries(table, language, n_queries=n_queries, seed=seed)
+        queries, documents, qrels = list(asked.texts), list(table["title"]), asked.grades
+        fine = np.array(asked.level) == "fine"
+    else:
+        data = load_limit(corpus)
+        queries, documents, qrels = list(data.queries), list(data.documents), data.qrels
+
+    def metrics(ranks: RelevantRanks) -> dict[str, NDArray[np.float64]]:
+        if corpus == "diy":
+            ndcg = ndcg_at_k(ranks, 10)
+            return {"ndcg@10": ndcg, "fine": ndcg[fine]}
+        return {f"recall@{k}": recall_at_k(ranks, k) for k in (2, 10, 20)}
+
+    found = scores_of_poolings(load_encoder(encoder, seed=seed), queries, documents)
+    ranks = {system: ranks_from_scores(_rounded(scores), qrels) for system, scores in found.items()}
+    values = {system: metrics(rank) for system, rank in ranks.items()}
+    rows = []
+    for system in SYSTEMS:
+        row = {name: list(bootstrap_interval(v)[:3]) for name, v in values[system].items()}
+        first = next(iter(row))
+        gain = bootstrap_interval(values[system][first] - values["mean"][first])
+        rows.append({"system": system} | row | {"gain": list(gain[:3])})
+    return {"n_docs": len(documents), "n_queries": len(queries), "rows": rows}
+
+
+def _rounded(scores: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Scores that differ by rounding alone are ties, whatever the order of the sums."""
+    return np.round(scores.astype(np.float64), 5)
