@@ -1,0 +1,259 @@
+"""NUMEN's table, its ablations, and BM25 beside it, on LIMIT-small and on the replica."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from paper_utils.data.sources import find_dataset
+from paper_utils.errors import UsageError, did_you_mean
+from paper_utils.limit.data import LimitData, load_limit
+from paper_utils.limit.generate import generate_limit
+from paper_utils.limit.replica import limit_replica
+from paper_utils.results import experiment
+from paper_utils.search.bm25 import BM25
+from paper_utils.search.bootstrap import bootstrap_interval
+from paper_utils.search.hashing import HashedNgrams
+from paper_utils.search.metrics import recall_at_k
+from paper_utils.search.ranks import ranks_from_lists
+from paper_utils.search.tokenizer import WordTokenizer
+
+DIMS = (512, 1024, 2048, 4096, 8192, 16_384, 32_768)
+NO_COLLISIONS = 1 << 20
+SOURCES = ("replica", "limit-small", "generated")
+# Listed beyond the largest cut-off, so that ties at its end are seen.
+_MARGIN = 60
+
+#: Name of a variant -> what it changes in the published settings.
+VARIANTS: dict[str, dict[str, Any]] = {
+    "published": {},
+    "3-grams": {"sizes": (3,), "weights": (1,)},
+    "4-grams": {"sizes": (4,), "weights": (1,)},
+    "5-grams": {"sizes": (5,), "weights": (1,)},
+    "6-grams": {"sizes": (6,), "weights": (1,)},
+    "3 to 6": {"sizes": (3, 4, 5, 6), "weights": (1, 5, 10, 15)},
+    "weights 1, 1, 1": {"weights": (1, 1, 1)},
+    "weights 10, 5, 1": {"weights": (10, 5, 1)},
+    "no logarithm": {"log": False},
+    "no markers": {"markers": False},
+    "no normalisation": {"normalise": False},
+    "FNV-1a": {"hash": "fnv1a"},
+    "DSSM": {"sizes": (3,), "weights": (1,), "log": False},
+} | {f"hash drawn, {seed}": {"hash": "mixed", "seed": seed} for seed in range(5)}
+
+# The 33 stop words of Lucene's English analyser, which BM25 packages take as their default.
+_STOP_WORDS = (
+    "a an and are as at be but by for if in into is it no not of on or such that the their then "
+    "there these they this to was will with"
+).split()
+
+#: Name of a BM25 -> its tokenizer.
+BM25S = {
+    "stemmer, stop words": lambda: WordTokenizer(stemmer="english", stop_words=_STOP_WORDS),
+    "stop words": lambda: WordTokenizer(stop_words=_STOP_WORDS),
+    "stemmer": lambda: WordTokenizer(stemmer="english"),
+    "neither": WordTokenizer,
+}
+
+
+@functools.lru_cache(maxsize=1)
+def collection(source: str, seed: int, n_docs: int, language: str = "en") -> LimitData:
+    """Return the collection that a task names.
+
+    Parameters
+    ----------
+    source : {'replica', 'limit-small', 'generated'}
+    seed : int
+    n_docs : int
+        Of LIMIT-small all 46 documents are taken.
+    language : {'en', 'ru'}
+        Of the generated collection.
+
+    Raises
+    ------
+    UsageError
+        Unknown source.
+    """
+    if source == "replica":
+        return limit_replica(n_docs, seed)
+    if source == "limit-small":
+        return load_limit("limit-small")
+    if source == "generated":
+        return generate_limit(46, 2, n_docs=n_docs, n_queries=1000, language=language, seed=seed)
+    raise UsageError(f"no source {source!r}: {did_you_mean(source, SOURCES)}")
+
+
+def recalls(
+    index: HashedNgrams | BM25, data: LimitData, ks: Sequence[int]
+) -> dict[int, NDArray[np.float64]]:
+    """Return the recall of each query at each cut-off, ties counted by their expectation.
+
+    Parameters
+    ----------
+    index : HashedNgrams or BM25
+        Fitted on the documents of `data`.
+    data : LimitData
+    ks : sequence of int
+
+    Returns
+    -------
+    dict
+        Cut-off -> ndarray of float64, shape (n_queries,).
+    """
+    depth = min(max(ks) + _MARGIN, len(data.documents))
+    found, scores = index.search(data.queries, depth)
+    ranks = ranks_from_lists(found, data.qrels, scores=scores)
+    if (ranks.settled < min(max(ks), len(data.documents))).any():  # long ties: rank everything
+        found, scores = index.search(data.queries, len(data.documents))
+        ranks = ranks_from_lists(found, data.qrels, scores=scores)
+    return {k: recall_at_k(ranks, k) for k in ks}
+
+
+def _summary(values: dict[int, NDArray[np.float64]]) -> dict[str, list[float]]:
+    return {str(k): [float(x) for x in bootstrap_interval(row)[:3]] for k, row in values.items()}
+
+
+def released_checksums() -> dict[str, str]:
+    """Return the checksums of the released files that enter, by name."""
+    return {
+        f"{name}/{file.name}": file.checksum
+        for name in ("limit-small", "limit")
+        for file in find_dataset(name)
+        if (name, file.name) != ("limit", "corpus.jsonl")
+    }
+
+
+def _table_tasks() -> list[dict[str, Any]]:
+    dims = (*DIMS, NO_COLLISIONS)
+    replica = [{"source": "replica", "d": d, "seed": s} for s in range(3) for d in dims]
+    small = [{"source": "limit-small", "d": d, "seed": 0, "n_docs": 46} for d in dims]
+    made = [{"source": "generated", "d": d, "seed": 0, "n_docs": 5000} for d in dims]
+    return replica + small + made
+
+
+@experiment(
+    "numen-table",
+    "NUMEN's recall by dimension on replicas of LIMIT, on LIMIT-small and on generated data",
+    tasks=_table_tasks,
+    data=released_checksums,
+)
+def numen_row(
+    source: str, d: int, seed: int, n_docs: int = 50_000, language: str = "en"
+) -> dict[str, Any]:
+    """Measure NUMEN, as published, with `d` buckets.
+
+    Parameters
+    ----------
+    source, seed, n_docs, language
+        As in :func:`collection`.
+    d : int
+
+    Returns
+    -------
+    dict
+        `recall`: cut-off -> [mean, low, high] (95%, over queries); the cut-offs are 2, 10 and
+        100, or 20 where there are no 100 documents. `entries`: non-zero entries of a document,
+        on average.
+    """
+    data = collection(source, seed, n_docs, language)
+    ks = (2, 10, 100 if len(data.documents) > 100 else 20)
+    index = HashedNgrams(d).fit(data.documents)
+    values = recalls(index, data, ks)
+    return {"recall": _summary(values), "entries": index.entries / index.n_docs}
+
+
+@experiment(
+    "numen-ablations",
+    "NUMEN with one part of it changed, on the replica of LIMIT",
+    tasks=lambda: [{"variant": v, "d": d} for d in (4096, 32_768) for v in VARIANTS],
+    data=released_checksums,
+)
+def ablation(
+    variant: str, d: int, source: str = "replica", n_docs: int = 50_000, language: str = "en"
+) -> dict[str, Any]:
+    """Measure a variant of NUMEN.
+
+    Parameters
+    ----------
+    variant : str
+        One of `VARIANTS`.
+    d : int
+    source, n_docs, language
+        As in :func:`collection`; seed 0.
+
+    Returns
+    -------
+    dict
+        `recall` and `entries` as in :func:`numen_row`.
+
+    Raises
+    ------
+    UsageError
+        Unknown variant.
+    """
+    if variant not in VARIANTS:
+        raise UsageError(f"no variant {variant!r}: {did_you_mean(variant, VARIANTS)}")
+    data = collection(source, 0, n_docs, language)
+    index = HashedNgrams(d, **VARIANTS[variant]).fit(data.documents)
+    return {
+        "recall": _summary(recalls(index, data, (2, 10, 100))),
+        "entries": index.entries / index.n_docs,
+    }
+
+
+@experiment(
+    "numen-bm25",
+    "BM25 with and without stemming and stop words beside NUMEN, on the same queries",
+    tasks=lambda: [
+        *({"source": "replica", "seed": seed} for seed in range(3)),
+        {"source": "generated", "seed": 0, "n_docs": 5000},
+    ],
+    data=released_checksums,
+)
+def beside_bm25(
+    source: str, seed: int, n_docs: int = 50_000, language: str = "en", d: int = 32_768
+) -> dict[str, Any]:
+    """Measure four kinds of BM25 and NUMEN, and compare them query by query.
+
+    Parameters
+    ----------
+    source, seed, n_docs, language
+        As in :func:`collection`.
+    d : int
+        Of NUMEN.
+
+    Returns
+    -------
+    dict
+        `recall`: system -> cut-off -> [mean, low, high]. `paired`: pair of systems, at cut-off
+        100 -> mean difference, its 95% interval, the queries at which each is better, and the
+        p-value of an exact sign test over these.
+    """
+    data = collection(source, seed, n_docs, language)
+    values = {"NUMEN": recalls(HashedNgrams(d).fit(data.documents), data, (2, 10, 100))}
+    for name, tokenizer in BM25S.items():
+        index = BM25(tokenizer=tokenizer()).fit(data.documents)
+        values[name] = recalls(index, data, (2, 10, 100))
+    pairs = {
+        "without the stemmer - with it": ("stop words", "stemmer, stop words"),
+        "NUMEN - BM25 with a stemmer": ("NUMEN", "stemmer, stop words"),
+        "NUMEN - BM25 without a stemmer": ("NUMEN", "stop words"),
+    }
+    paired = {
+        name: _paired(values[first][100], values[second][100])
+        for name, (first, second) in pairs.items()
+    }
+    return {"recall": {name: _summary(row) for name, row in values.items()}, "paired": paired}
+
+
+def _paired(first: NDArray, second: NDArray) -> dict[str, Any]:
+    difference = first - second
+    better, worse = int((difference > 0).sum()), int((difference < 0).sum())
+    p = stats.binomtest(better, better + worse).pvalue if better + worse else 1.0
+    interval = [float(x) for x in bootstrap_interval(difference)[:3]]
+    return {"difference": interval, "better": better, "worse": worse, "p": float(p)}

@@ -1,0 +1,61 @@
+"""NUMEN's recall predicted from its dimension, beside what is measured."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from paper_utils.experiments.numen import (
+    DIMS,
+    NO_COLLISIONS,
+    collection,
+    recalls,
+    released_checksums,
+)
+from paper_utils.results import experiment
+from paper_utils.search.hashing import HashedNgrams
+from paper_utils.theory.collisions import GramCounts, gram_counts, predicted_recall
+
+CUTOFFS = (2, 10, 100)
+
+
+@functools.lru_cache(maxsize=1)
+def _counts(source: str, n_docs: int, language: str) -> GramCounts:
+    data = collection(source, 0, n_docs, language)
+    return gram_counts(data.documents, data.queries, data.qrels)
+
+
+@experiment(
+    "numen-model",
+    "NUMEN's recall predicted by the collision model and measured, by dimension",
+    tasks=lambda: [
+        *({"source": "replica", "d": d} for d in (*DIMS, NO_COLLISIONS)),
+        {"source": "generated", "d": 1024, "n_docs": 2000},
+    ],
+    data=released_checksums,
+)
+def predicted_row(
+    source: str, d: int, n_docs: int = 50_000, language: str = "en"
+) -> dict[str, Any]:
+    """Predict and measure NUMEN's recall with `d` buckets.
+
+    Parameters
+    ----------
+    source, n_docs, language
+        As in :func:`~paper_utils.experiments.numen.collection`; seed 0.
+    d : int
+
+    Returns
+    -------
+    dict
+        `predicted` and `measured`: cut-off -> mean recall.
+    """
+    data = collection(source, 0, n_docs, language)
+    values = recalls(HashedNgrams(d).fit(data.documents), data, CUTOFFS)
+    guess = predicted_recall(_counts(source, n_docs, language), d, CUTOFFS)
+    return {
+        "predicted": dict(zip(map(str, CUTOFFS), guess, strict=True)),
+        "measured": {str(k): float(np.mean(row)) for k, row in values.items()},
+    }

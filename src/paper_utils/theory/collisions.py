@@ -1,0 +1,260 @@
+"""What hash collisions cost: the recall of NUMEN from its dimension, without a fitted constant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.special import gammainc, gammaincc, gammaincinv, ndtr, ndtri, pdtr
+from tqdm import tqdm
+
+from paper_utils.errors import UsageError
+from paper_utils.search.hashing import HashedNgrams
+
+# Documents whose grams are counted at once: some 60 MB.
+_BLOCK = 2048
+# Documents and buckets from which the contents of a bucket are learnt.
+_DOCS, _BUCKETS = 400, 1000
+# Quantiles of the relevant document's own score, and bins of the scores of the others.
+_NODES, _BINS = 15, 256
+# Below this skewness the law is taken as normal.
+_NORMAL = 1e-2
+
+
+class GramCounts(NamedTuple):
+    """A collection as if no two grams ever shared a bucket.
+
+    Attributes
+    ----------
+    weights : scipy.sparse.csr_array, shape (n_queries, n_grams)
+        ``log(1 + sum)`` of each gram of each query; the grams are those that queries have.
+    sums : scipy.sparse.csc_array, shape (n_docs, n_grams)
+        Sums of weights of these grams in the documents.
+    lengths : ndarray of int64, shape (n_docs,)
+        Distinct grams of each document, those of queries and others.
+    qrels : scipy.sparse.csr_array of bool, shape (n_queries, n_docs)
+    sample : list of str
+        Some documents.
+    """
+
+    weights: sparse.csr_array
+    sums: sparse.csc_array
+    lengths: NDArray[np.int64]
+    qrels: sparse.csr_array
+    sample: list[str]
+
+
+def gram_counts(
+    documents: Sequence[str], queries: Sequence[str], qrels: sparse.csr_array, *, seed: int = 0
+) -> GramCounts:
+    """Count the grams of NUMEN without hashing them together.
+
+    Parameters
+    ----------
+    documents, queries : sequence of str
+    qrels : scipy sparse array, shape (n_queries, n_docs)
+    seed : int
+        Chooses the sample.
+
+    Returns
+    -------
+    GramCounts
+
+    Raises
+    ------
+    UsageError
+        As in :meth:`HashedNgrams.encode`.
+    """
+    plain = HashedNgrams(1 << 32, log=False, normalise=False)
+    asked = plain.encode(queries)
+    grams, places = np.unique(asked.indices, return_inverse=True)
+    shape = (len(queries), len(grams))
+    weights = sparse.csr_array((np.log1p(asked.data), places, asked.indptr), shape=shape)
+    parts, lengths = [], []
+    for start in tqdm(range(0, len(documents), _BLOCK), desc="counting", disable=None, leave=False):
+        block = plain.encode(documents[start : start + _BLOCK])
+        lengths.append(np.diff(block.indptr))
+        parts.append(_columns(block, grams))
+    drawn = np.random.default_rng(seed).permutation(len(documents))[:_DOCS]
+    return GramCounts(
+        weights,
+        sparse.vstack(parts, format="csc"),
+        np.concatenate(lengths),
+        sparse.csr_array(qrels, dtype=bool),
+        [documents[i] for i in drawn],
+    )
+
+
+def predicted_recall(
+    counts: GramCounts, d: int, ks: Sequence[int], *, seed: int = 0
+) -> list[float]:
+    """Predict the mean recall at each of `ks` for `d` buckets.
+
+    A gram of the query finds in its bucket its own sum in the document, t, and the sum X of the
+    document's other grams that fall there. Given the bucket, X varies from document to document;
+    three moments of ``log(1 + t + X)`` are taken over documents, for buckets of a hash that is
+    drawn at random, and each gram of a query gets one of these buckets. A score is a sum of such
+    terms; it is taken to have the Pearson law (type III, a shifted gamma) of its mean, variance
+    and skewness. A relevant document is found when fewer than k others score higher; of two
+    relevant ones, each is above the other half of the time.
+
+    Parameters
+    ----------
+    counts : GramCounts
+    d : int
+        1 to 2**32.
+    ks : sequence of int
+        At least 1.
+    seed : int
+        Of the hash that is drawn.
+
+    Returns
+    -------
+    list of float
+
+    Raises
+    ------
+    UsageError
+        `d` or a cut-off out of range.
+    """
+    if not ks or min(ks) < 1:
+        raise UsageError(f"ks must be cut-offs of at least 1, not {list(ks)}")
+    rng = np.random.default_rng(seed)
+    values, places = np.unique(counts.sums.data, return_inverse=True)
+    moments = _bucket_moments(counts.sample, d, values, rng, seed)
+    scale = 1 / _norms(counts, d, seed)
+    chances = (np.arange(_NODES) + 0.5) / _NODES
+    sums, others = np.empty((3, len(scale))), np.ones(len(scale), dtype=bool)
+    found = np.zeros(len(ks))
+    for query in tqdm(range(counts.weights.shape[0]), desc=f"d={d}", disable=None, leave=False):
+        row = slice(counts.weights.indptr[query], counts.weights.indptr[query + 1])
+        terms, weights = counts.weights.indices[row], counts.weights.data[row]
+        buckets = rng.integers(0, moments.shape[1], len(terms))
+        _add_moments(
+            sums, moments, terms, weights, buckets, counts.sums.indptr, counts.sums.indices, places
+        )
+        mean, deviation = sums[0] * scale, np.sqrt(np.maximum(sums[1], 1e-18)) * scale
+        skew = sums[2] / np.maximum(sums[1], 1e-18) ** 1.5
+        relevant = counts.qrels.indices[counts.qrels.indptr[query] : counts.qrels.indptr[query + 1]]
+        others[relevant] = False
+        own = mean[relevant, None] + deviation[relevant, None] * np.array(
+            [_pearson_quantile(chances, skew[document]) for document in relevant]
+        )
+        better = _expected_better(own, mean[others], deviation[others], skew[others])
+        others[relevant] = True
+        found += [_chance_found(better, k).sum() for k in ks]
+    return (found / counts.qrels.nnz).tolist()
+
+
+@njit(cache=True, nogil=True)
+def _add_moments(sums, moments, terms, weights, buckets, pointers, docs, places):
+    """Sum three cumulants of the score of every document over the terms of a query."""
+    sums[:] = 0.0
+    for j in range(len(terms)):
+        for order in range(3):
+            at = moments[order, buckets[j]]
+            factor = weights[j] ** (order + 1)
+            sums[order] += factor * at[0]
+            for i in range(pointers[terms[j]], pointers[terms[j] + 1]):
+                sums[order, docs[i]] += factor * (at[places[i] + 1] - at[0])
+
+
+def _chance_found(better: NDArray, k: int) -> NDArray[np.float64]:
+    """Chance of each relevant document, shape (n_relevant,), to be among the first k.
+
+    `better`, shape (n_relevant, n_nodes), is how many others are expected above it; their number
+    is close to Poisson. Any other relevant one is above with probability one half.
+    """
+    above, chance = _half(len(better) - 1), np.zeros(better.shape)
+    for rivals in range(min(len(above), k)):
+        chance += above[rivals] * pdtr(k - 1 - rivals, better)
+    return chance.mean(axis=1)
+
+
+def _half(n: int) -> NDArray[np.float64]:
+    """Probabilities of 0 to n successes of n fair coins."""
+    law = np.ones(1)
+    for _ in range(n):
+        law = np.convolve(law, [0.5, 0.5])
+    return law
+
+
+def _columns(matrix: sparse.csr_array, kept: NDArray) -> sparse.csr_array:
+    place = np.minimum(np.searchsorted(kept, matrix.indices), len(kept) - 1)
+    known = kept[place] == matrix.indices
+    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    entries = (matrix.data[known], (row[known], place[known]))
+    return sparse.csr_array(entries, shape=(matrix.shape[0], len(kept)))
+
+
+def _bucket_moments(
+    sample: list[str], d: int, values: NDArray, rng: np.random.Generator, seed: int
+) -> NDArray[np.float64]:
+    """Three cumulants of log(1 + t + X) over documents, by bucket and by t in (0, *values)."""
+    hashed = HashedNgrams(d, log=False, normalise=False, hash="mixed", seed=seed).encode(sample)
+    drawn = np.unique(rng.integers(0, d, _BUCKETS))
+    filled = _columns(hashed, drawn).toarray()
+    moments = np.empty((3, len(drawn), len(values) + 1))
+    for place, value in enumerate((0, *values)):
+        logs = np.log1p(filled + value)
+        moments[0, :, place] = logs.mean(axis=0)
+        logs -= moments[0, :, place]
+        moments[1, :, place] = (logs**2).mean(axis=0)
+        moments[2, :, place] = (logs**3).mean(axis=0)
+    return moments
+
+
+def _norms(counts: GramCounts, d: int, seed: int) -> NDArray[np.float64]:
+    """Length of each document's vector, from a line through the squared lengths of the sample."""
+    logs = HashedNgrams(d, normalise=False, hash="mixed", seed=seed).encode(counts.sample)
+    row = np.repeat(np.arange(logs.shape[0]), np.diff(logs.indptr))
+    squares = np.bincount(row, logs.data**2, minlength=logs.shape[0])
+    plain = HashedNgrams(1 << 32, normalise=False).encode(counts.sample)
+    grams = np.diff(plain.indptr)
+    slope, level = np.polyfit(grams, squares, 1)
+    return np.sqrt(np.maximum(level + slope * counts.lengths, squares.min() / 4))
+
+
+def _expected_better(
+    own: NDArray, mean: NDArray, deviation: NDArray, skew: NDArray
+) -> NDArray[np.float64]:
+    """Expected number of the others above each value of `own`; the others in bins of the mean."""
+    low = own.min() - 10 * deviation.max()
+    near = mean > low
+    if not near.any():
+        return np.zeros(own.shape)
+    mean, deviation, skew = mean[near], deviation[near], skew[near]
+    step = max(mean.max() - low, 1e-300) / (_BINS - 1)
+    place = ((mean - low) / step).astype(np.int64)
+    number = np.bincount(place, minlength=_BINS)
+    used = number > 0
+    centre, width, lean = (
+        np.bincount(place, part, minlength=_BINS)[used] / number[used]
+        for part in (mean, deviation, skew)
+    )
+    return _pearson_above((own[..., None] - centre) / width, lean) @ number[used]
+
+
+def _pearson_above(x: NDArray, skew: NDArray) -> NDArray[np.float64]:
+    """Probability above `x` of the standardised Pearson law of type III."""
+    safe = np.where(np.abs(skew) < _NORMAL, 1.0, skew)
+    shape = 4 / safe**2
+    gamma = np.maximum(shape + x * np.sign(safe) * np.sqrt(shape), 0)
+    right = np.broadcast_to(safe > 0, gamma.shape)
+    tail = np.empty(gamma.shape)
+    for function, side in ((gammaincc, right), (gammainc, ~right)):
+        tail[side] = function(np.broadcast_to(shape, gamma.shape)[side], gamma[side])
+    return np.where(np.abs(skew) < _NORMAL, ndtr(-x), tail)
+
+
+def _pearson_quantile(chances: NDArray, skew: float) -> NDArray[np.float64]:
+    """Quantiles of the same law."""
+    if abs(skew) < _NORMAL:
+        return ndtri(chances)
+    shape = 4 / skew**2
+    gamma = gammaincinv(shape, chances if skew > 0 else 1 - chances)
+    return np.sign(skew) * (gamma - shape) / np.sqrt(shape)
