@@ -296,14 +296,14 @@ def _of_texts(V: NDArray[np.float64], sentences: NDArray[np.float64]) -> dict[st
     row = {
         "first": _interval(bootstrap_interval(to_first)),
         "found": float(np.mean(top_k(V, firsts, 1)[0][:, 0] == np.arange(len(V)))),
-        "dilution": float(measured.mean()),
+        "dilution": _plain(measured.mean()),
         "mpd": 1 - moments.mean,
         "mpd_se": moments.se_mean,
     }
     if k > 1:
         diversity = np.array([mean_pairwise_distance(text) for text in sentences])
         averaged = [dilution_from_pairs(max(c, 0.0), k) for c in diversity]
-        row |= {"diversity": float(diversity.mean()), "averaged": float(np.mean(averaged))}
+        row |= {"diversity": _plain(diversity.mean()), "averaged": _plain(np.mean(averaged))}
         if np.ptp(diversity) > 1e-9:  # equal sentences have none
             rank = spearmanr(diversity, measured)
             row |= {"spearman": float(rank.statistic)}
@@ -331,3 +331,8 @@ def _reciprocal_ranks(queries: NDArray[np.float64], V: NDArray) -> NDArray[np.fl
 
 def _interval(found: Interval) -> list[float]:
     return [found.mean, found.low, found.high]
+
+
+def _plain(value: float) -> float:
+    """Without the last digits: what is zero up to rounding is zero, on every machine."""
+    return round(float(value), 6)
