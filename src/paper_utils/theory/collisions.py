@@ -18,9 +18,9 @@ from paper_utils.search.hashing import HashedNgrams
 # Documents whose grams are counted at once: some 60 MB.
 _BLOCK = 2048
 # Documents and buckets from which the contents of a bucket are learnt.
-_DOCS, _BUCKETS = 400, 1000
+_DOCS, _BUCKETS = 300, 600
 # Quantiles of the relevant document's own score, and bins of the scores of the others.
-_NODES, _BINS = 15, 256
+_NODES, _BINS = 11, 128
 # Below this skewness the law is taken as normal.
 _NORMAL = 1e-2
 
