@@ -54,7 +54,7 @@ def topk_overlap(
     k: int,
     relevant: ArrayLike | sparse.sparray | None = None,
 ) -> TopKOverlap:
-    r"""Compare the top k by two score matrices; what a tie alone could explain is no change.
+    r"""Compare the top k by two score matrices; no result depends on how ties are ordered.
 
     Documents that share the score of the k-th place are members of the top k with a probability
     below one, that of a random order of the tie. With p and q the probabilities of document i
@@ -64,7 +64,8 @@ def topk_overlap(
        \text{positions changed}=1-\frac1k\sum_{j\le k}\sum_i\min(P_{ij},Q_{ij}).
 
     Without ties these are the plain counts. Where only one side has ties the overlap is its
-    expected value over their orders. Equal rankings have an overlap of 1, ties or none.
+    expected value over their orders: scores that break a tie at the cut-off do change the list.
+    Equal rankings have an overlap of 1, ties or none.
 
     Parameters
     ----------
