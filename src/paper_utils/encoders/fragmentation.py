@@ -154,7 +154,8 @@ def _file(name: str, folder: str | Path | None) -> Path:
 
 
 def _from_json(name: str, folder: Path) -> PieceTokenizer:
-    tokenizer = load_tokenizer(folder)
+    with quiet():
+        tokenizer = load_tokenizer(folder)
     path = folder / "tokenizer.json"
     if tokenizer is None:
         path = folder / "vocab.txt"

@@ -376,7 +376,7 @@ def growth_in_model(
     titles = load_catalogue(catalogue, language=language, n_items=n_items, seed=seed).titles
     texts = texts_of(titles, level, language, n_words)
     pieces: dict[str, list] = {layer: [None] * len(texts) for layer in LAYERS}
-    for batch in token_states(load_encoder(encoder, seed=seed), texts, progress=True):
+    for batch in token_states(load_encoder(encoder, seed=seed), texts):
         for layer in LAYERS:
             vectors = batch.vectors(layer, special=layer == "last")
             for row, value in zip(batch.rows, vectors, strict=True):
