@@ -1,0 +1,176 @@
+"""What the recall lost on LIMIT is lost to: one thing changed at a time, on the same queries."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from paper_utils.checks import unit_rows
+from paper_utils.codes.additive_simulation import additive_code_ranks, token_counts, words
+from paper_utils.codes.set_codes import SetCodes
+from paper_utils.encoders import Encoder, load_encoder
+from paper_utils.encoders.token_states import token_states
+from paper_utils.errors import UsageError
+from paper_utils.geometry.rounding import to_bfloat16
+from paper_utils.limit.data import LimitData, load_limit
+from paper_utils.limit.generate import generate_limit
+from paper_utils.results import experiment
+from paper_utils.search.late_interaction import maxsim
+from paper_utils.search.metrics import recall_at_k
+from paper_utils.search.ranks import RelevantRanks, ranks_from_scores
+from paper_utils.theory.construction import (
+    equal_angles,
+    trigonometric_curve,
+    trigonometric_queries,
+)
+
+DIM = 384  # of MiniLM, and so of every code beside it
+SEEDS = 5  # draws of random vectors
+CUTOFFS = (2, 10)
+
+
+def _tasks() -> list[dict[str, Any]]:
+    return [{"source": "limit-small"}, {"source": "generated", "n_docs": 12}]
+
+
+def _data() -> dict[str, str]:
+    texts = load_limit("limit-small")
+    joined = "\n".join([*texts.documents, *texts.queries])
+    return {"limit-small": hashlib.sha256(joined.encode()).hexdigest()}
+
+
+@experiment(
+    "dimension-ablation",
+    "Recall of each query on LIMIT-small under one encoder, random sums and exact codes",
+    tasks=_tasks,
+    data=_data,
+)
+def ablation(source: str, n_docs: int = 46, seed: int = 0) -> dict[str, Any]:
+    """Measure all systems of the synthesis on the same queries.
+
+    Parameters
+    ----------
+    source : {'limit-small', 'generated'}
+        The released data, or data of its form with the book's own attributes.
+    n_docs : int
+        Documents of the generated data; every pair is asked for.
+    seed : int
+        Of the generated data and the first of the random vectors.
+
+    Returns
+    -------
+    dict
+        `recall`: system -> cut-off -> one recall a query (means over :data:`SEEDS` draws where
+        vectors are random); `pairs`: the two relevant documents of each query.
+    """
+    if source not in ("limit-small", "generated"):
+        raise UsageError(f"source = {source!r} must be 'limit-small' or 'generated'")
+    data = load_limit(source) if source == "limit-small" else generate_limit(n_docs, seed=seed)
+    if (np.diff(data.qrels.indptr) != 2).any():
+        raise UsageError("each query must have two relevant documents")
+    encoder = load_encoder("minilm")
+    asked, held = (_run(encoder, texts) for texts in (data.queries, data.documents))
+    ranked = _encoder_ranks(data, encoder, asked, held)
+    found = {name: _recalls(ranks) for name, ranks in ranked.items()}
+    for name, tokens in _token_lists(data, asked, held).items():
+        counts = token_counts(*tokens)  # compared by cosine, as the encoder's vectors are
+        draws = [
+            _recalls(additive_code_ranks(*counts, data.qrels, DIM, seed=seed + i, cosine=True))
+            for i in range(SEEDS)
+        ]
+        found[name] = {k: np.mean([draw[k] for draw in draws], axis=0) for k in CUTOFFS}
+    found["set codes"] = _recalls(_ranks(data, *_set_codes(data, DIM, seed)))
+    found["curve in 4 dimensions"] = _recalls(_ranks(data, *_curve(data)))
+    return {
+        "recall": {
+            name: {str(k): np.round(r, 3).tolist() for k, r in recalls.items()}
+            for name, recalls in found.items()
+        },
+        "pairs": data.qrels.indices.reshape(-1, 2).tolist(),
+    }
+
+
+def _recalls(ranks: RelevantRanks) -> dict[int, NDArray[np.float64]]:
+    return {k: recall_at_k(ranks, min(k, ranks.n_docs)) for k in CUTOFFS}
+
+
+def _ranks(data: LimitData, queries: ArrayLike, documents: ArrayLike) -> RelevantRanks:
+    return ranks_from_scores(np.asarray(queries) @ np.asarray(documents).T, data.qrels)
+
+
+def _cosine(data: LimitData, queries: ArrayLike, documents: ArrayLike) -> RelevantRanks:
+    return _ranks(data, unit_rows(queries), unit_rows(documents))
+
+
+class _Texts(NamedTuple):
+    """Tokens of some texts under the encoder."""
+
+    last: list[NDArray]
+    static: list[NDArray]
+    ids: list[list[int]]
+
+
+def _run(encoder: Encoder, texts: tuple[str, ...]) -> _Texts:
+    """Run the network once; ids and static vectors without [CLS] and [SEP], equal in all texts."""
+    last, static, ids = ([None] * len(texts) for _ in range(3))
+    for batch in token_states(encoder, list(texts)):
+        kept = batch.mask & ~batch.special
+        rows = zip(
+            batch.rows.tolist(),
+            batch.vectors("last"),
+            batch.vectors("input", special=False),
+            batch.ids,
+            kept,
+            strict=True,
+        )
+        for row, states, pieces, tokens, keep in rows:
+            last[row], static[row], ids[row] = states, pieces, tokens[keep].tolist()
+    return _Texts(last, static, ids)
+
+
+def _encoder_ranks(data: LimitData, encoder: Encoder, asked: _Texts, held: _Texts) -> dict:
+    """One trained encoder, its vectors used in different ways."""
+    queries, documents = (encoder.encode(list(x)) for x in (data.queries, data.documents))
+    pieces = [np.stack([x.sum(axis=0) for x in side.static]) for side in (asked, held)]
+    half = slice(0, queries.shape[1] // 2)
+    return {
+        "pooled": _cosine(data, queries, documents),
+        "pooled, half": _cosine(data, queries[:, half], documents[:, half]),
+        "pooled, bfloat16": _ranks(data, to_bfloat16(queries), to_bfloat16(documents)),
+        "pooled, centred": _cosine(data, _centred(queries), _centred(documents)),
+        "pieces": _cosine(data, *pieces),
+        "pieces, centred": _cosine(data, *map(_centred, pieces)),
+        "MaxSim": ranks_from_scores(maxsim(asked.last, held.last), data.qrels),
+        "MaxSim, pieces": ranks_from_scores(maxsim(asked.static, held.static), data.qrels),
+    }
+
+
+def _centred(X: NDArray) -> NDArray:
+    return X - X.mean(axis=0)
+
+
+def _token_lists(data: LimitData, asked: _Texts, held: _Texts) -> dict[str, tuple[list, list]]:
+    """Tokens of queries and documents, by kind."""
+    items = [[a] for a in data.query_attributes.tolist()], [a.tolist() for a in data.doc_attributes]
+    spoken = [words(text) for text in data.queries], [words(text) for text in data.documents]
+    return {
+        "random pieces": (asked.ids, held.ids),
+        "random words": spoken,
+        "random attributes": items,
+    }
+
+
+def _set_codes(data: LimitData, d: int, seed: int) -> tuple[NDArray, NDArray]:
+    codes = SetCodes(d, seed=seed).fit(data.attributes)
+    listed = [[data.attributes[a] for a in held] for held in data.doc_attributes]
+    asked = [data.attributes[a] for a in data.query_attributes]
+    return codes.queries(asked), codes.encode(listed)
+
+
+def _curve(data: LimitData) -> tuple[NDArray, NDArray]:
+    angles = equal_angles(len(data.documents))
+    sets = data.qrels.indices.reshape(-1, 2).astype(np.int64)
+    return trigonometric_queries(sets, angles)[0], trigonometric_curve(angles, 2)
