@@ -188,12 +188,13 @@ def with_common_mean(
 
 
 def _tasks() -> list[dict[str, Any]]:
-    small = {"encoder": "minilm", "n_docs": 60, "lengths": [1, 2, 8], "packages": ["matplotlib"]}
-    full = [
-        {"encoder": encoder, "n_docs": 150, "lengths": list(LENGTHS), "packages": list(PACKAGES)}
-        for encoder in ("minilm", "untrained")
+    small = {"n_docs": 60, "lengths": [1, 2, 8], "packages": ["matplotlib"]}
+    full = {"n_docs": 150, "lengths": list(LENGTHS), "packages": list(PACKAGES)}
+    return [
+        {"encoder": "minilm"} | small,
+        {"encoder": "minilm"} | full,
+        {"encoder": "untrained"} | small,
     ]
-    return [small, *full]
 
 
 @experiment(

@@ -110,7 +110,7 @@ def _tasks() -> list[dict[str, Any]]:
     small = {"corpus": "diy", "encoder": "minilm", "language": "en", "n_items": 250}
     small |= {"n_queries": 80}
     full = [
-        {"corpus": "diy", "encoder": encoder, "language": "en", "n_items": 1500, "n_queries": 300}
+        {"corpus": "diy", "encoder": encoder, "language": "en", "n_items": 800, "n_queries": 200}
         for encoder in ("minilm", "untrained")
     ]
     limit = [{"corpus": "limit-small", "encoder": encoder} for encoder in ("minilm", "untrained")]
