@@ -125,8 +125,16 @@ class AdditiveLaw:
             return 0.0
         if recall >= min(1.0, k / self.n_relevant) or recall >= self.recall(_MOST, k):
             return math.inf
-        gap = lambda x: self.recall(math.exp(x), k) - recall  # noqa: E731
-        return math.exp(brentq(gap, math.log(_LEAST), math.log(_MOST), xtol=1e-10))
+        low = high = 64.0
+        while self.recall(low, k) > recall:
+            low /= 4
+        while self.recall(high, k) < recall:
+            high *= 4
+
+        def gap(log_d: float) -> float:
+            return self.recall(math.exp(log_d), k) - recall
+
+        return math.exp(brentq(gap, math.log(low), math.log(high), xtol=1e-9))
 
 
 def additive_recall(
@@ -363,7 +371,7 @@ def _grid(s: float, tau: float, distractors: int, k: int) -> tuple[np.ndarray, n
     density = math.exp(-(float(ndtri(share)) ** 2) / 2) / math.sqrt(2 * math.pi)
     width = math.sqrt(share * (1 - share) / distractors) / max(density * tau, 1e-300)
     fine = middle + min(width, 1.0) * np.array([-12, -8, -5, -3, -2, -1, 0, 1, 2, 3, 5, 8, 12])
-    edges = np.union1d(np.linspace(-10, 10, 41), np.clip(fine, -10, 10))
+    edges = np.union1d(np.linspace(-9, 9, 19), np.clip(fine, -9, 9))
     half = np.diff(edges) / 2
     z = (edges[:-1] + half)[:, None] + half[:, None] * _NODES
     weight = half[:, None] * _WEIGHTS * np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from paper_utils.codes.additive_simulation import additive_code_ranks, token_cou
 from paper_utils.codes.set_codes import SetCodes
 from paper_utils.encoders import Encoder, load_encoder
 from paper_utils.encoders.token_states import token_states
-from paper_utils.errors import UsageError
+from paper_utils.errors import UsageError, did_you_mean
 from paper_utils.geometry.rounding import to_bfloat16
 from paper_utils.limit.data import LimitData, load_limit
 from paper_utils.limit.generate import generate_limit
@@ -63,8 +64,11 @@ def ablation(source: str, n_docs: int = 46, seed: int = 0) -> dict[str, Any]:
     Returns
     -------
     dict
-        `recall`: system -> cut-off -> one recall a query (means over :data:`SEEDS` draws where
-        vectors are random); `pairs`: the two relevant documents of each query.
+        `recall`, `at_10`: system -> mean recall@2 and @10, over :data:`SEEDS` draws where vectors
+        are random; `n_queries`; `covariance`, `sharing`: covariance matrices of the systems'
+        mean recall@2 over independent queries, and over queries of which those with a document
+        in common are correlated (the estimator of
+        :func:`~paper_utils.codes.additive_fit.document_effect`).
     """
     if source not in ("limit-small", "generated"):
         raise UsageError(f"source = {source!r} must be 'limit-small' or 'generated'")
@@ -84,13 +88,47 @@ def ablation(source: str, n_docs: int = 46, seed: int = 0) -> dict[str, Any]:
         found[name] = {k: np.mean([draw[k] for draw in draws], axis=0) for k in CUTOFFS}
     found["set codes"] = _recalls(_ranks(data, *_set_codes(data, DIM, seed)))
     found["curve in 4 dimensions"] = _recalls(_ranks(data, *_curve(data)))
+    at_two = np.stack([recalls[2] for recalls in found.values()], axis=1)
+    error = at_two - at_two.mean(axis=0)
+    n, shared = len(error), (data.qrels.astype(np.int64) @ data.qrels.T.astype(np.int64)) > 0
     return {
-        "recall": {
-            name: {str(k): np.round(r, 3).tolist() for k, r in recalls.items()}
-            for name, recalls in found.items()
-        },
-        "pairs": data.qrels.indices.reshape(-1, 2).tolist(),
+        "recall": dict(zip(found, at_two.mean(axis=0).tolist(), strict=True)),
+        "at_10": {name: float(recalls[10].mean()) for name, recalls in found.items()},
+        "n_queries": n,
+        "covariance": (error.T @ error / n / (n - 1)).tolist(),
+        "sharing": (error.T @ (shared.astype(np.float64) @ error) / n**2).tolist(),
     }
+
+
+def change(found: dict[str, Any], system: str, before: str | None = None) -> tuple[float, float]:
+    """Return the mean recall@2 of a system, or its change from another, with its uncertainty.
+
+    Parameters
+    ----------
+    found : dict
+        From :func:`ablation`.
+    system, before : str
+        Names of systems; the difference is paired by query.
+
+    Returns
+    -------
+    float, float
+        Per cent or points, and half of the 95% interval. The larger of the two variances, of
+        independent queries and of queries that share documents, is taken.
+
+    Raises
+    ------
+    UsageError
+        No such system.
+    """
+    names = list(found["recall"])
+    for name in (system, before):
+        if name is not None and name not in names:
+            raise UsageError(f"no system {name!r}; {did_you_mean(name, names)}")
+    weight = np.array([(name == system) - float(name == before) for name in names])
+    matrices = [np.array(found[name]) for name in ("covariance", "sharing")]
+    variance = max(0.0, *(float(weight @ matrix @ weight) for matrix in matrices))
+    return 100 * float(weight @ list(found["recall"].values())), 196 * math.sqrt(variance)
 
 
 def _recalls(ranks: RelevantRanks) -> dict[int, NDArray[np.float64]]:
