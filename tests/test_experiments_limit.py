@@ -6,11 +6,17 @@ import numpy as np
 import pytest
 
 from paper_utils.errors import PaperError, UsageError
-from paper_utils.experiments import limit_encoders, limit_systems
+from paper_utils.experiments import (
+    limit_encoders,
+    limit_facts,
+    limit_patterns,
+    limit_rows,
+    limit_systems,
+)
 from paper_utils.experiments.limit_encoder_rows import replica_rows
 from paper_utils.experiments.limit_measures import query_values, summary
 from paper_utils.limit.data import load_limit
-from paper_utils.limit.generate import generate_limit
+from paper_utils.limit.generate import PATTERNS, generate_limit
 from paper_utils.results import Result
 from paper_utils.search.late_interaction import maxsim
 
@@ -140,3 +146,53 @@ def test_refuses():
 
     with pytest.raises(UsageError, match="as many relevant documents"):
         limit_systems.constructed(replace(data, qrels=sparse.csr_array(uneven)))
+
+
+def test_patterns_are_of_one_size():
+    for pattern in PATTERNS:
+        data = limit_patterns.pattern_data(pattern, 1, n_queries=12)
+        assert (len(data.queries), len(data.documents)) == (12, 24)
+        assert (np.diff(data.qrels.indptr) == 2).all()
+
+
+def test_random_sums_of_many_dimensions_find_everything():
+    few, many = (
+        limit_patterns.sums(limit_patterns.pattern_data("cycle", 0, 10), d, 0) for d in (4, 20_000)
+    )
+    qrels = limit_patterns.pattern_data("cycle", 0, 10).qrels
+    assert query_values(many, qrels)["recall@2"].mean() == 1
+    assert query_values(few, qrels)["recall@2"].mean() < 0.7
+
+
+def test_pattern_rows_refuse_and_repeat():
+    row = limit_patterns.pattern_row("disjoint", "TF-IDF", 0, n_queries=10)
+    assert row == limit_patterns.pattern_row("disjoint", "TF-IDF", 0, n_queries=10)
+    with pytest.raises(UsageError, match="did you mean 'BM25'"):
+        limit_patterns.pattern_row("disjoint", "BM26", 0)
+    with pytest.raises(UsageError, match="unknown pattern"):
+        limit_patterns.pattern_row("discoid", "BM25", 0)
+
+
+def test_rows_refuse():
+    with pytest.raises(UsageError, match="did you mean 'BM25'"):
+        limit_rows.limit_row("generated", "BM26")
+    with pytest.raises(UsageError, match="no source 'limit-smal'"):
+        limit_rows.limit_row("limit-smal", "BM25")
+    with pytest.raises(UsageError, match="no source"):
+        limit_facts.limit_facts("wiki")
+
+
+def test_numen_row_is_between_its_dimensions():
+    data = generate_limit(10, 2, n_attributes=20)
+    found = [
+        query_values(limit_rows.numen(data, d), data.qrels)["recall@2"].mean() for d in (8, 32_768)
+    ]
+    assert found[0] < found[1]
+
+
+def test_facts_of_limits_pattern():
+    data = generate_limit(46, n_queries=1000)
+    facts = limit_facts.graph_facts(data.qrels, 50_000)
+    assert facts["pairs"] == facts["queries"] == 1000 and facts["clique"] == 39
+    assert facts["degrees"] == {"37": 7, "38": 2, "45": 37}
+    assert facts["density_all"] == pytest.approx(2000 / (50_000 * 49_999))
