@@ -34,8 +34,8 @@ class GramCounts(NamedTuple):
         ``log(1 + sum)`` of each gram of each query; the grams are those that queries have.
     sums : scipy.sparse.csc_array, shape (n_docs, n_grams)
         Sums of weights of these grams in the documents.
-    lengths : ndarray of int64, shape (n_docs,)
-        Distinct grams of each document, those of queries and others.
+    squares : ndarray of float64, shape (n_docs,)
+        Squared length of each document's vector, all its grams counted.
     qrels : scipy.sparse.csr_array of bool, shape (n_queries, n_docs)
     sample : list of str
         Some documents.
@@ -43,7 +43,7 @@ class GramCounts(NamedTuple):
 
     weights: sparse.csr_array
     sums: sparse.csc_array
-    lengths: NDArray[np.int64]
+    squares: NDArray[np.float64]
     qrels: sparse.csr_array
     sample: list[str]
 
@@ -74,16 +74,16 @@ def gram_counts(
     grams, places = np.unique(asked.indices, return_inverse=True)
     shape = (len(queries), len(grams))
     weights = sparse.csr_array((np.log1p(asked.data), places, asked.indptr), shape=shape)
-    parts, lengths = [], []
+    parts, squares = [], []
     for start in tqdm(range(0, len(documents), _BLOCK), desc="counting", disable=None, leave=False):
         block = plain.encode(documents[start : start + _BLOCK])
-        lengths.append(np.diff(block.indptr))
+        squares.append(_squares(block))
         parts.append(_columns(block, grams))
     drawn = np.random.default_rng(seed).permutation(len(documents))[:_DOCS]
     return GramCounts(
         weights,
         sparse.vstack(parts, format="csc"),
-        np.concatenate(lengths),
+        np.concatenate(squares),
         sparse.csr_array(qrels, dtype=bool),
         [documents[i] for i in drawn],
     )
@@ -99,8 +99,7 @@ def predicted_recall(
     three moments of ``log(1 + t + X)`` are taken over documents, for buckets of a hash that is
     drawn at random, and each gram of a query gets one of these buckets. A score is a sum of such
     terms; it is taken to have the Pearson law (type III, a shifted gamma) of its mean, variance
-    and skewness. A relevant document is found when fewer than k others score higher; of two
-    relevant ones, each is above the other half of the time.
+    and skewness. A relevant document is found when fewer than k others score higher.
 
     Parameters
     ----------
@@ -144,9 +143,14 @@ def predicted_recall(
         own = mean[relevant, None] + deviation[relevant, None] * np.array(
             [_pearson_quantile(chances, skew[document]) for document in relevant]
         )
-        better = _expected_better(own, mean[others], deviation[others], skew[others])
+        better, variance = _number_better(own, mean[others], deviation[others], skew[others])
         others[relevant] = True
-        found += [_chance_found(better, k).sum() for k in ks]
+        for place, value in enumerate(own):  # the other relevant ones are in the way too
+            rest = np.delete(relevant, place)[:, None]
+            above = _pearson_above((value - mean[rest]) / deviation[rest], skew[rest])
+            better[place] += above.sum(axis=0)
+            variance[place] += (above * (1 - above)).sum(axis=0)
+        found += [_chance_found(better, variance, k).sum() for k in ks]
     return (found / counts.qrels.nnz).tolist()
 
 
@@ -163,24 +167,17 @@ def _add_moments(sums, moments, terms, weights, buckets, pointers, docs, places)
                 sums[order, docs[i]] += factor * (at[places[i] + 1] - at[0])
 
 
-def _chance_found(better: NDArray, k: int) -> NDArray[np.float64]:
+def _chance_found(better: NDArray, variance: NDArray, k: int) -> NDArray[np.float64]:
     """Chance of each relevant document, shape (n_relevant,), to be among the first k.
 
-    `better`, shape (n_relevant, n_nodes), is how many others are expected above it; their number
-    is close to Poisson. Any other relevant one is above with probability one half.
+    `better` and `variance`, shape (n_relevant, n_nodes), are the mean and the variance of how many
+    others are above it. Their number is a whole number plus a Poisson one, so that what is certain
+    stays certain (a translated Poisson law: A. Barbour and V. Cekanavicius, 2002).
     """
-    above, chance = _half(len(better) - 1), np.zeros(better.shape)
-    for rivals in range(min(len(above), k)):
-        chance += above[rivals] * pdtr(k - 1 - rivals, better)
-    return chance.mean(axis=1)
-
-
-def _half(n: int) -> NDArray[np.float64]:
-    """Probabilities of 0 to n successes of n fair coins."""
-    law = np.ones(1)
-    for _ in range(n):
-        law = np.convolve(law, [0.5, 0.5])
-    return law
+    certain = np.floor(np.maximum(better - variance, 0) + 1e-9)
+    left = k - 1 - certain
+    law = pdtr(np.maximum(left, 0), np.maximum(better - certain, 0))
+    return np.where(left >= 0, law, 0.0).mean(axis=1)
 
 
 def _columns(matrix: sparse.csr_array, kept: NDArray) -> sparse.csr_array:
@@ -209,24 +206,27 @@ def _bucket_moments(
 
 
 def _norms(counts: GramCounts, d: int, seed: int) -> NDArray[np.float64]:
-    """Length of each document's vector, from a line through the squared lengths of the sample."""
-    logs = HashedNgrams(d, normalise=False, hash="mixed", seed=seed).encode(counts.sample)
-    row = np.repeat(np.arange(logs.shape[0]), np.diff(logs.indptr))
-    squares = np.bincount(row, logs.data**2, minlength=logs.shape[0])
-    plain = HashedNgrams(1 << 32, normalise=False).encode(counts.sample)
-    grams = np.diff(plain.indptr)
-    slope, level = np.polyfit(grams, squares, 1)
-    return np.sqrt(np.maximum(level + slope * counts.lengths, squares.min() / 4))
+    """Length of each document's vector: collisions change its square by a line, from the sample."""
+    options = {"log": False, "normalise": False}
+    before = _squares(HashedNgrams(1 << 32, **options).encode(counts.sample))
+    after = _squares(HashedNgrams(d, hash="mixed", seed=seed, **options).encode(counts.sample))
+    slope, level = np.polyfit(before, after, 1)
+    return np.sqrt(np.maximum(level + slope * counts.squares, after.min() / 4))
 
 
-def _expected_better(
+def _squares(sums: sparse.csr_array) -> NDArray[np.float64]:
+    row = np.repeat(np.arange(sums.shape[0]), np.diff(sums.indptr))
+    return np.bincount(row, np.log1p(sums.data) ** 2, minlength=sums.shape[0])
+
+
+def _number_better(
     own: NDArray, mean: NDArray, deviation: NDArray, skew: NDArray
-) -> NDArray[np.float64]:
-    """Expected number of the others above each value of `own`; the others in bins of the mean."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and variance of how many others are above `own`; the others in bins of the mean."""
     low = own.min() - 10 * deviation.max()
     near = mean > low
     if not near.any():
-        return np.zeros(own.shape)
+        return np.zeros(own.shape), np.zeros(own.shape)
     mean, deviation, skew = mean[near], deviation[near], skew[near]
     step = max(mean.max() - low, 1e-300) / (_BINS - 1)
     place = ((mean - low) / step).astype(np.int64)
@@ -236,7 +236,8 @@ def _expected_better(
         np.bincount(place, part, minlength=_BINS)[used] / number[used]
         for part in (mean, deviation, skew)
     )
-    return _pearson_above((own[..., None] - centre) / width, lean) @ number[used]
+    above = _pearson_above((own[..., None] - centre) / width, lean)
+    return above @ number[used], (above * (1 - above)) @ number[used]
 
 
 def _pearson_above(x: NDArray, skew: NDArray) -> NDArray[np.float64]:
