@@ -31,7 +31,7 @@ def _counts(source: str, n_docs: int, language: str) -> GramCounts:
     "numen-model",
     "NUMEN's recall predicted by the collision model and measured, by dimension",
     tasks=lambda: [
-        *({"source": "replica", "d": d} for d in (*DIMS[::2], NO_COLLISIONS)),
+        *({"source": "replica", "d": d, "n_docs": 10_000} for d in (*DIMS[::2], NO_COLLISIONS)),
         {"source": "generated", "d": 1024, "n_docs": 500},
     ],
     data=released_checksums,
