@@ -152,7 +152,7 @@ def additive_fit(
 
     d = math.exp(np.mean(np.log(list(told.values()))))
     around = np.log([min(told.values()) / 1.5, max(told.values()) * 1.5])
-    for _ in range(2):  # the weights depend on d, a little
+    for _ in range(6):  # the weights depend on d, a little
         drawn = query_recalls(additive_ranks(law, d, _DRAWS, seed), cutoffs)
         inverse = np.linalg.inv(np.cov(drawn.T) / n_queries)
 
@@ -161,7 +161,9 @@ def additive_fit(
             return float(gap @ inverse @ gap)
 
         best = minimize_scalar(distance, bounds=around, method="bounded", options={"xatol": 1e-6})
-        d = math.exp(best.x)
+        before, d = d, math.exp(best.x)
+        if abs(d / before - 1) < 0.005:
+            break
     gradient = np.array([slope(law, d, k) for k in cutoffs])
     bread = 1.0 / (gradient @ inverse @ gradient)
     spread = np.linalg.inv(inverse) - bread * np.outer(gradient, gradient)
