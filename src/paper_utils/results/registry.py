@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -83,8 +84,11 @@ def experiment(
 
 def experiments() -> dict[str, Experiment]:
     """Return all experiments by name."""
-    for path in sorted((PACKAGE / "experiments").glob("[!_]*.py")):
-        import_module(f"paper_utils.experiments.{path.stem}")
+    with warnings.catch_warnings():
+        # In a kernel tqdm.auto, which some library imports, asks for ipywidgets on the page.
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        for path in sorted((PACKAGE / "experiments").glob("[!_]*.py")):
+            import_module(f"paper_utils.experiments.{path.stem}")
     return dict(sorted(_registry.items()))
 
 
