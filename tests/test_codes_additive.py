@@ -105,6 +105,13 @@ def test_inversion_returns_the_dimension(d, k):
         assert law.dimension(recall, k) == pytest.approx(d, rel=1e-4)
 
 
+@pytest.mark.parametrize("d", [4.0, 16.0, 64.0, 256.0, 1024.0])
+def test_inversion_finds_the_ends_of_its_own_brackets(d):
+    law = AdditiveLaw(**LIMIT)
+    for k in (2, 10, 100):
+        assert law.dimension(law.recall(d, k), k) == pytest.approx(d, rel=1e-6)
+
+
 def test_every_document_is_retrieved_at_full_depth():
     assert additive_recall(5, 46, 45, 46) == pytest.approx(1, abs=1e-12)
 

@@ -134,7 +134,8 @@ class AdditiveLaw:
         def gap(log_d: float) -> float:
             return self.recall(math.exp(log_d), k) - recall
 
-        return math.exp(brentq(gap, math.log(low), math.log(high), xtol=1e-9))
+        ends = math.log(low) - 0.01, math.log(high) + 0.01  # an end may be the very solution
+        return math.exp(brentq(gap, *ends, xtol=1e-9))
 
 
 def additive_recall(
