@@ -1,0 +1,240 @@
+"""Small two-tower encoders that are trained from nothing, both towers sharing their weights.
+
+Each takes what its own `tokenizer` gives and returns ``{"sentence_embedding": vectors}``, the
+form of sentence-transformers, so that :func:`~paper_utils.train.contrastive.fine_tune` and
+:func:`~paper_utils.train.contrastive.embed` serve all alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from paper_utils.errors import UsageError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+PAD, UNKNOWN, START, SEPARATOR = range(4)
+_SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
+WINDOW = 64  # tokens of a text
+
+
+def learn_tokenizer(texts: Iterable[str], *, size: int = 4000) -> Tokenizer:
+    """Return byte-pair merges learnt from `texts`: lower-cased, numbers apart from letters.
+
+    Parameters
+    ----------
+    texts : iterable of str
+        What may be seen in practice; the test's texts are no part of it.
+    size : int
+        Pieces, at most.
+
+    Returns
+    -------
+    Tokenizer
+        Of the library tokenizers.
+
+    Examples
+    --------
+    >>> tokenizer = learn_tokenizer(["дрель 18В", "дрель 12В"] * 3, size=60)
+    >>> tokenizer.encode("Дрель 18в", add_special_tokens=False).tokens
+    ['дрель', '18', 'в']
+    """
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE(unk_token=_SPECIAL[UNKNOWN]))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Whitespace(), pre_tokenizers.Digits(individual_digits=False)]
+    )
+    # Not WordPiece: its trainer numbers pieces in the order of a hash table, anew in each run.
+    trainer = trainers.BpeTrainer(
+        vocab_size=size, special_tokens=list(_SPECIAL), show_progress=False
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def network(vocabulary: int, *, hidden: int = 128, layers: int = 2) -> torch.nn.Module:
+    """Return a BERT of a few layers with random weights, without pooler."""
+    from transformers import BertConfig, BertModel
+
+    config = BertConfig(
+        vocab_size=vocabulary,
+        hidden_size=hidden,
+        num_hidden_layers=layers,
+        num_attention_heads=4,
+        intermediate_size=4 * hidden,
+        max_position_embeddings=2 * WINDOW,
+        pad_token_id=PAD,
+    )
+    return BertModel(config, add_pooling_layer=False)
+
+
+class TransformerTower(torch.nn.Module):
+    """A transformer of two layers, the mean of its tokens, one linear map to d dimensions.
+
+    Parameters
+    ----------
+    pieces : Tokenizer
+        From :func:`learn_tokenizer`.
+    d : int
+        Dimension of a vector.
+    seed : int
+        Of the weights.
+    """
+
+    max_seq_length = WINDOW
+
+    def __init__(self, pieces: Tokenizer, d: int, *, seed: int = 0) -> None:
+        super().__init__()
+        _check_dimension(d)
+        self.pieces = pieces
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.encoder = network(pieces.get_vocab_size())
+            self.out = torch.nn.Linear(self.encoder.config.hidden_size, d)
+
+    def tokenizer(self, texts: Sequence[str], *, max_length: int, **_: Any) -> dict[str, Any]:
+        """Return token ids and mask, as a tokenizer of transformers does."""
+        ids = [
+            encoding.ids[:max_length] or [UNKNOWN] for encoding in self.pieces.encode_batch(texts)
+        ]
+        return padded(ids)
+
+    def forward(self, features: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Return one vector a text, of any length."""
+        from paper_utils.encoders.transformer import pool
+
+        mask = features["attention_mask"]
+        states = self.encoder(input_ids=features["input_ids"], attention_mask=mask)
+        return {"sentence_embedding": self.out(pool(states.last_hidden_state, mask, "mean"))}
+
+
+class DSSM(torch.nn.Module):
+    """Letter trigrams, hashed into a dictionary, and a network of 300, 300 and 128 units.
+
+    Each word is put between marks (#drill#), its trigrams are counted, and the counts pass
+    through three layers with tanh. Trigrams that practice did not show are left out.
+
+    Parameters
+    ----------
+    texts : iterable of str
+        Practice, from which the dictionary of trigrams is taken.
+    d : int
+        Units of the last layer, 128 in the paper.
+    seed : int
+        Of the weights.
+
+    References
+    ----------
+    P.-S. Huang et al., "Learning deep structured semantic models for web search using
+    clickthrough data", CIKM 2013, sections 3.1 to 3.3. There each side has weights of its
+    own; here they are shared, as for the other encoders.
+
+    Examples
+    --------
+    >>> DSSM(["drill"]).trigrams("Drills")
+    ['#dr', 'dri', 'ril', 'ill', 'lls', 'ls#']
+    """
+
+    max_seq_length = 10 * WINDOW  # trigrams
+
+    def __init__(self, texts: Iterable[str], d: int = 128, *, seed: int = 0) -> None:
+        super().__init__()
+        _check_dimension(d)
+        found = sorted({gram for text in texts for gram in self.trigrams(text)})
+        self.place = {gram: number for number, gram in enumerate(found, start=1)}
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.first = torch.nn.EmbeddingBag(len(found) + 1, 300, mode="sum", padding_idx=0)
+            # Of a linear layer with a few dozen inputs at work.
+            torch.nn.init.uniform_(self.first.weight, -0.1, 0.1)
+            self.rest = torch.nn.Sequential(
+                torch.nn.Tanh(),
+                torch.nn.Linear(300, 300),
+                torch.nn.Tanh(),
+                torch.nn.Linear(300, d),
+                torch.nn.Tanh(),
+            )
+
+    @staticmethod
+    def trigrams(text: str) -> list[str]:
+        """Return the letter trigrams of the words of `text`."""
+        words = [f"#{word}#" for word in text.lower().split()]
+        return [word[i : i + 3] for word in words for i in range(len(word) - 2)]
+
+    def tokenizer(self, texts: Sequence[str], *, max_length: int, **_: Any) -> dict[str, Any]:
+        """Return places in the dictionary; 0 where a text has none."""
+        rows = [[self.place[g] for g in self.trigrams(t) if g in self.place] for t in texts]
+        return padded([row[:max_length] or [0] for row in rows])
+
+    def forward(self, features: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Return one vector a text, of any length."""
+        return {"sentence_embedding": self.rest(self.first(features["input_ids"]))}
+
+
+def padded(rows: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
+    """Return rows of ids as one tensor, 0 where a row has ended, and the mask of what is real."""
+    ids = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for number, row in enumerate(rows):
+        ids[number, : len(row)] = torch.tensor(row)
+        mask[number, : len(row)] = 1
+    return {"input_ids": ids, "attention_mask": mask}
+
+
+def vectors(model: torch.nn.Module, texts: Sequence[str], *, batch: int = 256) -> NDArray:
+    """Return the unit vectors of `texts`, float32, shape (n_texts, d)."""
+    from paper_utils.train.contrastive import embed
+
+    with torch.inference_mode():
+        parts = [embed(model, texts[i : i + batch]).numpy() for i in range(0, len(texts), batch)]
+    return np.concatenate(parts)
+
+
+def spectral_penalty(weight: float):
+    """Return a penalty that is 0 for a flat spectrum: minus the log of the effective dimension.
+
+    ::
+
+        −weight · log( (Tr S)² / Tr S² / min(n − 1, d) )
+
+    with the covariance S of the n vectors of a batch. It works against what Krasnov calls
+    spectral degeneration; 'spectral regularisation' is named in his outlook without a formula,
+    so this form is ours.
+
+    Parameters
+    ----------
+    weight : float
+        Above 0.
+
+    Examples
+    --------
+    >>> penalty = spectral_penalty(1.0)
+    >>> round(penalty(torch.eye(5)).item(), 6) + 0.0  # a simplex: flat
+    0.0
+    >>> bool(penalty(torch.tensor([[1.0, 0], [-1, 0], [0.9, 0.1]])) > 0.5)
+    True
+    """
+    if not weight > 0:
+        raise UsageError(f"weight must be positive, not {weight}")
+
+    def penalty(documents: torch.Tensor) -> torch.Tensor:
+        centred = documents - documents.mean(dim=0)
+        n, d = centred.shape
+        gram = centred @ centred.T if n < d else centred.T @ centred
+        d_eff = gram.trace() ** 2 / (gram * gram).sum()
+        return -weight * torch.log(d_eff / min(n - 1, d))
+
+    return penalty
+
+
+def _check_dimension(d: int) -> None:
+    if isinstance(d, bool) or not isinstance(d, int) or d < 1:
+        raise UsageError(f"d must be a whole number of at least 1, not {d!r}")
