@@ -63,7 +63,7 @@ def scores_of_poolings(
     Examples
     --------
     >>> scores = scores_of_poolings(load_encoder("untrained"), ["saw"], ["saw", "drill"])
-    >>> sorted(scores) == sorted(SYSTEMS), int(scores["static MaxSim"].argmax())
+    >>> set(scores) <= set(SYSTEMS), int(scores["static MaxSim"].argmax())
     (True, 0)
     """
     asked = _empty(len(queries), len(_ONE))
