@@ -182,6 +182,26 @@ def test_a_result_that_goes_stale_makes_its_chapter_stale(book_root, monkeypatch
     assert key("a") != key("b")
 
 
+def test_a_chapter_that_looks_back_depends_on_what_others_measured(tmp_path):
+    look_back = cell("from paper_utils.claims.accepted import accepted")
+    root = make_book(
+        tmp_path / "book", {"01-first.md": PARAMETERS + RECORD, "02-last.md": look_back}
+    )
+    table = root / "tests" / "expected" / "default.json"
+    table.parent.mkdir(parents=True)
+
+    def keys(own, other):
+        entries = {"T-1": {"chapter": "first", "measured": other}}
+        entries |= {"T-2": {"chapter": "last", "measured": own}}
+        table.write_text(json.dumps(entries))
+        return [state.chapter_fingerprint(root, c, {}, "default") for c in find_chapters(root)]
+
+    before = keys(1, 1)
+    assert keys(2, 1) == before, "accepting a chapter does not make it stale"
+    changed = keys(1, 2)
+    assert (changed[0] == before[0], changed[1] == before[1]) == (True, False)
+
+
 def test_a_file_named_by_a_parameter_counts_by_content(tmp_path, book_root):
     path = tmp_path / "titles.csv"
     chapter = find_chapters(book_root)[0]

@@ -183,3 +183,15 @@ def test_names_of_conditions_are_escaped():
     table = claims.markdown_table([judge(claim({"kind": "at_least", "value": 0}), record)])
     assert "<script>" not in table
     assert table.count("vectors:&lt;script&gt;.npy") == 2, "measured, and the verdict's reason"
+
+
+def test_what_was_accepted_can_be_quoted(tmp_path, monkeypatch):
+    from paper_utils.claims import accepted
+
+    kept = {"K-iso": {"chapter": "c", "measured": 1.3, "interval": [1, 2], "data": {}}}
+    monkeypatch.setattr(accepted, "_default", lambda: kept)
+    found = accepted.accepted("K-iso")
+    assert (found.record.measured, found.record.interval) == (1.3, [1, 2])
+    assert found.verdict == "fails", "judged by the rule of the ledger"
+    with pytest.raises(UsageError, match="no accepted value of the claim 'K-H2'"):
+        accepted.accepted("K-H2")

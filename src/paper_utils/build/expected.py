@@ -2,40 +2,37 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from paper_utils.claims import Verdict, format_value
+from paper_utils.claims.accepted import load, path_of
+
+__all__ = ["REL", "agrees", "disagreements", "entries", "load", "path_of"]
 
 REL = 1e-3  # libraries and processors differ in the last digits, science does not
 
 
-def path_of(root: Path, profile: str) -> Path:
-    """Return the file of accepted values of one profile."""
-    return root / "tests" / "expected" / f"{profile}.json"
-
-
-def load(root: Path, profile: str) -> dict[str, Any]:
-    """Return the accepted entries by claim id, empty when there are none yet."""
-    path = path_of(root, profile)
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-
-
 def entries(verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """Return the entries that accepting `verdicts` would write, by claim id."""
-    return {
-        item.claim.id: {
+    """Return the entries that accepting `verdicts` would write, by claim id.
+
+    Interval and number of items are kept for the chapters that quote them, not compared.
+    """
+    table = {}
+    for item in verdicts:
+        if item.record is None:
+            continue
+        entry = {
             "chapter": item.claim.chapter,
             "verdict": item.verdict,
             "measured": item.record.measured,
             "data": item.record.data,
         }
-        for item in verdicts
-        if item.record is not None
-    }
+        more = {"interval": item.record.interval, "n": item.record.n}
+        table[item.claim.id] = entry | {k: v for k, v in more.items() if v is not None}
+    return table
 
 
 def agrees(measured: Any, accepted: Any, rel: float = REL) -> bool:

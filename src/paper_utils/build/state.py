@@ -13,11 +13,13 @@ from typing import Any
 import yaml
 
 from paper_utils.build.chapters import Chapter, find_chapters, pick_chapter
+from paper_utils.claims import accepted
 from paper_utils.errors import PaperError, UsageError, did_you_mean
-from paper_utils.fingerprint import canonical_json, sha256
+from paper_utils.fingerprint import canonical_json, modules_used, sha256
 from paper_utils.results import experiments
 
 PROFILES = ("default", "full", "smoke")
+_ACCEPTED = accepted.__name__
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,8 @@ def chapter_fingerprint(
 
     The chapter's source, the code and data files of the package modules that it uses,
     parameters, profile, the ledger entries it records, the long results it names, the
-    pinned versions, and the content of files that parameters name.
+    pinned versions, and the content of files that parameters name. A chapter that quotes what
+    others measured depends on the whole ledger and on all accepted values but its own.
     """
     parts = [
         chapter.path.read_text(encoding="utf-8"),
@@ -140,6 +143,10 @@ def chapter_fingerprint(
         canonical_json(_ledger_entries(root, chapter)),
         _text(root / "constraints.txt"),
     ]
+    if _ACCEPTED in modules_used(chapter.code):
+        others = accepted.load(root, "default").items()
+        others = {id: entry for id, entry in others if entry["chapter"] != chapter.slug}
+        parts += [_text(root / "book" / "claims.yml"), canonical_json(others)]
     for path in _results_named(root, chapter):
         # The key of the present code too: a record that went stale is labelled on the page.
         known = experiments().get(path.stem)
