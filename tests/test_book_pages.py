@@ -390,6 +390,57 @@ def test_search_finds_a_word_of_every_chapter(site, pages, serve, chromium):
     page.close()
 
 
+_ROWS = "tr:has(.claim-mark)"
+_SHOWN = "rows => rows.filter(row => row.offsetParent).map(row => row.querySelector('[id]').id)"
+
+
+@pytest.mark.book
+@pytest.mark.browser
+def test_claims_are_filtered_with_the_keyboard_and_by_the_address(site, pages, serve, chromium):
+    address = f"{serve(site)}/book/chapters/verdicts.html"
+    marks = pages[site / "book" / "chapters" / "verdicts.html"].select(".claim-mark")
+    source = marks[0]["data-source"]
+    word = next(mark["data-verdict"] for mark in marks if mark["data-source"] == source)
+    wanted = [m["id"] for m in marks if (m["data-source"], m["data-verdict"]) == (source, word)]
+    assert 0 < len(wanted) < len(marks)
+    page = chromium.new_page(viewport={"width": 390, "height": 800})
+    page.goto(address)
+    assert page.locator(_ROWS).evaluate_all(_SHOWN) == [mark["id"] for mark in marks]
+    page.locator(".claim-filter select").select_option(source)
+    page.locator(f".claim-filter [value={word}]").focus()
+    page.keyboard.press("Space")
+    assert page.locator(_ROWS).evaluate_all(_SHOWN) == wanted
+    told = page.locator(".claim-filter [role=status]").text_content()
+    assert told.startswith(f"{len(wanted)} of {len(marks)} claims")
+    empty = page.locator("section:has(.claim-mark)").evaluate_all(
+        "all => all.filter(one => one.offsetParent"
+        " && !one.querySelector('tr:not([hidden]) .claim-mark'))"
+    )
+    assert empty == [], "a source without a claim to show is hidden with its heading"
+    again = chromium.new_page()
+    again.goto(page.url)
+    assert again.locator(_ROWS).evaluate_all(_SHOWN) == wanted, "the address keeps the choice"
+    again.locator(".claim-filter button").press("Enter")
+    again.wait_for_function("!location.hash")
+    assert len(again.locator(_ROWS).evaluate_all(_SHOWN)) == len(marks)
+    again.goto(f"{address}#{marks[-1]['id']}")
+    assert again.locator(f"tr:has(#{marks[-1]['id']})").is_visible()
+    page.close()
+    again.close()
+
+
+@pytest.mark.book
+@pytest.mark.browser
+def test_without_scripts_every_claim_is_there_and_no_dead_control(site, pages, serve, chromium):
+    marks = pages[site / "book" / "chapters" / "verdicts.html"].select(".claim-mark")
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{serve(site)}/book/chapters/verdicts.html")
+    assert len([row for row in page.locator(_ROWS).all() if row.is_visible()]) == len(marks)
+    assert not page.locator(".claim-filter").is_visible()
+    context.close()
+
+
 @pytest.mark.browser
 def test_the_browser_checks_notice_a_broken_page(tmp_path, serve, chromium):
     (tmp_path / "broken.html").write_text(

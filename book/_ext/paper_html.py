@@ -5,6 +5,7 @@
 - Some extensions write ARIA roles and labels that hide their content from screen readers, or the
   same id for every proof.
 - Jupyter Book loads the formula renderer, 1.3 MB, on pages without a formula too.
+- The script that filters claims is for the page of verdicts alone.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ def touch_up(app, pagename, templatename, context, doctree) -> None:
     body = context.get("body", "")
     if body:
         context["body"] = keep_together(_WRONG_ATTRIBUTES.sub("", body))
+    if 'class="claim-filter"' in body:
+        app.add_js_file("verdicts.js", loading_method="defer")
     if 'class="math' not in body:
         scripts = context["script_files"]
         context["script_files"] = [one for one in scripts if "mathjax" not in str(one.filename)]

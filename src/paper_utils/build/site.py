@@ -10,12 +10,12 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import nbformat
 
 from paper_utils.build.chapters import Chapter
 from paper_utils.build.state import Book
+from paper_utils.build.verdict_page import verdict_page
 from paper_utils.build.worker import die_with_parent
 from paper_utils.claims import (
     SCHEMA_VERSION,
@@ -23,7 +23,6 @@ from paper_utils.claims import (
     Verdict,
     judge_all,
     load_claims,
-    markdown_table,
     records_in,
 )
 from paper_utils.errors import PaperError
@@ -54,60 +53,11 @@ def claims_json(verdicts: list[Verdict]) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
-def source_names(root: Path) -> dict[str, tuple[str, str]]:
-    """Return a short name ("Weller et al. (2026)") and the title of every source, by key."""
-    from pybtex.database import parse_file
-
-    names = {}
-    for key, entry in parse_file(str(root / "book" / "references.bib")).entries.items():
-        people = [" ".join(person.last_names) for person in entry.persons.get("author", [])]
-        if len(people) > 2 or "others" in people:
-            people = [f"{people[0]} et al."]
-        year = entry.fields.get("year")
-        name = " and ".join(people) or key
-        title = re.sub(r"[{}]", "", entry.fields.get("title", ""))
-        names[key] = (f"{name} ({year})" if year else name), title
-    return names
-
-
-def verdict_page(book: Book, verdicts: list[Verdict]) -> str:
-    """Return the verdict page as MyST Markdown, claims grouped by source."""
-    names = {chapter.slug: chapter for chapter in book.chapters}
-    known = source_names(book.root)
-    counts = claims_summary(verdicts)
-    lines = [
-        "# Verdicts",
-        "",
-        "Every claim of the ledger beside what this book measured. A verdict is computed from "
-        "the claim, a rule and the measurement; where no rule can decide it is marked "
-        "*(judged)* and gives its reason. *Published only* and *not run here* are what they say.",
-        "",
-        f"Of {len(verdicts)} claims {counts['holds']} hold, {counts['conditional']} hold under "
-        f"conditions, {counts['fails']} fail, and {counts['open']} are open.",
-        "",
-    ]
-    sources = dict.fromkeys(item.claim.source for item in verdicts)
-    for source in sources:
-        if source == "own":
-            heading, about = "Results of this book", ""
-        else:
-            heading, title = known.get(source, (source, ""))
-            about = f"*{title}* {{cite:p}}`{source}`\n"
-        table = markdown_table(
-            [item for item in verdicts if item.claim.source == source],
-            link=lambda slug: (
-                f"[{names[slug].title}](./{names[slug].name}.ipynb)" if slug in names else slug
-            ),
-        )
-        lines += [f"## {heading}", "", about, table, ""]
-    return "\n".join(lines)
-
-
 def write_claims(book: Book) -> list[Verdict]:
     """Write `_build/claims.json` and the verdict page; return the verdicts."""
     verdicts = collect_verdicts(book)
     write_text(book.site / "_build" / "claims.json", claims_json(verdicts))
-    write_text(book.built / "verdicts.md", verdict_page(book, verdicts))
+    write_text(book.built / "verdicts.md", verdict_page(book.root, book.chapters, verdicts))
     return verdicts
 
 
@@ -260,11 +210,3 @@ def _scratch(build: Path) -> Path:
     folder = build / "tmp"
     folder.mkdir(parents=True, exist_ok=True)
     return Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=folder))
-
-
-def claims_summary(verdicts: list[Verdict]) -> dict[str, Any]:
-    """Return how many claims have each verdict."""
-    return {
-        word: sum(item.verdict == word for item in verdicts)
-        for word in ("holds", "conditional", "fails", "open")
-    }

@@ -8,7 +8,7 @@ claim, rule and measurement, so that no verdict is typed by hand unless it is ma
 
 from paper_utils.claims.ledger import VERDICTS, Claim, load_claims
 from paper_utils.claims.recording import glue, record, records_in, verdicts
-from paper_utils.claims.tables import badge, markdown_table
+from paper_utils.claims.tables import badge, markdown_table, outcome
 from paper_utils.claims.values import format_value, plain
 from paper_utils.claims.verdict import SCHEMA_VERSION, Record, Verdict, judge, judge_all
 
@@ -25,6 +25,7 @@ __all__ = [
     "judge_all",
     "load_claims",
     "markdown_table",
+    "outcome",
     "plain",
     "record",
     "records_in",

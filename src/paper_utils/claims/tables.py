@@ -3,37 +3,41 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from paper_utils.claims.values import format_value
 from paper_utils.claims.verdict import Record, Verdict
 
-_MARKS = {"holds": "✓", "conditional": "◐", "fails": "✗", "open": "○"}
-
-
-_NOT_MEASURED = {
-    "published": "published only",
-    "citation": "citation",
-    "not_run": "not run here",
+OUTCOMES = {
+    "holds": "✓ holds",
+    "conditional": "◐ conditional",
+    "fails": "✗ fails",
+    "open": "○ open",
+    "published": "· published only",
+    "citation": "· citation",
+    "not_run": "· not run here",
 }
+"""What a badge says, by the last part of its style class: a verdict, or why there is none."""
+
+
+def outcome(verdict: Verdict) -> str:
+    """Return the key of :data:`OUTCOMES` that stands for a verdict."""
+    if verdict.record is None and verdict.status != "measured" and not verdict.judged:
+        return verdict.status
+    return verdict.verdict
 
 
 def badge(verdict: Verdict) -> str:
     """Return the verdict as inline HTML: a mark and a word, never colour alone."""
-    mark = _MARKS[verdict.verdict]
-    word = verdict.verdict
-    css = word
-    if verdict.record is None and verdict.status != "measured" and not verdict.judged:
-        css, mark = verdict.status, "·"
-        word = _NOT_MEASURED[css]
+    shown = outcome(verdict)
     judged = ' <span class="judged" title="judged, not computed">(judged)</span>'
-    return f'<span class="verdict verdict-{css}">{mark} {word}</span>' + (
+    return f'<span class="verdict verdict-{shown}">{OUTCOMES[shown]}</span>' + (
         judged if verdict.judged else ""
     )
 
 
-def _measured(record: Record) -> str:
-    """Return a measurement as one table cell: a line per condition, interval, n."""
+def measured_lines(record: Record) -> list[str]:
+    """Return a measurement as HTML lines: one a condition, with its interval."""
     several = isinstance(record.measured, Mapping)
     values = record.measured if several else {"": record.measured}
     intervals = record.interval if isinstance(record.interval, Mapping) else {"": record.interval}
@@ -43,41 +47,49 @@ def _measured(record: Record) -> str:
         if intervals.get(name) is not None:
             text += f" {format_value(intervals[name])}"
         lines.append(f"{html.escape(name, quote=False)}: {text}" if name else text)
-    if record.n is not None:
-        lines.append(f"(n = {record.n:,})")
-    return "<br>".join(lines)
+    return lines
 
 
-def _cell(text: str) -> str:
-    """Return MyST text as one table cell."""
-    return " ".join(str(text).split()).replace("|", "\\|")
+def number_of_items(record: Record) -> str:
+    """Return the number of items measured as a line of its own, empty when it is not known."""
+    return "" if record.n is None else f"(n = {record.n:,})"
 
 
-def markdown_table(verdicts: Sequence[Verdict], *, link: Callable[[str], str] | None = None) -> str:
+def shown_reason(verdict: Verdict) -> str:
+    """Return what decided, as MyST text."""
+    # Conditions may carry the names of a reader's files; a judged reason is our own MyST.
+    return verdict.reason if verdict.judged else html.escape(verdict.reason, quote=False)
+
+
+def table_row(cells: Sequence[str]) -> str:
+    """Return MyST texts as one line of a Markdown table."""
+    return "| " + " | ".join(" ".join(str(x).split()).replace("|", "\\|") for x in cells) + " |"
+
+
+def markdown_table(verdicts: Sequence[Verdict]) -> str:
     """Return verdicts as a Markdown table.
 
     Parameters
     ----------
     verdicts : sequence of Verdict
-    link : callable, optional
-        Turns the slug of a chapter into a link; adds a column of these.
 
     Returns
     -------
     str
     """
-    head = ["Claim", "Claimed", "Measured", "Verdict"] + (["Chapter"] if link else [])
+    head = ["Claim", "Claimed", "Measured", "Verdict"]
     rows = [head, ["---"] * len(head)]
     for item in verdicts:
-        measured = "–" if item.record is None else _measured(item.record)
-        # Conditions may carry the names of a reader's files; a judged reason is our own MyST.
-        reason = item.reason if item.judged else html.escape(item.reason, quote=False)
-        reason = f"<br>{reason}" if reason else ""
-        row = [
-            f"**{item.claim.id}**<br>{item.claim.statement}",
-            format_value(item.claim.claimed),
-            measured,
-            badge(item) + reason,
-        ]
-        rows.append(row + ([link(item.claim.chapter)] if link else []))
-    return "\n".join("| " + " | ".join(_cell(text) for text in row) + " |" for row in rows)
+        measured = "–"
+        if item.record is not None:
+            lines = [*measured_lines(item.record), number_of_items(item.record)]
+            measured = "<br>".join(filter(None, lines))
+        rows.append(
+            [
+                f"**{item.claim.id}**<br>{item.claim.statement}",
+                format_value(item.claim.claimed),
+                measured,
+                "<br>".join(filter(None, [badge(item), shown_reason(item)])),
+            ]
+        )
+    return "\n".join(table_row(row) for row in rows)

@@ -1,0 +1,105 @@
+"""The page of verdicts: nothing lost, nothing typed, nothing that harms."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from bs4 import BeautifulSoup
+
+from paper_utils.build import verdict_page
+from paper_utils.claims import Claim, Record, judge, load_claims
+from paper_utils.claims.accepted import accepted
+from paper_utils.errors import PaperError
+
+
+def item(id, measured=None, *, source="own", rule=None, interval=None, **more):
+    claim = Claim(id, source, "Table 1", "A | b.", "own", "first", claimed=1, rule=rule, **more)
+    record = None if measured is None else Record(id, measured, interval, n=12)
+    return judge(claim, record)
+
+
+@pytest.fixture
+def page(tmp_path):
+    """Render verdicts on a checkout with one source."""
+    (tmp_path / "book").mkdir()
+    (tmp_path / "book" / "references.bib").write_text(
+        "@misc{someone-2026, author={One, A. and {Two B} and Three, C.}, title={{A} title}, "
+        "year=2026}"
+    )
+
+    def render(*verdicts, headlines=""):
+        (tmp_path / "book" / "headlines.yml").write_text(headlines)
+        return verdict_page.verdict_page(tmp_path, [], verdicts)
+
+    return render
+
+
+AT_LEAST = {"kind": "at_least", "value": 0}
+
+
+def test_the_summary_counts_what_the_table_shows(page):
+    text = page(
+        item("O-1", 1, rule=AT_LEAST),
+        item("S-1", {"a": 1, "b": -1}, rule=AT_LEAST, source="someone-2026"),
+        item("S-2", -1, rule=AT_LEAST, source="someone-2026"),
+        item("S-3", source="someone-2026", status="published", needs="a laboratory"),
+    )
+    words = " ".join(text.split())
+    assert "Of 3 claims of the literature 0 hold as stated, 1 in some" in words
+    assert "1 results of this book's own, of which 1 hold" in words
+    assert "Of all 4, 3 were measured here and 0 checked in the sources; 1 are published" in words
+    assert "| One et al. (2026) | – | 1 | 1 | 1 | 3 |" in text
+    assert text.index("### One et al. (2026)") < text.index("### Results of this book")
+    marks = BeautifulSoup(text, "html.parser").select(".claim-mark")
+    shown = {mark["id"]: mark["data-verdict"] for mark in marks}
+    assert shown == {
+        "claim-S-1": "conditional",
+        "claim-S-2": "fails",
+        "claim-S-3": "published",
+        "claim-O-1": "holds",
+    }
+
+
+def test_a_row_says_claimed_measured_interval_rule_place_and_verdict(page):
+    row = page(item("S-1", 0.5, rule=AT_LEAST, interval=(0.25, 0.75), source="someone-2026"))
+    row = next(line for line in row.splitlines() if "claim-S-1" in line)
+    for part in ("A \\| b.", "Table 1", "Claimed:</span> 1", "0.5 [0.25, 0.75]", "(n = 12)"):
+        assert part in row
+    assert "rule: at least 0" in row and "✓ holds" in row
+
+
+def test_many_conditions_are_folded_and_none_is_lost(page):
+    names = [f"case {number}" for number in range(9)]
+    text = page(item("O-1", dict.fromkeys(names, 1), rule=AT_LEAST))
+    soup = BeautifulSoup(text, "html.parser")
+    assert all(f"{name}: 1" in soup.get_text() for name in names)
+    assert soup.summary.get_text() == "5 more"
+    assert "case 3" not in soup.details.get_text() and "case 4" in soup.details.get_text()
+
+
+def test_names_of_conditions_and_sources_are_text(page):
+    hostile = "<script>alert(1)</script>"
+    text = page(item("O-1", {hostile: 1, "b": -1}, rule=AT_LEAST, source='"><b>'))
+    assert hostile not in text
+    assert "<b>" not in text
+
+
+def test_a_headline_quotes_the_measurement(page):
+    says = "- {id: O-1, claim: It is.,\n   says: 'By {measured[a]:+.1f}.'}"
+    assert "**It is.** By +1.0." in page(item("O-1", {"a": 1}, rule=AT_LEAST), headlines=says)
+    assert "It is." not in page(item("O-1", {"b": 1}, rule=AT_LEAST), headlines=says)
+    with pytest.raises(PaperError, match=r"headlines\.yml: 'O-1'; did you mean 'O-2'"):
+        page(item("O-2", {"a": 1}, rule=AT_LEAST), headlines=says)
+    with pytest.raises(PaperError, match="id, claim and says, not id, text"):
+        page(item("O-1", 1), headlines="- {id: O-1, text: x}")
+
+
+def test_every_headline_is_measured_and_types_no_number(root):
+    entries = verdict_page.load_headlines(root)
+    assert len(entries) >= 8
+    for entry in entries:
+        assert entry["id"] in load_claims()
+        verdict_page.headline(entry["says"], accepted(entry["id"]))
+        typed = re.sub(r"\{[^}]*\}|@\d+|BM25", " ", entry["says"] + entry["claim"])
+        assert not re.search(r"\d", typed), entry["id"]
