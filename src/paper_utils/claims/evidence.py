@@ -1,0 +1,102 @@
+"""Measurements that another page quotes: one number with its interval and its place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+from paper_utils import results
+from paper_utils.claims.accepted import accepted
+from paper_utils.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One quoted measurement.
+
+    Attributes
+    ----------
+    value : float
+    low, high : float or None
+        Its 95% interval, where it was recorded with one.
+    what : str
+        What was measured, for people.
+    format : str
+        Format of the number.
+    source : str
+        Claim or recorded result that it comes from.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    what: str
+    format: str
+    source: str
+
+    def __str__(self) -> str:
+        """Return the number with its interval, such as ``+0.04 [+0.03, +0.05]``."""
+        text = format(self.value, self.format)
+        if self.low is None or self.high is None:
+            return text
+        return f"{text} [{self.low:{self.format}}, {self.high:{self.format}}]"
+
+
+def read_evidence(entry: Mapping[str, Any]) -> Evidence:
+    """Return the measurement that an entry of ``resources/advice.yml`` names.
+
+    Parameters
+    ----------
+    entry : mapping
+        `what`, `format`, and either `claim` with `case` where it was measured under several
+        conditions, or `result`, `task` and `at`, the path to a number or to (value, low, high).
+
+    Raises
+    ------
+    UsageError
+        The claim, the case, the task or the place does not exist.
+
+    Examples
+    --------
+    >>> entry = {"claim": "O-hub-duplicates", "what": "added skewness", "format": "+.1f"}
+    >>> str(read_evidence(entry))
+    '+2.8'
+    """
+    if "claim" in entry:
+        source = entry["claim"]
+        value, interval = _of_claim(source, entry.get("case"))
+    else:
+        source = entry["result"]
+        found = _at(results.get(source).value(**entry["task"]), entry["at"], source)
+        value, *interval = found if isinstance(found, Sequence) else [found]
+    if not isinstance(value, Real) or len(interval or ()) not in (0, 2):
+        raise UsageError(f"{source}: {entry['what']!r} is no number with an interval: {value!r}")
+    low, high = interval or (None, None)
+    return Evidence(float(value), low, high, entry["what"], entry["format"], source)
+
+
+def _of_claim(id: str, case: str | None) -> tuple[Any, Sequence[float] | None]:
+    record = accepted(id).record
+    if case is None:
+        return record.measured, record.interval
+    if not isinstance(record.measured, Mapping) or case not in record.measured:
+        raise UsageError(f"{id} was not measured under {case!r}")
+    interval = record.interval.get(case) if isinstance(record.interval, Mapping) else None
+    return record.measured[case], interval
+
+
+def _at(value: Any, path: Sequence[Any], source: str) -> Any:
+    """Follow a path: a key, the fields of the one list element to take, or several keys at once."""
+    for step in path:
+        try:
+            if isinstance(step, Mapping):
+                (value,) = [one for one in value if step.items() <= one.items()]
+            elif isinstance(step, list):
+                value = [value[key] for key in step]
+            else:
+                value = value[step]
+        except (KeyError, TypeError, ValueError):
+            raise UsageError(f"{source}: nothing lies at {step!r}") from None
+    return value
