@@ -11,7 +11,7 @@ help:
 	@echo "make book                   build the book: _build/html/index.html"
 	@echo "make test                   check everything, the built book included"
 	@echo "make accept CHAPTER=slug    accept what a chapter now measures (review the diff)"
-	@echo "make lint                   check style and layers only"
+	@echo "make lint                   check style, spelling and layers only"
 	@echo "make clean                  remove what was built"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -34,6 +34,7 @@ lint: $(STAMP)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/nbqa "ruff check" notebooks --quiet
+	@$(BIN)/codespell
 	@$(BIN)/lint-imports --no-cache > _build/imports.log 2>&1 || { cat _build/imports.log; exit 1; }
 
 clean:

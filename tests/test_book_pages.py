@@ -1,18 +1,9 @@
-"""The rendered pages, as files and in a browser.
-
-`PAPER_HTML` names another site than `_build/html`. Where there is no site, or no Chromium, the
-tests are skipped with a word; in continuous integration (``CI=true``) they fail instead.
-"""
+"""The rendered pages, as files. What a browser sees of them is in `test_book_browser.py`."""
 
 from __future__ import annotations
 
-import functools
-import http.server
-import os
 import re
 import runpy
-import shutil
-import threading
 from collections import Counter
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -22,45 +13,20 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 
-ROOT = Path(__file__).resolve().parents[1]
-CHROMIUM_FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync"
-).split()
+from rendered import ROOT, pages_of, site_folder
 
 _FETCHED_BY_CSS = re.compile(r"""(?:url\(\s*|@import\s+)["']?((?:https?:)?//[^"')\s]+)""")
-
-
-def _absent(reason: str):
-    """Skip, or fail where the thing must be there."""
-    if os.environ.get("CI", "").lower() in ("1", "true"):
-        pytest.fail(f"{reason} (CI is set, so this is a failure)")
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="module")
 def site() -> Path:
     """The rendered site."""
-    folder = Path(os.environ.get("PAPER_HTML") or ROOT / "_build" / "html")
-    if not (folder / "book" / "index.html").is_file():
-        _absent(f"no built book in {folder}: run `make book`, or set PAPER_HTML")
-    return folder
-
-
-def pages_of(site: Path) -> dict[Path, BeautifulSoup]:
-    return {
-        path: BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
-        for path in sorted(site.rglob("*.html"))
-        if "_static" not in path.relative_to(site).parts
-    }
+    return site_folder()
 
 
 @pytest.fixture(scope="module")
 def pages(site) -> dict[Path, BeautifulSoup]:
     return pages_of(site)
-
-
-# ------------------------------------------------------------------------- what the files say
 
 
 def broken_links(site: Path, pages: dict[Path, BeautifulSoup]) -> list[str]:
@@ -100,9 +66,7 @@ def foreign_resources(site: Path, pages: dict[Path, BeautifulSoup]) -> list[str]
                 found.append(f"{path.relative_to(site)}: {tag['href']}")
     for path in site.rglob("*.css"):
         text = path.read_text(encoding="utf-8")
-        for match in re.finditer(
-            r"""(?:url\(\s*|@import\s+)["']?((?:https?:)?//[^"')\s]+)""", text
-        ):
+        for match in _FETCHED_BY_CSS.finditer(text):
             found.append(f"{path.relative_to(site)}: {match[1]}")
     return found
 
@@ -254,211 +218,3 @@ def test_the_file_checks_notice_a_broken_site(tmp_path):
     faults = " ".join(image_faults(tmp_path, pages))
     assert "shows no image: legend" in faults
     assert "no caption" in faults and "shorter than 40" in faults and "repeats" in faults
-
-
-# --------------------------------------------------------------------------- what a browser sees
-
-
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
-
-
-@pytest.fixture(scope="module")
-def serve():
-    """Serve a folder on the loopback interface; returns its address."""
-    servers = []
-
-    def start(folder: Path) -> str:
-        handler = functools.partial(_Quiet, directory=str(folder))
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
-        return f"http://127.0.0.1:{server.server_address[1]}"
-
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    """The system's Chromium, driven by playwright."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    program = next(filter(None, map(shutil.which, names)), None)
-    if program is None:
-        _absent("no Chromium on this system: install the package chromium")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=CHROMIUM_FLAGS)
-        yield browser
-        browser.close()
-
-
-# Formulas are set after the page has loaded; then the page has its final size.
-_SETTLED = """async () => {
-  await document.fonts.ready;
-  if (document.querySelector('script[src*="mathjax"]')) {
-    while (!(window.MathJax && MathJax.startup && MathJax.startup.promise))
-      await new Promise(done => setTimeout(done, 20));
-    await MathJax.startup.promise;
-  }
-}"""
-_LOOK = """() => {
-  const scrolls = node => node && node !== document.body &&
-    (['auto', 'scroll'].includes(getComputedStyle(node).overflowX) || scrolls(node.parentElement));
-  const sticksOut = node => node.getBoundingClientRect().right > window.innerWidth + 1 &&
-    !scrolls(node.parentElement) && !node.closest('mjx-assistive-mml');
-  const stray = [...document.querySelectorAll('article *')].find(sticksOut);
-  return {
-    theme: document.documentElement.dataset.theme,
-    page: document.documentElement.scrollWidth,
-    window: window.innerWidth,
-    stray: stray ? stray.outerHTML.slice(0, 120) : '',
-    formulas: document.querySelectorAll('.math').length,
-    rendered: document.querySelectorAll('mjx-container').length,
-    wrong: [...document.querySelectorAll('mjx-merror')].map(node => node.textContent),
-  };
-}"""
-
-
-def page_faults(chromium, address: str, names, width: int, theme: str | None) -> list[str]:
-    """Look at each page once and return everything that a reader would stumble over."""
-    faults: list[str] = []
-    context = chromium.new_context(
-        viewport={"width": width, "height": 800}, color_scheme=theme or "light"
-    )
-    page = context.new_page()
-    here = ""
-
-    def complain(text: str) -> None:
-        faults.append(f"{here} at {width} px, {theme}: {text}")
-
-    def on_request(request) -> None:
-        if not request.url.startswith((address + "/", "data:", "blob:")):
-            complain(f"asks another host for {request.url}")
-
-    page.on("console", lambda m: complain(f"console: {m.text}") if m.type == "error" else None)
-    page.on("pageerror", lambda error: complain(f"exception: {error}"))
-    page.on("request", on_request)
-    page.on("response", lambda r: complain(f"{r.status} {r.url}") if r.status >= 400 else None)
-    for here in names:
-        page.goto(f"{address}/{here}", wait_until="load")
-        page.evaluate(_SETTLED)
-        seen = page.evaluate(_LOOK)
-        if theme and seen["theme"] != theme:
-            complain(f"shows the {seen['theme']} theme")
-        if seen["page"] > seen["window"]:
-            complain(f"is {seen['page'] - seen['window']} px wider than the window")
-        if seen["stray"]:
-            complain(f"sticks out of the window: {seen['stray']}")
-        if seen["formulas"] and not seen["rendered"]:
-            complain("shows its formulas as source")
-        for text in seen["wrong"]:
-            complain(f"a formula is wrong: {text}")
-    context.close()
-    return faults
-
-
-@pytest.mark.book
-@pytest.mark.browser
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
-def test_every_page_is_sound(site, pages, serve, chromium, width, theme):
-    names = [path.relative_to(site).as_posix() for path in pages if path.parent != site]
-    names += ["search.html"]
-    assert page_faults(chromium, serve(site), names, width, theme) == []
-
-
-@pytest.mark.book
-@pytest.mark.browser
-def test_search_finds_a_word_of_every_chapter(site, pages, serve, chromium):
-    address = serve(site)
-    page = chromium.new_page()
-    for path, content in pages.items():
-        if path.parent != site / "book" / "chapters":
-            continue
-        heading = content.select_one("article h1")
-        heading = heading.get_text(" ", strip=True) if heading else ""
-        word = max(re.findall(r"[^\W\d_]+", heading), key=len)
-        page.goto(f"{address}/search.html?q={word}")
-        page.wait_for_selector("#search-results li a", timeout=10_000)
-        found = page.eval_on_selector_all("#search-results li a", "all => all.map(a => a.href)")
-        name = path.relative_to(site).as_posix()
-        assert any(name in link for link in found), f"{word!r} does not find {name}: {found}"
-    page.close()
-
-
-_ROWS = "tr:has(.claim-mark)"
-_SHOWN = "rows => rows.filter(row => row.offsetParent).map(row => row.querySelector('[id]').id)"
-
-
-@pytest.mark.book
-@pytest.mark.browser
-def test_claims_are_filtered_with_the_keyboard_and_by_the_address(site, pages, serve, chromium):
-    address = f"{serve(site)}/book/chapters/verdicts.html"
-    marks = pages[site / "book" / "chapters" / "verdicts.html"].select(".claim-mark")
-    source = marks[0]["data-source"]
-    word = next(mark["data-verdict"] for mark in marks if mark["data-source"] == source)
-    wanted = [m["id"] for m in marks if (m["data-source"], m["data-verdict"]) == (source, word)]
-    assert 0 < len(wanted) < len(marks)
-    page = chromium.new_page(viewport={"width": 390, "height": 800})
-    page.goto(address)
-    assert page.locator(_ROWS).evaluate_all(_SHOWN) == [mark["id"] for mark in marks]
-    page.locator(".claim-filter select").select_option(source)
-    page.locator(f".claim-filter [value={word}]").focus()
-    page.keyboard.press("Space")
-    assert page.locator(_ROWS).evaluate_all(_SHOWN) == wanted
-    told = page.locator(".claim-filter [role=status]").text_content()
-    assert told.startswith(f"{len(wanted)} of {len(marks)} claims")
-    empty = page.locator("section:has(.claim-mark)").evaluate_all(
-        "all => all.filter(one => one.offsetParent"
-        " && !one.querySelector('tr:not([hidden]) .claim-mark'))"
-    )
-    assert empty == [], "a source without a claim to show is hidden with its heading"
-    again = chromium.new_page()
-    again.goto(page.url)
-    assert again.locator(_ROWS).evaluate_all(_SHOWN) == wanted, "the address keeps the choice"
-    again.locator(".claim-filter button").press("Enter")
-    again.wait_for_function("!location.hash")
-    assert len(again.locator(_ROWS).evaluate_all(_SHOWN)) == len(marks)
-    again.goto(f"{address}#{marks[-1]['id']}")
-    assert again.locator(f"tr:has(#{marks[-1]['id']})").is_visible()
-    page.close()
-    again.close()
-
-
-@pytest.mark.book
-@pytest.mark.browser
-def test_without_scripts_every_claim_is_there_and_no_dead_control(site, pages, serve, chromium):
-    marks = pages[site / "book" / "chapters" / "verdicts.html"].select(".claim-mark")
-    context = chromium.new_context(java_script_enabled=False)
-    page = context.new_page()
-    page.goto(f"{serve(site)}/book/chapters/verdicts.html")
-    assert len([row for row in page.locator(_ROWS).all() if row.is_visible()]) == len(marks)
-    assert not page.locator(".claim-filter").is_visible()
-    context.close()
-
-
-@pytest.mark.browser
-def test_the_browser_checks_notice_a_broken_page(tmp_path, serve, chromium):
-    (tmp_path / "broken.html").write_text(
-        "<article><p style='width: 900px'>wide</p></article><span class=math>\\(x\\)</span>"
-        "<mjx-merror>Undefined control sequence</mjx-merror>"
-        "<img src='http://localhost:9/pixel.png'><img src='gone.png'>"
-        "<script>console.error('told'); throw new Error('thrown')</script>"
-    )
-    faults = " ".join(page_faults(chromium, serve(tmp_path), ["broken.html"], 390, "light"))
-    for fault in (
-        "console: told",
-        "exception: thrown",
-        "asks another host for http://localhost:9/pixel.png",
-        "404 http://127.0.0.1",
-        "wider than the window",
-        "sticks out of the window: <p style",
-        "formulas as source",
-        "Undefined control sequence",
-        "shows the None theme",
-    ):
-        assert fault in faults

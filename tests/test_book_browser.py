@@ -1,0 +1,286 @@
+"""The rendered pages, as a browser shows them.
+
+Every page is opened once a width and theme; what a reader would stumble over is gathered and
+compared with nothing. One class a width, so that workers share them; each reuses one browser.
+"""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import re
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+
+from rendered import absent, page_paths, pages_of, site_folder
+
+AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
+CHROMIUM_FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
+    "--disable-background-networking --disable-component-update --disable-sync"
+).split()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(scope="class")
+def serve():
+    """Serve a folder on the loopback interface; returns its address."""
+    servers = []
+
+    def start(folder: Path) -> str:
+        handler = functools.partial(_Quiet, directory=str(folder))
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_address[1]}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="class")
+def chromium():
+    """The system's Chromium, driven by playwright."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = next(filter(None, map(shutil.which, names)), None)
+    if program is None:
+        absent("no Chromium on this system: install the package chromium")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
+
+
+# Formulas are set after the page has loaded; then the page has its final size.
+_SETTLED = """async () => {
+  await document.fonts.ready;
+  if (document.querySelector('script[src*="mathjax"]')) {
+    while (!(window.MathJax && MathJax.startup && MathJax.startup.promise))
+      await new Promise(done => setTimeout(done, 20));
+    await MathJax.startup.promise;
+  }
+}"""
+_LOOK = """() => {
+  const scrolls = node => node && node !== document.body &&
+    (['auto', 'scroll'].includes(getComputedStyle(node).overflowX) || scrolls(node.parentElement));
+  const sticksOut = node => node.getBoundingClientRect().right > window.innerWidth + 1 &&
+    !scrolls(node.parentElement) && !node.closest('mjx-assistive-mml');
+  const stray = [...document.querySelectorAll('article *')].find(sticksOut);
+  return {
+    theme: document.documentElement.dataset.theme,
+    page: document.documentElement.scrollWidth,
+    window: window.innerWidth,
+    stray: stray ? stray.outerHTML.slice(0, 120) : '',
+    formulas: document.querySelectorAll('.math').length,
+    rendered: document.querySelectorAll('mjx-container').length,
+    wrong: [...document.querySelectorAll('mjx-merror')].map(node => node.textContent),
+    mute: [...document.querySelectorAll('img:not([alt])')].map(node => node.src),
+  };
+}"""
+_JUDGE = """async () => {
+  const { violations } = await axe.run(document, { resultTypes: ['violations'] });
+  return violations
+    .filter(one => ['serious', 'critical'].includes(one.impact))
+    .map(one => `${one.impact} ${one.id} (${one.nodes.length}): ${one.nodes[0].html}`);
+}"""
+
+
+def page_faults(
+    chromium, address: str, names, width: int, theme: str | None, *, axe: bool = False
+) -> list[str]:
+    """Look at each page once and return everything that a reader would stumble over.
+
+    With `axe`, axe-core looks for barriers too: its serious and its critical ones are faults.
+    """
+    faults: list[str] = []
+    context = chromium.new_context(
+        viewport={"width": width, "height": 800}, color_scheme=theme or "light"
+    )
+    page = context.new_page()
+    here = ""
+
+    def complain(text: str) -> None:
+        faults.append(f"{here} at {width} px, {theme}: {text}")
+
+    def on_request(request) -> None:
+        if not request.url.startswith((address + "/", "data:", "blob:")):
+            complain(f"asks another host for {request.url}")
+
+    page.on("console", lambda m: complain(f"console: {m.text}") if m.type == "error" else None)
+    page.on("pageerror", lambda error: complain(f"exception: {error}"))
+    page.on("request", on_request)
+    page.on("response", lambda r: complain(f"{r.status} {r.url}") if r.status >= 400 else None)
+    for here in names:
+        page.goto(f"{address}/{here}", wait_until="load")
+        page.evaluate(_SETTLED)
+        seen = page.evaluate(_LOOK)
+        if theme and seen["theme"] != theme:
+            complain(f"shows the {seen['theme']} theme")
+        if seen["page"] > seen["window"]:
+            complain(f"is {seen['page'] - seen['window']} px wider than the window")
+        if seen["stray"]:
+            complain(f"sticks out of the window: {seen['stray']}")
+        if seen["formulas"] and not seen["rendered"]:
+            complain("shows its formulas as source")
+        for text in seen["wrong"]:
+            complain(f"a formula is wrong: {text}")
+        for source in seen["mute"]:
+            complain(f"an image has no alternative text: {source}")
+        if axe:
+            page.evaluate(AXE.read_text(encoding="utf-8"))
+            for text in page.evaluate(_JUDGE):
+                complain(f"axe: {text}")
+    context.close()
+    return faults
+
+
+@pytest.fixture(scope="class")
+def site() -> Path:
+    """The rendered site."""
+    return site_folder()
+
+
+@pytest.fixture(scope="module")
+def pages() -> dict[Path, BeautifulSoup]:
+    return pages_of(site_folder())
+
+
+@pytest.fixture(scope="class")
+def names(site) -> list[str]:
+    """Every page, relative to the site; the root of the site only leads on."""
+    paths = [path.relative_to(site) for path in page_paths(site) if path.parent != site]
+    return [*(path.as_posix() for path in paths), "search.html"]
+
+
+# axe-core takes longer than all else, and what it finds depends on the width or on the theme: each
+# of them is judged once.
+
+
+@pytest.mark.book
+@pytest.mark.browser
+class TestOnADesk:
+    @pytest.mark.parametrize(("theme", "axe"), [("light", True), ("dark", False)])
+    def test_every_page_is_sound(self, site, names, serve, chromium, theme, axe):
+        assert page_faults(chromium, serve(site), names, 1280, theme, axe=axe) == []
+
+
+@pytest.mark.book
+@pytest.mark.browser
+class TestOnAPhone:
+    @pytest.mark.parametrize(("theme", "axe"), [("light", False), ("dark", True)])
+    def test_every_page_is_sound(self, site, names, serve, chromium, theme, axe):
+        assert page_faults(chromium, serve(site), names, 390, theme, axe=axe) == []
+
+
+@pytest.mark.book
+@pytest.mark.browser
+class TestSearch:
+    def test_it_finds_a_word_of_every_chapter(self, site, pages, serve, chromium):
+        address = serve(site)
+        page = chromium.new_page()
+        for path, content in pages.items():
+            if path.parent != site / "book" / "chapters":
+                continue
+            heading = content.select_one("article h1")
+            heading = heading.get_text(" ", strip=True) if heading else ""
+            word = max(re.findall(r"[^\W\d_]+", heading), key=len)
+            page.goto(f"{address}/search.html?q={word}")
+            page.wait_for_selector("#search-results li a", timeout=10_000)
+            found = page.eval_on_selector_all("#search-results li a", "all => all.map(a => a.href)")
+            name = path.relative_to(site).as_posix()
+            assert any(name in link for link in found), f"{word!r} does not find {name}: {found}"
+        page.close()
+
+
+_ROWS = "tr:has(.claim-mark)"
+_SHOWN = "rows => rows.filter(row => row.offsetParent).map(row => row.querySelector('[id]').id)"
+
+
+@pytest.mark.book
+@pytest.mark.browser
+class TestTheVerdictPage:
+    def test_claims_are_filtered_with_the_keyboard_and_by_the_address(
+        self, site, pages, serve, chromium
+    ):
+        address = f"{serve(site)}/book/chapters/verdicts.html"
+        marks = pages[site / "book" / "chapters" / "verdicts.html"].select(".claim-mark")
+        source = marks[0]["data-source"]
+        word = next(mark["data-verdict"] for mark in marks if mark["data-source"] == source)
+        wanted = [m["id"] for m in marks if (m["data-source"], m["data-verdict"]) == (source, word)]
+        assert 0 < len(wanted) < len(marks)
+        page = chromium.new_page(viewport={"width": 390, "height": 800})
+        page.goto(address)
+        assert page.locator(_ROWS).evaluate_all(_SHOWN) == [mark["id"] for mark in marks]
+        page.locator(".claim-filter select").select_option(source)
+        page.locator(f".claim-filter [value={word}]").focus()
+        page.keyboard.press("Space")
+        assert page.locator(_ROWS).evaluate_all(_SHOWN) == wanted
+        told = page.locator(".claim-filter [role=status]").text_content()
+        assert told.startswith(f"{len(wanted)} of {len(marks)} claims")
+        empty = page.locator("section:has(.claim-mark)").evaluate_all(
+            "all => all.filter(one => one.offsetParent"
+            " && !one.querySelector('tr:not([hidden]) .claim-mark'))"
+        )
+        assert empty == [], "a source without a claim to show is hidden with its heading"
+        again = chromium.new_page()
+        again.goto(page.url)
+        assert again.locator(_ROWS).evaluate_all(_SHOWN) == wanted, "the address keeps the choice"
+        again.locator(".claim-filter button").press("Enter")
+        again.wait_for_function("!location.hash")
+        assert len(again.locator(_ROWS).evaluate_all(_SHOWN)) == len(marks)
+        again.goto(f"{address}#{marks[-1]['id']}")
+        assert again.locator(f"tr:has(#{marks[-1]['id']})").is_visible()
+        page.close()
+        again.close()
+
+    def test_without_scripts_every_claim_is_there_and_no_dead_control(
+        self, site, pages, serve, chromium
+    ):
+        marks = pages[site / "book" / "chapters" / "verdicts.html"].select(".claim-mark")
+        context = chromium.new_context(java_script_enabled=False)
+        page = context.new_page()
+        page.goto(f"{serve(site)}/book/chapters/verdicts.html")
+        assert len([row for row in page.locator(_ROWS).all() if row.is_visible()]) == len(marks)
+        assert not page.locator(".claim-filter").is_visible()
+        context.close()
+
+
+@pytest.mark.browser
+class TestTheChecksThemselves:
+    def test_they_notice_a_broken_page(self, tmp_path, serve, chromium):
+        (tmp_path / "broken.html").write_text(
+            "<article><p style='width: 900px'>wide</p></article><span class=math>\\(x\\)</span>"
+            "<mjx-merror>Undefined control sequence</mjx-merror>"
+            "<img src='http://localhost:9/pixel.png'><img src='gone.png'>"
+            "<p style='color: #bbb; background: #fff'>pale</p>"
+            "<script>console.error('told'); throw new Error('thrown')</script>"
+        )
+        faults = " ".join(
+            page_faults(chromium, serve(tmp_path), ["broken.html"], 390, "light", axe=True)
+        )
+        for fault in (
+            "console: told",
+            "exception: thrown",
+            "asks another host for http://localhost:9/pixel.png",
+            "404 http://127.0.0.1",
+            "wider than the window",
+            "sticks out of the window: <p style",
+            "formulas as source",
+            "Undefined control sequence",
+            "shows the None theme",
+            "no alternative text",
+            "axe: critical image-alt (2)",
+            "axe: serious color-contrast (1)",
+        ):
+            assert fault in faults
