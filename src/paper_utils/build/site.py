@@ -27,7 +27,7 @@ from paper_utils.claims import (
 )
 from paper_utils.errors import PaperError
 from paper_utils.fingerprint import sha256
-from paper_utils.paths import write_text
+from paper_utils.paths import PACKAGE, write_text
 
 _STAMP = ".fingerprint"
 # The package has no __main__; its script may not be on the PATH.
@@ -74,7 +74,10 @@ def stage(book: Book) -> None:
 
 
 def site_fingerprint(site: Path, constraints: Path) -> str:
-    """Return the checksum of everything that the rendered site depends on."""
+    """Return the checksum of everything that the rendered site depends on.
+
+    The package is among it: the pages on its functions show their docstrings.
+    """
     files = [site / "_config.yml", site / "_toc.yml", constraints]
     files += [path for path in sorted((site / "book").rglob("*")) if path.is_file()]
     parts: list[bytes | str] = []
@@ -84,6 +87,7 @@ def site_fingerprint(site: Path, constraints: Path) -> str:
                 path.name if path == constraints else str(path.relative_to(site)),
                 path.read_bytes(),
             ]
+    parts += [path.read_bytes() for path in sorted(PACKAGE.rglob("*.py"))]
     return sha256(*parts)
 
 

@@ -130,6 +130,12 @@ def fetch_dataset(name: str, *, folder: str | Path | None = None, progress: bool
     PaperError
         The server cannot be reached, the download broke off, the content is not that of the
         pinned commit, or the folder cannot be written.
+
+    Examples
+    --------
+    >>> folder = fetch_dataset("limit-small")  # doctest: +SKIP
+    >>> (folder / "queries.jsonl").is_file()  # doctest: +SKIP
+    True
     """
     plan = fetch_plan(name, folder=folder)
     import filelock

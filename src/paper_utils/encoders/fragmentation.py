@@ -124,6 +124,17 @@ def count_pieces(texts: Iterable[str], tokenizer: PieceTokenizer) -> list[list[i
 
     Each distinct word is cut once. A text without a word gives an empty list.
 
+    Parameters
+    ----------
+    texts : iterable of str
+    tokenizer : PieceTokenizer
+        From :func:`load_pieces`.
+
+    Returns
+    -------
+    list of list of int
+        One list a text, one count a word.
+
     Examples
     --------
     >>> count_pieces(["Cordless screwdriver", "18 V"], load_pieces("minilm"))

@@ -76,7 +76,7 @@ class CosineMoments:
 
     @property
     def var_independent(self) -> float:
-        """Variance over independent draws (all n² pairs): ``spectral + cross``."""
+        """Variance over independent draws (all n² pairs), ``spectral + cross``."""
         return self.spectral + self.cross
 
     @property

@@ -54,6 +54,8 @@ def effective_dimension(X: ArrayLike, estimator: str = "participation") -> Effec
         Taken as they are: normalise the rows first if only directions are to count.
         Zero rows and equal rows are points like any other (`twonn` drops repetitions).
     estimator : str
+        One of these:
+
         ========================  =========================================================
         ``participation``         (Tr S)²/Tr S² of the sample covariance S: Krasnov's d_eff.
                                   At most n - 1, and too small by 1/d ≈ 1/d_true + 1/(n-1).

@@ -58,7 +58,7 @@ class KOccurrence:
 
     @property
     def antihubs(self) -> float:
-        """Share of points that are nobody's neighbour: no search ever shows them."""
+        """Share of points that are nobody's neighbour; no search ever shows them."""
         return float((self.counts == 0).mean())
 
     @property

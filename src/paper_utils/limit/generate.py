@@ -126,6 +126,11 @@ def ask_plainly(data: LimitData, language: str = "en") -> LimitData:
         From :func:`generate_limit`.
     language : {'en', 'ru'}
 
+    Returns
+    -------
+    LimitData
+        The queries changed, all else as it was.
+
     Raises
     ------
     UsageError

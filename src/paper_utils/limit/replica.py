@@ -53,6 +53,14 @@ def limit_replica(n_docs: int = 50_000, seed: int = 0) -> LimitData:
     ----------
     O. Weller et al., "On the theoretical limitations of embedding-based retrieval",
     arXiv 2508.21038, section 5.2.
+
+    Examples
+    --------
+    Needs the released queries and judgements (``paper data fetch limit``).
+
+    >>> replica = limit_replica(1000)  # doctest: +SKIP
+    >>> len(replica.documents), len(replica.queries)  # doctest: +SKIP
+    (1000, 1000)
     """
     query_ids, queries = read_queries("limit")
     asked = [read_query(query) for query in queries]

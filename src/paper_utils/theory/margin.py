@@ -24,6 +24,15 @@ def minimal_dimension(k: int, scoring: str = "inner product") -> int:
         Inner product with a cut-off of the query's own; with one for all queries; of unit
         vectors; nearest by Euclidean distance; inner product with cut-off 0 (sign-rank).
 
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    UsageError
+        `k` is no positive whole number, or an unknown scoring.
+
     Examples
     --------
     >>> [minimal_dimension(2, s) for s in SCORINGS]
