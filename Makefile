@@ -5,10 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help book test accept lint clean
+.PHONY: help book pdf test accept lint clean
 
 help:
 	@echo "make book                   build the book: _build/html/index.html"
+	@echo "make pdf                    the whole book as one file: _build/book.pdf (needs chromium)"
 	@echo "make test                   check everything, the built book included"
 	@echo "make accept CHAPTER=slug    accept what a chapter now measures (review the diff)"
 	@echo "make lint                   check style, spelling and layers only"
@@ -23,6 +24,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 book: $(STAMP)
 	@$(BIN)/paper build
+
+pdf: book
+	@$(BIN)/paper pdf
 
 test: book lint
 	@$(BIN)/python -m pytest -n 2 --dist loadscope --nbval-lax --nbval-current-env
