@@ -10,6 +10,7 @@ from typing import Any
 from paper_utils import results
 from paper_utils.claims.accepted import accepted
 from paper_utils.errors import UsageError
+from paper_utils.published import published
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Evidence:
     format : str
         Format of the number.
     source : str
-        Claim or recorded result that it comes from.
+        Claim, recorded result or published value that it comes from.
     """
 
     value: float
@@ -39,19 +40,20 @@ class Evidence:
     def __str__(self) -> str:
         """Return the number with its interval, such as ``+0.04 [+0.03, +0.05]``."""
         text = format(self.value, self.format)
-        if self.low is None or self.high is None:
+        if self.low is None or self.high is None or self.low == self.high:
             return text
         return f"{text} [{self.low:{self.format}}, {self.high:{self.format}}]"
 
 
 def read_evidence(entry: Mapping[str, Any]) -> Evidence:
-    """Return the measurement that an entry of ``resources/advice.yml`` names.
+    """Return the number that an entry of ``resources/advice.yml`` names.
 
     Parameters
     ----------
     entry : mapping
-        `what`, `format`, and either `claim` with `case` where it was measured under several
-        conditions, or `result`, `task` and `at`, the path to a number or to (value, low, high).
+        `what`, `format`, and one of: `claim` with `case` where it was measured under several
+        conditions; `result`, `task` and `at`, the path to a number or to (value, low, high);
+        `published` and `at`, the path within a published value.
 
     Raises
     ------
@@ -67,14 +69,17 @@ def read_evidence(entry: Mapping[str, Any]) -> Evidence:
     if "claim" in entry:
         source = entry["claim"]
         value, interval = _of_claim(source, entry.get("case"))
+    elif "published" in entry:
+        source = entry["published"]
+        value, interval = _at(published(source).value, entry["at"], source), None
     else:
         source = entry["result"]
         found = _at(results.get(source).value(**entry["task"]), entry["at"], source)
         value, *interval = found if isinstance(found, Sequence) else [found]
     if not isinstance(value, Real) or len(interval or ()) not in (0, 2):
-        raise UsageError(f"{source}: {entry['what']!r} is no number with an interval: {value!r}")
+        raise UsageError(f"{source}: {entry.get('what', '')!r} is no number with an interval")
     low, high = interval or (None, None)
-    return Evidence(float(value), low, high, entry["what"], entry["format"], source)
+    return Evidence(float(value), low, high, entry.get("what", ""), entry["format"], source)
 
 
 def _of_claim(id: str, case: str | None) -> tuple[Any, Sequence[float] | None]:
@@ -97,6 +102,6 @@ def _at(value: Any, path: Sequence[Any], source: str) -> Any:
                 value = [value[key] for key in step]
             else:
                 value = value[step]
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, IndexError, TypeError, ValueError):
             raise UsageError(f"{source}: nothing lies at {step!r}") from None
     return value
