@@ -1,14 +1,17 @@
 # Two front doors: `make book` and `make test`. Both work in .venv/, which they create.
 
 PYTHON ?= python3
+# The versions that were tested; CONSTRAINTS=/dev/null takes the newest ones.
+CONSTRAINTS ?= constraints.txt
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help book test accept lint clean
+.PHONY: help book pdf test accept lint clean
 
 help:
 	@echo "make book                   build the book: _build/html/index.html"
+	@echo "make pdf                    the whole book as one file: _build/book.pdf (needs chromium)"
 	@echo "make test                   check everything, the built book included"
 	@echo "make accept CHAPTER=slug    accept what a chapter now measures (review the diff)"
 	@echo "make lint                   check style, spelling and layers only"
@@ -18,11 +21,14 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed, not $$($(PYTHON) --version 2>&1); set PYTHON=..."; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[book,test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[book,test]'
 	@touch $@
 
 book: $(STAMP)
 	@$(BIN)/paper build
+
+pdf: book
+	@$(BIN)/paper pdf
 
 test: book lint
 	@$(BIN)/python -m pytest -n 2 --dist loadscope --nbval-lax --nbval-current-env

@@ -132,6 +132,21 @@ def test_no_chapter_shows_an_error(site):
 
 
 @pytest.mark.book
+def test_every_chapter_can_be_downloaded_as_it_was_executed(site, pages):
+    found = 0
+    for path, page in pages.items():
+        for link in page.select(".dropdown-download-buttons a.btn-download-source-button"):
+            if not path.name[:2].isdigit():
+                continue
+            notebook = nbformat.read(path.parent / link["href"], as_version=4)
+            cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+            assert any(cell.outputs for cell in cells), path.name
+            assert all(cell.execution_count for cell in cells if cell.source.strip()), path.name
+            found += 1
+    assert found == len(list((ROOT / "notebooks").glob("*.md")))
+
+
+@pytest.mark.book
 def test_no_path_of_the_building_machine_is_published(site):
     for path in [*site.rglob("*.html"), *(site / "_sources").rglob("*.*")]:
         text = path.read_text(encoding="utf-8")

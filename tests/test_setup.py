@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import runpy
 import subprocess
 import tomllib
 
@@ -71,6 +74,75 @@ def test_the_readme_opens_with_the_two_commands(root):
 
 def test_ci_calls_the_readmes_test_command(root):
     assert (root / ".ci" / "run").read_text().rstrip().endswith("make test")
+
+
+def test_citation_archive_package_and_book_tell_the_same(root, project):
+    citation = yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))
+    archive = json.loads((root / ".zenodo.json").read_text(encoding="utf-8"))
+    book = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
+    package = project["project"]
+    assert citation["title"] == archive["title"] == book["title"]
+    assert citation["version"] == archive["version"] == package["version"]
+    assert citation["license"] == archive["license"] == package["license"]
+    assert citation["keywords"] == archive["keywords"]
+    assert " ".join(citation["abstract"].split()) == archive["description"]
+    names = [one["name"] for one in citation["authors"]]
+    assert names == [one["name"] for one in archive["creators"]]
+    assert names == [one["name"] for one in package["authors"]]
+    assert book["author"].casefold() == names[0].casefold()
+    assert (root / "LICENSE").is_file() and (root / "LICENSE-text").is_file()
+
+
+WORKFLOWS = ("book", "test", "weekly")
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_a_workflow_is_sound(root, name):
+    path = root / ".github" / "workflows" / f"{name}.yml"
+    workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert workflow["name"] == name
+    assert set(workflow[True]) <= {"push", "pull_request", "schedule", "workflow_dispatch"}
+    assert workflow["permissions"] == {"contents": "read"}, "what more a job needs it says itself"
+    for job in workflow["jobs"].values():
+        assert set(job.get("needs", "").split()) <= set(workflow["jobs"])
+        for step in job["steps"]:
+            assert ("run" in step) != ("uses" in step)
+            assert re.fullmatch(r"[\w-]+/[\w-]+@v\d+", step.get("uses", "a/b@v1"))
+    first = next(iter(workflow["jobs"].values()))
+    assert first["timeout-minutes"] <= 90
+    environment = yaml.safe_load((root / "environment.yml").read_text())
+    index = environment["dependencies"][-1]["pip"][0].split()[1]
+    assert first["env"]["PIP_EXTRA_INDEX_URL"] == index, "the same CPU builds as with conda"
+
+
+def test_the_workflows_run_what_people_run(root):
+    files = {path.stem for path in (root / ".github" / "workflows").glob("*")}
+    assert files == set(WORKFLOWS)
+    steps = {}
+    for name in WORKFLOWS:
+        text = (root / ".github" / "workflows" / f"{name}.yml").read_text(encoding="utf-8")
+        jobs = yaml.safe_load(text)["jobs"].values()
+        steps[name] = [step.get("run", step.get("uses")) for job in jobs for step in job["steps"]]
+    assert "bash .ci/run" in steps["test"] and "bash .ci/run" in steps["weekly"]
+    assert "make pdf" in steps["book"] and "actions/deploy-pages@v4" in steps["book"]
+    weekly = yaml.safe_load((root / ".github" / "workflows" / "weekly.yml").read_text())
+    makefile = (root / "Makefile").read_text()
+    assert weekly["jobs"]["newest-versions"]["env"]["CONSTRAINTS"] == "/dev/null"
+    assert "-c $(CONSTRAINTS)" in makefile and "CONSTRAINTS ?= constraints.txt" in makefile
+
+
+def test_links_to_the_repository_lead_to_what_is_committed(root):
+    extension = runpy.run_path(str(root / "book" / "_ext" / "paper_address.py"))
+    built = "https://a.example/o/r/{}/main/book/chapters/01-a.ipynb"
+    binder = "https://b.example/v2/gh/o/r/main?urlpath=lab/tree/book/chapters/01-a.ipynb"
+    buttons = [{"buttons": [{"url": built.format("edit")}, {"text": "no address"}]}]
+    buttons.append({"url": binder})
+    extension["mend_buttons"](buttons)
+    assert buttons[0]["buttons"][0]["url"] == "https://a.example/o/r/edit/main/notebooks/01-a.md"
+    assert buttons[1]["url"].endswith("urlpath=lab/tree/notebooks/01-a.ipynb")
+    script = (root / "postBuild").read_text()
+    assert "jupytext --to ipynb notebooks/*.md" in script, "what Binder opens must be there"
+    assert os.access(root / "postBuild", os.X_OK)
 
 
 def test_nothing_built_and_no_data_is_tracked(root):

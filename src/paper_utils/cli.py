@@ -197,6 +197,28 @@ def build(profile: str, workers: int | None, no_html: bool) -> None:
 
 
 @main.command()
+@click.option(
+    "-o", "out", type=click.Path(path_type=Path, dir_okay=False), help="Where to write it."
+)
+def pdf(out: Path | None) -> None:
+    """Print the built book to one PDF; needs the system's Chromium and the extra 'pdf'.
+
+    \b
+    Example:
+      paper pdf -o book.pdf
+    """
+    from paper_utils.build.pdf import write_pdf
+    from paper_utils.build.site import html_is_fresh
+    from paper_utils.build.state import Book
+
+    book = Book(project_root())
+    path = (out or book.root / "_build" / "book.pdf").resolve()
+    if (book.html / "index.html").is_file() and not html_is_fresh(book):
+        click.echo("note: the pages are older than their sources; run: paper build", err=True)
+    click.echo(f"{path}: {write_pdf(book, path)} pages")
+
+
+@main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with a schema_version.")
 @click.option("--source", help="Only claims of this source (bibliography key).")
 @click.option("--chapter", help="Only claims of this chapter (slug).")
