@@ -41,7 +41,7 @@ class Result:
     @property
     def label(self) -> str:
         """Return one line: when it was recorded, how long it took, how to re-run it."""
-        took = _duration(self.provenance["duration_s"])
+        took = duration_text(self.provenance["duration_s"])
         if self.provenance.get("cached_encodings"):
             took += " with encodings from the cache"
         text = (
@@ -115,7 +115,14 @@ def _numbers(old: Any, new: Any, place: str) -> Iterable[tuple[str, float, float
         raise PaperError(f"the live slice has {place} = {new!r}, recorded {old!r}")
 
 
-def _duration(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
+    """Return a duration as a reader sees it.
+
+    Examples
+    --------
+    >>> duration_text(90), duration_text(600), duration_text(9000)
+    ('90 s', '10 min', '2.5 h')
+    """
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
