@@ -15,6 +15,8 @@ _EXPORTS = {
     "Transition": "codes.capacity",
     "attainable_margin": "codes.capacity",
     "critical_dimension": "codes.capacity",
+    "LevelCodes": "codes.level",
+    "level_dimension": "codes.level",
     "transition": "codes.capacity",
     "SetCodes": "codes.set_codes",
     "UnsolvedError": "codes.set_codes",
