@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from paper_utils.encoders import load_encoder
 from paper_utils.errors import PaperError, UsageError
 from paper_utils.experiments import (
     limit_encoders,
@@ -196,3 +197,21 @@ def test_facts_of_limits_pattern():
     assert facts["pairs"] == facts["queries"] == 1000 and facts["clique"] == 39
     assert facts["degrees"] == {"37": 7, "38": 2, "45": 37}
     assert facts["density_all"] == pytest.approx(2000 / (50_000 * 49_999))
+
+
+def test_navec_row_is_that_of_its_vectors_scored_directly():
+    from paper_utils.experiments.limit_navec import navec_row
+
+    data = generate_limit(46, 2, n_queries=1000, language="ru")
+    encoder = load_encoder("navec")
+    queries, documents = (encoder.encode(list(x)) for x in (data.queries, data.documents))
+    queries = queries / np.linalg.norm(queries, axis=1, keepdims=True)
+    documents = documents / np.linalg.norm(documents, axis=1, keepdims=True)
+    order = np.argsort(-(queries @ documents.T), axis=1)[:, :10]
+    hits = np.take_along_axis(data.qrels.toarray(), order, axis=1).sum(axis=1) / 2
+    row = navec_row("russian")
+    assert row["recall@10"][0] == pytest.approx(hits.mean(), abs=1e-3)
+    assert row["recall@10"][1] < hits.mean() < row["recall@10"][2]
+    assert 2 < row["words read"] < 8
+    with pytest.raises(UsageError, match="russian"):
+        navec_row("rusian")
