@@ -24,7 +24,7 @@ from paper_utils.search.ranks import ranks_from_scores
 from paper_utils.search.tokenizer import WordTokenizer
 
 # Attributes, attributes of a document, documents tried: rows of the table of plain set codes.
-CAPACITY = ((150, 5, 60), (300, 10, 60), (600, 20, 40), (300, 60, 40))
+CAPACITY = ((100, 20, 20), (150, 5, 60), (300, 10, 60), (600, 20, 40), (300, 60, 40))
 DIMS = (224, 256, 384, 512)
 CUTOFFS = (2, 10, 100)
 N_DOCS, N_ASKED = 400, 400
@@ -95,7 +95,7 @@ def least_level_dimensions(
 @experiment(
     "set-codes-level-several",
     "Queries for two and three attributes at once: set codes, the same with equal scores, sums",
-    tasks=lambda: [{"d": d, "seed": 0} for d in DIMS],
+    tasks=lambda: [{"d": 256, "seed": 0, "n_docs": 60}, *({"d": d, "seed": 0} for d in DIMS)],
 )
 def several(d: int, seed: int, n_docs: int = N_DOCS, length: int = 45) -> dict[str, Any]:
     """Ask for several attributes at once on generated data of LIMIT's form.
