@@ -29,7 +29,7 @@ _NOT_PROSE = [
     r"(?<![\\$])\$[^$]+\$",
     r"^:(?!\*\*)[\w-]+:.*?$",  # options of a directive, but not the fields of a card
     r"^\s*:{3,}\{[\w:-]+\}|^\([\w-]+\)=$",
-    r"\{(?:cite|prf|eq|numref|glue|ref|doc|download)[^}]*\}`[^`]*`",
+    r"\{(?:cite|claimed|measured|verdicts|prf|eq|numref|glue|ref|doc|download)[^}]*\}`[^`]*`",
     r"(?<=\})`|\{[\w:-]+\}",
     r"``[^`]+``|`[^`\n]+(?:\n[^`\n]+)?`",
     r"\]\([^)]*\)",

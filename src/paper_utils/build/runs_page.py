@@ -133,8 +133,8 @@ def runs_page(book: Book) -> str:
         parts += [
             "\n## Long results\n",
             f"{len(contents)} computations, {duration_text(total)} in all. A chapter that shows one"
-            " computes a part of it anew, and the build fails when the two differ. `paper results run NAME` computes one"
-            " again.\n",
+            " computes a part of it anew, and the build fails when the two differ."
+            " `paper results run NAME` computes one again.\n",
             _table(["What", "Date", "Took", "Tasks"], _result_rows(contents)),
             "\nThey were computed on:\n",
             "\n".join(f"- {place} ({n} of them)" for place, n in places.items()),

@@ -191,7 +191,7 @@ def render_page(root: Path, chapter: Chapter, notebook: Path, out: Path) -> Path
 
 
 def _stage_page(root: Path, chapter: Chapter, notebook: Path, site: Path) -> None:
-    """Lay out a book of one chapter and the bibliography in the folder `site`."""
+    """Lay out a book of one chapter, bibliography and glossary in the folder `site`."""
     shutil.copy2(root / "_config.yml", site)
     shutil.copytree(
         root / "book",
@@ -199,14 +199,15 @@ def _stage_page(root: Path, chapter: Chapter, notebook: Path, site: Path) -> Non
         ignore=lambda at, _: ["chapters"] if Path(at) == root / "book" else [],
     )
     for page in (site / "book").glob("*.md"):
-        if page.name != "bibliography.md":
+        if page.name not in ("bibliography.md", "glossary.md"):
             page.unlink()
+    shutil.rmtree(site / "book" / "api", ignore_errors=True)
     (site / "book" / "chapters").mkdir()
     shutil.copy2(notebook, site / "book" / "chapters" / f"{chapter.name}.ipynb")
     toc = {
         "format": "jb-book",
         "root": f"book/chapters/{chapter.name}",
-        "chapters": [{"file": "book/bibliography"}],
+        "chapters": [{"file": "book/bibliography"}, {"file": "book/glossary"}],
     }
     (site / "_toc.yml").write_text(json.dumps(toc))
 

@@ -1,0 +1,104 @@
+"""Numbers of the ledger in a page that is not executed.
+
+``{measured}`ID | condition | format` `` is what a chapter measured for a claim, ``{claimed}`ID` ``
+what its source prints, and ``{verdicts}`source | verdict` `` how many claims of a source have a
+verdict. All are read from the claims that the build has collected; one that is not there is a
+warning, and so the build fails.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxRole
+
+_LOG = logging.getLogger(__name__)
+_KEPT: dict[Path, list[dict]] = {}
+
+
+def claims(srcdir: Path) -> list[dict]:
+    """Return the collected claims of the book in `srcdir`."""
+    path = Path(srcdir) / "_build" / "claims.json"
+    if path not in _KEPT:
+        _KEPT[path] = json.loads(path.read_text(encoding="utf-8"))["claims"]
+    return _KEPT[path]
+
+
+def in_russian(text: str) -> str:
+    """Return a number with a decimal comma, a minus sign and a space before the per cent sign.
+
+    Examples
+    --------
+    >>> in_russian("-12.5%")
+    '−12,5\\xa0%'
+    """
+    return text.replace("-", "−").replace(".", ",").replace("%", "\N{NO-BREAK SPACE}%")
+
+
+def claimed(found: list[dict], text: str) -> str:
+    """Return what the source of a claim prints."""
+    for one in found:
+        if one["id"] == text.strip():
+            return str(one["claimed"])
+    raise LookupError(f"no claim {text!r}")
+
+
+def measured(found: list[dict], text: str) -> str:
+    """Return the measurement that the role's text names.
+
+    Raises
+    ------
+    LookupError
+        No such claim, or none of its conditions has this name.
+    """
+    name, condition, form = ([part.strip() for part in text.split("|")] + ["", ""])[:3]
+    values = {one["id"]: one["measured"] for one in found}
+    if name not in values:
+        raise LookupError(f"no claim {name!r}")
+    value = values[name]
+    if isinstance(value, dict):
+        if condition not in value:
+            raise LookupError(f"{name} has no condition {condition!r}: {', '.join(value)}")
+        value = value[condition]
+    elif condition:
+        raise LookupError(f"{name} has one value, no condition {condition!r}")
+    if value is None:
+        raise LookupError(f"{name} was not measured")
+    return format(value, form)
+
+
+def count(found: list[dict], text: str) -> str:
+    """Return how many claims of a source have the verdict that the role's text names."""
+    source, _, verdict = (part.strip() for part in text.partition("|"))
+    mine = [one for one in found if one["source"] == source]
+    if not mine:
+        raise LookupError(f"no claim of the source {source!r}")
+    return str(sum(verdict in ("", one["verdict"]) for one in mine))
+
+
+class _FromClaims(SphinxRole):
+    def __init__(self, read) -> None:
+        super().__init__()
+        self.read = read
+
+    def run(self):
+        try:
+            text = self.read(claims(self.env.app.srcdir), self.text)
+        except (LookupError, OSError, ValueError) as error:
+            _LOG.warning("%s", error, location=self.get_location())
+            text = "?"
+        if self.env.docname.endswith("/ru"):
+            text = in_russian(text)
+        return [nodes.inline(text, text, classes=["pasted-text"])], []
+
+
+def setup(app):
+    """Add the roles; what they read is new in every build."""
+    _KEPT.clear()
+    app.add_role("claimed", _FromClaims(claimed))
+    app.add_role("measured", _FromClaims(measured))
+    app.add_role("verdicts", _FromClaims(count))
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

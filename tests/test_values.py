@@ -1,0 +1,63 @@
+"""Numbers of the ledger in pages that are not executed."""
+
+from __future__ import annotations
+
+import re
+import runpy
+
+import pytest
+from bs4 import BeautifulSoup
+
+from rendered import site_folder
+
+FOUND = [
+    {"id": "A-1", "source": "s", "verdict": "holds", "claimed": 0.18, "measured": {"x": 0.5}},
+    {"id": "A-2", "source": "s", "verdict": "fails", "claimed": "much", "measured": 12},
+    {"id": "A-3", "source": "t", "verdict": "open", "claimed": None, "measured": None},
+]
+
+
+@pytest.fixture(scope="module")
+def values(root):
+    return runpy.run_path(str(root / "book" / "_ext" / "paper_values.py"))
+
+
+def test_a_role_reads_one_number_of_the_ledger(values):
+    assert values["measured"](FOUND, "A-1 | x | .0%") == "50%"
+    assert values["measured"](FOUND, "A-2") == "12"
+    assert values["claimed"](FOUND, "A-1") == "0.18"
+    assert values["count"](FOUND, "s | holds") == "1" and values["count"](FOUND, "s") == "2"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("A-9", "no claim 'A-9'"),
+        ("A-1 | y", "no condition 'y': x"),
+        ("A-2 | x", "one value"),
+        ("A-3", "not measured"),
+    ],
+)
+def test_a_number_that_is_not_there_is_an_error(values, text, told):
+    with pytest.raises(LookupError, match=told):
+        values["measured"](FOUND, text)
+    with pytest.raises(LookupError, match="no claim of the source"):
+        values["count"](FOUND, "nobody")
+
+
+def test_russian_numbers_look_russian(values):
+    assert values["in_russian"]("-0.5%") == "−0,5\N{NO-BREAK SPACE}%"
+
+
+def test_the_summary_in_russian_types_no_number(root):
+    text = (root / "book" / "ru.md").read_text(encoding="utf-8")
+    text = re.sub(r"\{[\w:]+\}`[^`]*`|\$[^$]*\$|\]\([^)]*\)|^\d\. ", "", text, flags=re.MULTILINE)
+    assert re.findall(r"\d+[.,]\d+|\d{2,}", text.replace("nDCG@10", "")) == []
+
+
+@pytest.mark.book
+def test_the_page_shows_the_numbers():
+    page = (site_folder() / "book" / "ru.html").read_text(encoding="utf-8")
+    shown = [one.get_text() for one in BeautifulSoup(page, "html.parser").select(".pasted-text")]
+    assert len(shown) > 20 and "?" not in shown
+    assert all(re.fullmatch(r"[+−]?\d+(,\d+)?(\xa0%)?", one) for one in shown), shown
