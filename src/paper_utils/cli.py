@@ -440,5 +440,60 @@ def _show_infos(infos: list[Any], as_json: bool) -> None:
             click.echo(f"    {key:<10} {value}")
 
 
+@main.command()
+@click.argument("embeddings", required=False)
+@click.option("--queries", metavar="FILE", help="Vectors of queries (texts beside --model).")
+@click.option("--texts", metavar="FILE", help="Texts: row i for vector i, or matched by ids.")
+@click.option("--qrels", metavar="FILE", help="Judgements: TREC, tsv, csv, jsonl or parquet.")
+@click.option("--model", metavar="NAME", help="Encode first, with this encoder ...")
+@click.option("--catalogue", metavar="FILE", help="... these titles (a file, or diy, uhtt-tools).")
+@click.option("-k", type=int, help="Neighbours of a search. Default: 10.")
+@click.option(
+    "--exact-up-to",
+    type=int,
+    metavar="ROWS",
+    help="Every row searches up to this many; above, a sample does. Default: 50000.",
+)
+@click.option("--seed", type=int, help="Of every sample. Default: 0.")
+@click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler (tcp://host:8786).")
+@click.option(
+    "-o",
+    "out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("audit"),
+    show_default=True,
+    help="Output folder.",
+)
+def audit(out: Path, **given: Any) -> None:
+    """Audit the vectors of an index: which limits it meets, how badly, what would help.
+
+    EMBEDDINGS is a .npy, .npz, .safetensors, .parquet or .jsonl file, one vector an item. The
+    page, the notebook and report.json come into the output folder. Exit code 1 when the file
+    holds NaN or infinite values: they are named and left out.
+
+    \b
+    Examples:
+      paper audit items.npy
+      paper audit items.npy --texts items.csv --queries queries.npy --qrels judged.qrels
+      paper audit --model minilm --catalogue items.csv -o my-audit
+    """
+    from paper_utils.build.audit import run_audit
+
+    files = ("embeddings", "queries", "texts", "qrels", "model", "catalogue")
+    chosen = {name: given.pop(name) for name in files}
+    found = run_audit(
+        project_root(),
+        out.resolve(),
+        **chosen,
+        settings=given,
+        tell=lambda line: click.echo(line, err=True),
+    )
+    for line in found.lines():
+        click.echo(line)
+    if found.damaged:
+        click.echo("paper: the file holds rows with NaN or infinite values; see above", err=True)
+        sys.exit(1)
+
+
 if __name__ == "__main__":
     main()

@@ -36,6 +36,15 @@ def sha256(*parts: bytes | str) -> str:
     return digest.hexdigest()
 
 
+def file_sha256(path: Path) -> str:
+    """Return ``sha256`` of the content of a file, which may be larger than the memory."""
+    digest = hashlib.sha256(path.stat().st_size.to_bytes(8, "big"))
+    with path.open("rb") as stream:
+        while piece := stream.read(1 << 22):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
 def canonical_json(value: object) -> str:
     """Return `value` as JSON with sorted keys and no spaces, for hashing."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

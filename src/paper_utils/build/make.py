@@ -166,7 +166,9 @@ def _check_titles(values: Mapping[str, Any], least: float | None) -> None:
     if "catalogue" in values:
         from paper_utils.data import load_catalogue
 
-        chosen = {name: values[name] for name in ("language", "n_items", "seed") if name in values}
+        chosen = {
+            name: values[name] for name in ("language", "n_items", "seed") if values.get(name)
+        }
         found = len(load_catalogue(values["catalogue"], **chosen))
         if least is not None and found < least:
             raise UsageError(

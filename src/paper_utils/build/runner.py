@@ -82,6 +82,16 @@ class Progress:
     def cell(self, name: str, cell: int, of: int) -> None:
         """Say that `name` has begun cell `cell` of `of`."""
         self.state[name] = f"{name}, cell {cell} of {of}"
+        self._show()
+
+    def step(self, name: str, what: str, done: int, of: int, left_s: int | None) -> None:
+        """Say how far a long step inside the present cell of `name` is."""
+        cell = self.state.get(name, name).split(": ")[0]
+        left = "" if left_s is None else f", about {left_s} s left"
+        self.state[name] = f"{cell}: {what} {100 * done // max(1, of)}%{left}"
+        self._show()
+
+    def _show(self) -> None:
         now = time.monotonic()
         if self.terminal:
             width = shutil.get_terminal_size().columns - 1
@@ -163,6 +173,7 @@ def _environment(root: Path, folder: Path, profile: str, threads: int | None) ->
         "HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE", "1"),
         "TOKENIZERS_PARALLELISM": "false",
         "PYTHONHASHSEED": "0",
+        "PAPER_PROGRESS": str(folder / "progress.jsonl"),
         "JUPYTER_RUNTIME_DIR": str(folder),
         "JUPYTER_PREFER_ENV_PATH": "1",
         "IPYTHONDIR": str(folder / "ipython"),
@@ -262,6 +273,9 @@ def _hear(worker: _Worker, message: dict[str, Any], progress: Progress) -> None:
     match message["event"]:
         case "cell":
             progress.cell(worker.job.name, message["cell"], message["of"])
+        case "progress":
+            del message["event"]
+            progress.step(worker.job.name, **message)
         case "done":
             worker.error = None
         case "failed":

@@ -15,7 +15,7 @@ import yaml
 from paper_utils.build.chapters import Chapter, find_chapters, pick_chapter
 from paper_utils.claims import accepted
 from paper_utils.errors import PaperError, UsageError, did_you_mean
-from paper_utils.fingerprint import canonical_json, modules_used, sha256
+from paper_utils.fingerprint import canonical_json, file_sha256, modules_used, sha256
 from paper_utils.results import experiments
 
 PROFILES = ("default", "full", "smoke")
@@ -156,7 +156,7 @@ def chapter_fingerprint(
         for item in value if isinstance(value, list) else [value]:
             path = _as_file(root, item)
             if path is not None:
-                parts.append(sha256(path.read_bytes()))
+                parts.append(file_sha256(path))
     return sha256(*parts)
 
 
@@ -198,7 +198,7 @@ def check_shared_names(parameters: Mapping[str, Any]) -> None:
                 from paper_utils.data import check_catalogue
 
                 check_catalogue(item)
-            elif name == "models":
+            elif name in ("models", "model"):
                 from paper_utils.encoders import check_encoder
 
                 check_encoder(item)

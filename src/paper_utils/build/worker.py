@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,29 @@ def die_with_parent() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+_speaking = threading.Lock()
+
+
 def _say(**message: Any) -> None:
-    sys.__stdout__.write(json.dumps(message) + "\n")
-    sys.__stdout__.flush()
+    with _speaking:
+        sys.__stdout__.write(json.dumps(message) + "\n")
+        sys.__stdout__.flush()
+
+
+def _relay(path: Path, ended: threading.Event) -> None:
+    """Pass on what the kernel writes to `path` about its progress inside a cell."""
+    read = 0
+    while not ended.wait(0.5):
+        try:
+            with path.open("rb") as stream:
+                stream.seek(read)
+                lines = stream.read().splitlines(keepends=True)
+        except OSError:
+            continue
+        whole = [line for line in lines if line.endswith(b"\n")]
+        read += sum(map(len, whole))
+        if whole:
+            _say(event="progress", **json.loads(whole[-1]))
 
 
 def normalise(notebook: Any, stamp: dict[str, Any]) -> Any:
@@ -120,6 +141,10 @@ def execute(job: dict[str, Any]) -> None:
     notebook = jupytext.read(job["source"], fmt="md:myst")
     scratch = Path(os.environ["JUPYTER_RUNTIME_DIR"]) / "executed.ipynb"
     error: dict[str, Any] | None = None
+    ended = threading.Event()
+    if "PAPER_PROGRESS" in os.environ:
+        path = Path(os.environ["PAPER_PROGRESS"])
+        threading.Thread(target=_relay, args=(path, ended), daemon=True).start()
     try:
         papermill.execute_notebook(
             notebook,
@@ -136,6 +161,8 @@ def execute(job: dict[str, Any]) -> None:
             "name": failure.ename,
             "value": (str(failure.evalue).splitlines() or [""])[0],
         }
+    finally:
+        ended.set()
     result = normalise(nbformat.read(scratch, as_version=4), job["stamp"])
     if error is None and not job["parameters"]:
         result.metadata["paper"].pop("parameters", None)

@@ -1,0 +1,88 @@
+"""The same tasks here or on a Dask cluster; whoever calls merges what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from paper_utils.audit.progress import track
+from paper_utils.errors import PaperError
+
+
+@dataclass
+class Workers:
+    """Where tasks run.
+
+    Attributes
+    ----------
+    client : distributed.Client or None
+        None: in this process, one after the other (the matrix products use all cores).
+    """
+
+    client: Any = None
+
+    def map(
+        self, function: Callable[..., Any], shared: Any, tasks: Sequence[Any], what: str
+    ) -> Iterator[Any]:
+        """Yield ``function(shared, task)`` for each task, in the order of the tasks.
+
+        Parameters
+        ----------
+        function : callable
+            Of a module, so that another process can import it.
+        shared : object
+            Sent to the cluster once.
+        tasks : sequence
+        what : str
+            For the progress bar.
+        """
+        if self.client is None:
+            for task in track(tasks, what):
+                yield function(shared, task)
+            return
+        handle = self.client.scatter(shared, broadcast=True, hash=False)
+        futures = [self.client.submit(function, handle, task, pure=False) for task in tasks]
+        for future in track(futures, what):
+            yield future.result()
+            future.release()
+
+
+@contextmanager
+def workers(scheduler: str = "") -> Iterator[Workers]:
+    """Give the workers behind `scheduler`, or this process where it is empty.
+
+    Parameters
+    ----------
+    scheduler : str
+        Address of a running Dask scheduler, such as ``tcp://host:8786``. Its workers need this
+        package, and the files under the same paths.
+
+    Raises
+    ------
+    PaperError
+        Dask is not installed, or nobody answers.
+
+    Examples
+    --------
+    >>> with workers() as here:
+    ...     list(here.map(divmod, 7, [2, 3], "dividing"))
+    [(3, 1), (2, 1)]
+    """
+    if not scheduler:
+        yield Workers()
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise PaperError(
+            "--scheduler needs Dask: pip install 'dual-encoder-limits[cluster]'"
+        ) from None
+    try:
+        client = Client(scheduler, timeout=5)
+    except (OSError, TimeoutError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise PaperError(f"no Dask scheduler answers at {scheduler!r}: {reason}") from None
+    with client:
+        yield Workers(client)

@@ -1,0 +1,138 @@
+"""Is the instrument sound? Clouds with one planted fault each, and one without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paper_utils.audit.inputs import Inputs
+from paper_utils.audit.neighbours import Lists, hub_measures, nearest, sample
+from paper_utils.audit.points import Points
+from paper_utils.audit.readers import Vectors
+from paper_utils.audit.report import Report, audit
+
+
+def sound_cloud(n: int, d: int, seed: int) -> NDArray[np.float64]:
+    """Return unit vectors of directions drawn at random: no fault that an audit could find."""
+    rows = np.random.default_rng([seed, 0x736F]).normal(size=(n, d))
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def _common_mean(rows: NDArray) -> NDArray:
+    rows[:, 0] += 1
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def hubby_cloud(n: int, d: int, seed: int) -> NDArray[np.float32]:
+    """Return unit vectors with a common mean, which has hubs where d is large."""
+    return _common_mean(sound_cloud(n, d, seed)).astype(np.float32)
+
+
+def _few_directions(rows: NDArray) -> NDArray:
+    return rows * (0.8 ** np.arange(rows.shape[1]))
+
+
+def _equal_rows(rows: NDArray) -> NDArray:
+    rows[: len(rows) // 3] = rows[0]
+    return rows
+
+
+def _nan(rows: NDArray) -> NDArray:
+    rows[3, 1] = np.nan
+    return rows
+
+
+def _zero(rows: NDArray) -> NDArray:
+    rows[[5, 8]] = 0
+    return rows
+
+
+def _lengths(rows: NDArray) -> NDArray:
+    return rows * np.linspace(0.2, 3, len(rows))[:, None]
+
+
+def _hubs(rows: NDArray) -> NDArray:
+    # Near the middle of everything else: near to all of it, once a mean is there.
+    moved = _common_mean(rows)
+    middle = moved.mean(axis=0)
+    moved[:3] = middle / np.linalg.norm(middle) + 0.02 * moved[:3]
+    return moved
+
+
+#: Fault -> what is done to a sound cloud, the measure that must show it, and the side.
+FAULTS: dict[str, tuple[Callable[[NDArray], NDArray], str, str]] = {
+    "a common mean": (_common_mean, "cosine.mean", "above"),
+    "few directions": (_few_directions, "dimension.unbiased", "below"),
+    "equal rows": (_equal_rows, "rows.duplicate_share", "above"),
+    "three hubs": (_hubs, "hubness.raw.largest", "above"),
+    "unequal lengths": (_lengths, "norms.cv", "above"),
+    "a row with NaN": (_nan, "rows.nan", "above"),
+    "two zero rows": (_zero, "rows.zero", "above"),
+}
+
+
+def planted(n: int = 200, d: int = 16, seed: int = 0) -> tuple[Report, list[dict]]:
+    """Audit a sound cloud, and the same cloud with each fault.
+
+    Parameters
+    ----------
+    n, d, seed : int
+
+    Returns
+    -------
+    sound : Report
+    rows : list of dict
+        ``fault``, ``measure``, ``sound`` and ``with fault`` (values), ``found``: whether the
+        interval with the fault lies outside that of the sound cloud, on the side expected.
+    """
+
+    def one(rows: NDArray) -> Report:
+        return audit(Inputs(Vectors("planted", "encoder", rows)), seed=seed)
+
+    sound = one(sound_cloud(n, d, seed))
+    found = []
+    for fault, (damage, key, side) in FAULTS.items():
+        before, after = sound[key], one(damage(sound_cloud(n, d, seed)))[key]
+        above = side == "above"
+        edge = before.high if above else before.low
+        limit = before.value if edge is None else edge
+        found.append(
+            {
+                "fault": fault,
+                "measure": key,
+                "sound": before.value,
+                "with fault": after.value,
+                "found": after.clears(limit, above=above) is True,
+            }
+        )
+    return sound, found
+
+
+def sampled_skewness(
+    points: Points, n_searches: int, k: int = 10, draws: int = 100, seed: int = 0
+) -> tuple[float, NDArray[np.float64]]:
+    """Return the skewness by all searches, and what samples of the searches make of it.
+
+    Parameters
+    ----------
+    points : Points
+    n_searches : int
+        Points that search, in each sample.
+    k, draws, seed : int
+
+    Returns
+    -------
+    exact : float
+    estimates : ndarray of float64, shape (draws,)
+        NaN where a sample is too small to tell.
+    """
+    everything = nearest(points, np.arange(points.n), k)
+    exact = hub_measures(everything)["skewness"].value
+    found = []
+    for draw in range(draws):
+        some = sample(points.n, n_searches, seed + 1 + draw)
+        lists = Lists(points.n, some, everything.indices[some], everything.scores[some])
+        found.append(hub_measures(lists)["skewness"].value)
+    return exact, np.array(found, dtype=float)

@@ -1,0 +1,103 @@
+"""What an audit will take, foreseen from the size of the file and the speed of this machine."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import psutil
+
+from paper_utils.audit.geometry import NULL_SEARCHES, SEARCHES
+from paper_utils.audit.readers import Vectors
+
+# Measured once on one thread of a 2-core machine: seconds for each number of the file and each
+# pass over it (reading, moments, changes and nulls), and the share of the speed of a bare matrix
+# product that the neighbour search reaches.
+_SECONDS_A_NUMBER = 1.0e-6
+_SHARE = 0.7
+# Starting a kernel and its libraries; executing the page; rendering it.
+_START_SECONDS = 25.0
+_BASE_BYTES = 0.9 * 2**30
+_HELD = 512 * 2**20
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What an audit is expected to take.
+
+    Attributes
+    ----------
+    seconds, gib : float
+    exact : bool
+        Whether every row searches.
+    cores : int
+    """
+
+    seconds: float
+    gib: float
+    exact: bool
+    cores: int
+
+    def __str__(self) -> str:
+        """Return the forecast in words."""
+        minutes = f"{self.seconds:.0f} s" if self.seconds < 120 else f"{self.seconds / 60:.0f} min"
+        how = (
+            "every row searches"
+            if self.exact
+            else f"a sample of {SEARCHES:,} rows searches, the intervals say what that costs"
+        )
+        return f"about {minutes} on {self.cores} cores and {self.gib:.1f} GiB; {how}"
+
+
+def forecast(vectors: Vectors, *, exact_up_to: int) -> Forecast:
+    """Foresee time and memory of an audit without judgements.
+
+    Parameters
+    ----------
+    vectors : Vectors
+    exact_up_to : int
+        As for :func:`paper_utils.audit.report.audit`.
+
+    Returns
+    -------
+    Forecast
+
+    Examples
+    --------
+    >>> rows = np.zeros((100, 8), dtype=np.float32)
+    >>> forecast(Vectors("some", "encoder", rows), exact_up_to=50_000).exact
+    True
+    """
+    n, d = vectors.shape
+    exact = n <= exact_up_to
+    searches = n if exact else SEARCHES
+    products = 2.0 * n * d * (2 * searches + 2 * min(n, NULL_SEARCHES))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    seconds = _START_SECONDS + products / (_SHARE * _speed())
+    seconds += n * d * _SECONDS_A_NUMBER / min(cores or 1, 2)
+    # Points, centred points and two nulls in memory where each fits; else blocks of them.
+    single = n * d * 4
+    held = 5 * single if single <= _HELD else 3 * 50_000 * d * 4 + n * 160
+    source = 0 if vectors.mapped else n * d * np.dtype(vectors.data.dtype).itemsize
+    return Forecast(seconds, (_BASE_BYTES + held + source) / 2**30, exact, cores or 1)
+
+
+def _speed() -> float:
+    """Operations a second of a matrix product in single precision, here and now."""
+    import torch
+
+    a, b = torch.ones(512, 384), torch.ones(384, 16_384)
+    a @ b
+    began = time.perf_counter()
+    rounds = 0
+    while time.perf_counter() - began < 0.1:
+        a @ b
+        rounds += 1
+    return rounds * 2.0 * a.numel() * b.shape[1] / (time.perf_counter() - began)
+
+
+def memory_short(needed: Forecast) -> bool:
+    """Return whether less memory is free than is needed."""
+    return needed.gib * 2**30 > psutil.virtual_memory().available

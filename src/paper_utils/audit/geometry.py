@@ -1,0 +1,286 @@
+"""What the directions of the rows look like, each number beside what two nulls give."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paper_utils.audit.cluster import Workers
+from paper_utils.audit.measure import Measure, not_measured, share_of
+from paper_utils.audit.moments import (
+    Moments,
+    cosine_statistics,
+    merged,
+    spectral_dimensions,
+    trace_dimensions,
+    with_intervals,
+)
+from paper_utils.audit.neighbours import (
+    Lists,
+    counts_of,
+    hub_measures,
+    nearest,
+    sample,
+    skewness_gain,
+    two_nearest_dimension,
+    with_duplicates,
+)
+from paper_utils.audit.points import (
+    Centred,
+    FilePoints,
+    Gaussian,
+    Held,
+    Points,
+    Shuffled,
+    held,
+    moments_of,
+)
+from paper_utils.audit.readers import Vectors
+from paper_utils.audit.robustness import Setting, applicable, overlaps
+from paper_utils.audit.scan import Scan
+from paper_utils.geometry.hubness import poisson_reference
+from paper_utils.geometry.spectrum import gaussian_cosine_moments
+
+#: Points that search where not all do; in the nulls; queries of the stability; in the nulls.
+SEARCHES, NULL_SEARCHES, QUERIES, NULL_QUERIES = 5_000, 2_000, 500, 100
+
+#: Rows of a null that only moments are asked of.
+_NULL_ROWS = 50_000
+
+_FEW_COLUMNS = 1024  # eigenvalues of every group left out, up to here
+
+
+@dataclass(frozen=True, eq=False)  # arrays have no truth value
+class Cloud:
+    """The usable rows of a file, scanned.
+
+    Attributes
+    ----------
+    scan : Scan
+    rows : Points
+        Of every usable row.
+    distinct : Points
+        One of each direction.
+    moments : Moments
+        Of all usable rows.
+    k, exact_up_to, seed : int
+        Neighbours; points up to which all of them search; seed of every sample.
+    """
+
+    scan: Scan
+    rows: Points
+    distinct: Points
+    moments: Moments
+    k: int
+    exact_up_to: int
+    seed: int
+    _nulls: dict[int, dict[str, Points]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, vectors: Vectors, scan: Scan, k: int, exact_up_to: int, seed: int) -> Cloud:
+        """Return the cloud of a scanned file."""
+        rows = held(FilePoints(vectors, scan.used))
+        if len(scan.first) == len(scan.used):
+            distinct: Points = rows
+        elif isinstance(rows, Held):
+            distinct = Held(rows.rows[scan.first])
+        else:
+            distinct = FilePoints(vectors, scan.used[scan.first])
+        moments = merged(scan.groups)
+        return cls(scan, rows, distinct, moments, min(k, distinct.n - 1), exact_up_to, seed)
+
+    def nulls(self, n: int) -> dict[str, Points]:
+        """Return a Gaussian and a shuffled cloud of `n` points."""
+        if n not in self._nulls:
+            self._nulls[n] = {
+                "gaussian": held(Gaussian.like(self.moments, n, self.seed)),
+                "shuffled": Shuffled.like(self.rows, n, self.seed),
+            }
+        return self._nulls[n]
+
+
+def row_measures(scan: Scan) -> dict[str, Measure]:
+    """Count rows that cannot be used, and rows that say the same."""
+    n, used = scan.n_rows, len(scan.used)
+    found = {
+        "rows.total": Measure(n, n=n),
+        "rows.used": Measure(used, n=n),
+        "rows.nan": Measure(len(scan.nan), n=n),
+        "rows.infinite": Measure(len(scan.infinite), n=n),
+        "rows.zero": Measure(len(scan.zero), n=n),
+    }
+    share = 1 - len(scan.first) / used
+    found["rows.duplicate_share"] = share_of(share, used).beside(gaussian=0)
+    largest = int(np.bincount(scan.point_of_row).max())
+    found["rows.largest_group"] = Measure(largest, n=used).beside(gaussian=1)
+    return found
+
+
+def norm_measures(scan: Scan) -> dict[str, Measure]:
+    """Describe the lengths of the usable rows."""
+    norms = scan.norms
+    n = len(norms)
+    scale = float(norms.max())
+    small = norms / scale
+    mean, sd = float(small.mean()), float(small.std(ddof=1))
+    half = 1.96 * sd / math.sqrt(n)
+    cv = sd / mean
+    # Delta method; the fourth moment is that of the data.
+    z = (small - mean) / sd if sd > 1e-12 * mean else np.zeros(n)
+    error = 1.96 * cv * math.sqrt(max(0.0, float((z**4).mean()) - 1) / (4 * n) + cv**2 / n)
+    unit = float((np.abs(norms - 1) < 1e-3).mean())
+    return {
+        "norms.mean": Measure(scale * mean, scale * (mean - half), scale * (mean + half), n=n),
+        "norms.cv": Measure(cv, max(0.0, cv - error), cv + error, n=n),
+        "norms.min": Measure(float(norms.min()), n=n),
+        "norms.max": Measure(scale, n=n),
+        "norms.unit_share": share_of(unit, n),
+    }
+
+
+def moment_measures(cloud: Cloud) -> dict[str, Measure]:
+    """Measure cosines and dimensions from the merged moments."""
+    groups = cloud.scan.groups
+    found = {f"cosine.{k}": v for k, v in with_intervals(groups, cosine_statistics).items()}
+    found |= {f"dimension.{k}": v for k, v in with_intervals(groups, trace_dimensions).items()}
+    if cloud.scan.d <= _FEW_COLUMNS:
+        spectral = with_intervals(groups, spectral_dimensions)
+    else:
+        why = f"more than {_FEW_COLUMNS} columns: no interval"
+        plain = spectral_dimensions(cloud.moments)
+        spectral = {k: Measure(v, n=cloud.moments.n, reason=why) for k, v in plain.items()}
+    whole = spectral["components_90"]
+    spectral["components_90"] = Measure(whole.value, n=whole.n, reason="a whole number")
+    found |= {f"dimension.{k}": v for k, v in spectral.items()}
+    n = min(cloud.rows.n, _NULL_ROWS)
+    for name, points in cloud.nulls(n).items():
+        moments = merged(moments_of(points, 1))
+        values = {f"cosine.{k}": v for k, v in cosine_statistics(moments).items()}
+        values |= {f"dimension.{k}": v for k, v in trace_dimensions(moments).items()}
+        values |= {f"dimension.{k}": v for k, v in spectral_dimensions(moments).items()}
+        found = {key: one.beside(**{name: values[key]}) for key, one in found.items()}
+    # Of the Gaussian both are known exactly.
+    values, vectors = np.linalg.eigh(cloud.moments.scatter / cloud.moments.n)
+    exact = gaussian_cosine_moments(np.clip(values, 0, None), cloud.moments.mean @ vectors)
+    for name, value in zip(("mean", "variance"), exact, strict=True):
+        found[f"cosine.{name}"] = found[f"cosine.{name}"].beside(gaussian=value)
+    some = sample(cloud.rows.n, cloud.exact_up_to, cloud.seed)
+    rows = cloud.rows if len(some) == cloud.rows.n else Held(cloud.rows.take(some))
+    centred = moments_of(Centred(rows, cloud.moments.mean), len(groups))
+    found["cosine.variance_centred"] = with_intervals(centred, cosine_statistics)["variance"]
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class Hubs:
+    """Neighbour lists, what they measure, and who the hubs are.
+
+    Attributes
+    ----------
+    measures : dict of str to Measure
+    lists : Lists
+        Of the points as they are, equal rows merged.
+    counts : ndarray of int64 or None
+        k-occurrence of each point; None where not all searched.
+    """
+
+    measures: dict[str, Measure]
+    lists: Lists
+    counts: NDArray[np.int64] | None
+
+
+def hubness(cloud: Cloud, where: Workers | None = None) -> Hubs:
+    """Measure hubness before and after centring and merging equal rows."""
+    points, k, seed = cloud.distinct, cloud.k, cloud.seed
+    whole = points.n <= cloud.exact_up_to
+    searches = np.arange(points.n) if whole else sample(points.n, SEARCHES, seed)
+    lists = nearest(points, searches, k, where, "neighbours")
+    centred = held(Centred(points, cloud.moments.mean))
+    moved = nearest(centred, searches, k, where, "neighbours, centred")
+    raw, after = hub_measures(lists), hub_measures(moved)
+    random = poisson_reference(k)
+    found = {f"hubness.raw.{name}": one for name, one in raw.items()}
+    found |= {f"hubness.centred.{name}": one for name, one in after.items()}
+    del centred
+    if whole and points.n < cloud.rows.n:
+        kept = hub_measures(with_duplicates(lists, cloud.scan.point_of_row))
+    elif whole:
+        kept = raw
+    else:
+        kept = dict.fromkeys(raw, not_measured("not every point searched"))
+    found |= {f"hubness.kept.{name}": one for name, one in kept.items()}
+    found["hubness.centring_gain"] = skewness_gain(lists, moved).beside(gaussian=0)
+    found["hubness.duplicates_gain"] = _gain(kept["skewness"], raw["skewness"])
+    for name in ("skewness", "antihubs", "robin_hood"):
+        for kind in ("raw", "centred", "kept"):
+            key = f"hubness.{kind}.{name}"
+            found[key] = found[key].beside(random=random[name])
+    for name, null in cloud.nulls(points.n).items():
+        some = sample(null.n, NULL_SEARCHES, seed + 1)
+        control = nearest(null, some, k, where, f"neighbours, {name}")
+        measured = hub_measures(control)
+        for key, one in measured.items():
+            found[f"hubness.raw.{key}"] = found[f"hubness.raw.{key}"].beside(**{name: one.value})
+        if control.k >= 3:
+            value = two_nearest_dimension(null, control, seed=seed).value
+            twonn = found.get("dimension.twonn") or two_nearest_dimension(points, lists, seed=seed)
+            found["dimension.twonn"] = twonn.beside(**{name: value})
+    found.setdefault("dimension.twonn", not_measured("fewer than three neighbours"))
+    return Hubs(found, lists, counts_of(lists) if whole else None)
+
+
+def _gain(before: Measure, after: Measure) -> Measure:
+    if not (before.measured and after.measured):
+        return not_measured(before.reason or after.reason or "no skewness")
+    # Rows search on the one side and points on the other: their errors are added.
+    halves = [0.0 if m.low is None else (m.high - m.low) / 2 for m in (before, after)]
+    gap, half = before.value - after.value, math.hypot(*halves)
+    return Measure(gap, gap - half, gap + half, n=before.n).beside(gaussian=0)
+
+
+def stability(
+    cloud: Cloud, queries: NDArray[np.float32] | None, where: Workers | None = None
+) -> dict[str, Measure]:
+    """Measure what changed vectors leave of the top k.
+
+    Parameters
+    ----------
+    cloud : Cloud
+    queries : ndarray of float32, shape (n_queries, d), or None
+        Unit vectors; None: rows of the catalogue ask, and do not find themselves.
+    where : Workers, optional
+    """
+    k = min(cloud.k, cloud.rows.n - 2)
+    names = applicable(cloud.rows.d)
+
+    def measure(
+        points: Points, most: int, asked: NDArray | None, norms: NDArray, run: Callable
+    ) -> dict[str, Measure]:
+        if asked is None:
+            own = sample(points.n, most, cloud.seed + 2)
+            asked = points.take(own)
+        else:
+            asked = asked[sample(len(asked), most, cloud.seed + 2)]
+            own = np.full(len(asked), -1)
+        depth = min(points.n, max(4 * k, 48))
+        low, high = cloud.scan.low, cloud.scan.high
+        if points is not cloud.rows:
+            block = points.block(0, min(points.n, 8192))
+            low, high = block.min(axis=0), block.max(axis=0)
+        setting = Setting(asked, own, run, low, high, norms, depth, cloud.seed)
+        return overlaps(points, setting, k, where)
+
+    norms = (cloud.scan.norms / cloud.scan.norms.max()).astype(np.float32)
+    found = measure(cloud.rows, QUERIES, queries, norms, names)
+    # Where the nulls are made anew for every block, the few changes that tell most.
+    few = ("int8", "binary", "half") if cloud.rows.n > cloud.exact_up_to else names
+    rest = tuple(name for name in few if name != "dot")
+    for name, null in cloud.nulls(cloud.rows.n).items():
+        control = measure(null, NULL_QUERIES, None, np.ones(null.n, np.float32), rest)
+        for key, one in control.items():
+            found[key] = found[key].beside(**{name: one.value})
+    return {f"stability.{key}": one for key, one in found.items()}

@@ -1,0 +1,257 @@
+"""What is audited: vectors, and what is known of their rows, brought into one order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pandas as pd
+from scipy import sparse
+
+from paper_utils.audit.judgements import read_qrels
+from paper_utils.audit.readers import ID_NAMES, Vectors, existing, open_vectors, shown
+from paper_utils.data.catalogue import load_catalogue, title_language
+from paper_utils.data.diy_queries import diy_queries
+from paper_utils.data.files import read_table
+from paper_utils.encoders import load_encoder
+from paper_utils.errors import UsageError
+
+#: Kinds of file that hold texts.
+TEXT_KINDS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".txt")
+
+_TITLES = ("title", "name", "text", "query")
+
+
+@dataclass(frozen=True, eq=False)  # tables have no truth value
+class Inputs:
+    """Everything that an audit reads.
+
+    Attributes
+    ----------
+    vectors : Vectors
+        One row an item.
+    queries : Vectors or None
+    table : pandas.DataFrame or None
+        Row i belongs to vector i: ``title``, ``language``, then other columns.
+    query_texts : tuple of str or None
+    relevance : sparse array of float64, shape (n_queries, n_rows), or None
+    source : dict
+        What was given, for the report.
+    notes : tuple of str
+        One sentence for each treatment.
+    """
+
+    vectors: Vectors
+    queries: Vectors | None = None
+    table: pd.DataFrame | None = None
+    query_texts: tuple[str, ...] | None = None
+    relevance: sparse.csr_array | None = None
+    source: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def read_inputs(
+    embeddings: str = "",
+    *,
+    queries: str = "",
+    texts: str = "",
+    qrels: str = "",
+    model: str = "minilm",
+    catalogue: str = "diy",
+    language: str = "ru",
+    n_items: int = 0,
+    n_queries: int = 100,
+    seed: int = 0,
+) -> Inputs:
+    """Open the files, or encode a catalogue where there are no embeddings.
+
+    Parameters
+    ----------
+    embeddings : str
+        File of vectors; empty: the titles of `catalogue` are encoded with `model`.
+    queries : str
+        File of query vectors; beside a catalogue a file of texts, which are encoded too.
+    texts : str
+        File of texts, row i for vector i, or matched by ids where both sides have them.
+    qrels : str
+        Judgements, by ids; rows are called by their number from 0 where there are none.
+    model, catalogue, language, n_items, seed
+        As for the chapters; no `n_items`, or 0: all. ``diy`` brings `n_queries` judged queries.
+
+    Returns
+    -------
+    Inputs
+
+    Raises
+    ------
+    UsageError
+        Files that cannot be read, do not fit each other, or are not enough for each other.
+    """
+    if not embeddings:
+        found = _encoded(queries, model, catalogue, language, n_items, n_queries, seed)
+    else:
+        vectors = open_vectors(embeddings)
+        asked = open_vectors(queries) if queries else None
+        if asked is not None and asked.shape[1] != vectors.shape[1]:
+            raise UsageError(
+                f"{asked.name} has {asked.shape[1]} columns, {vectors.name} {vectors.shape[1]}: "
+                "queries and documents must come from one space"
+            )
+        table, notes = _texts_of(texts, vectors) if texts else (None, ())
+        found = Inputs(vectors, asked, table, notes=(*vectors.notes, *notes))
+    if qrels:
+        if found.queries is None:
+            raise UsageError("qrels need queries: name their vectors with --queries")
+        ids = _ids(found.vectors, found.table)
+        relevance, notes = read_qrels(qrels, _ids(found.queries, None), ids)
+        found = replace(found, relevance=relevance, notes=(*found.notes, *notes))
+    source = {
+        "name": found.vectors.name,
+        "kind": found.vectors.kind,
+        "rows": found.vectors.shape[0],
+        "columns": found.vectors.shape[1],
+        "dtype": found.vectors.dtype,
+        "model": None if embeddings else model,
+        "catalogue": None if embeddings else catalogue,
+        "queries": None if found.queries is None else found.queries.shape[0],
+        "texts": found.table is not None,
+        "judged_pairs": None if found.relevance is None else int(found.relevance.nnz),
+    }
+    return replace(found, source=source)
+
+
+def _encoded(
+    queries: str,
+    model: str,
+    catalogue: str,
+    language: str,
+    n_items: int,
+    n_queries: int,
+    seed: int,
+) -> Inputs:
+    titles = load_catalogue(catalogue, language=language, n_items=n_items or None, seed=seed)
+    encoder = load_encoder(model, seed=seed)
+
+    def vectors(name: str, texts: Sequence[str], ids: tuple[str, ...] | None = None) -> Vectors:
+        return Vectors(name, "encoder", encoder.encode(list(texts)), ids=ids)
+
+    documents = vectors(f"{model} of {catalogue}", titles.titles)
+    if queries:
+        asked, ids, _ = read_texts(queries)
+        strings = asked["title"].tolist()
+        return Inputs(
+            documents,
+            vectors(f"{model} of {shown(queries)}", strings, ids),
+            titles.table,
+            tuple(strings),
+            notes=titles.notes,
+        )
+    if catalogue.partition(":")[0] == "diy":
+        own = diy_queries(titles.table, language, n_queries=n_queries, seed=seed)
+        return Inputs(
+            documents,
+            vectors(f"{model} of the queries of {catalogue}", own.texts),
+            titles.table,
+            own.texts,
+            sparse.csr_array((own.grades == 2).astype(float)),
+            notes=titles.notes,
+        )
+    return Inputs(documents, table=titles.table, notes=titles.notes)
+
+
+def read_texts(path: str) -> tuple[pd.DataFrame, tuple[str, ...] | None, tuple[str, ...]]:
+    """Read texts: a line each (.txt), or the column title, name, text or query of a table.
+
+    Parameters
+    ----------
+    path : str
+
+    Returns
+    -------
+    table : pandas.DataFrame
+        ``title`` (missing ones are ""), ``language``, then the other columns.
+    ids : tuple of str or None
+    notes : tuple of str
+
+    Raises
+    ------
+    UsageError
+        Unreadable, or no such column.
+    """
+    file = existing(path, TEXT_KINDS)
+    notes: tuple[str, ...] = ()
+    if file.suffix.lower() == ".txt":
+        try:
+            lines = file.read_text(encoding="utf-8").removeprefix("\ufeff").split("\n")
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{shown(path)} is not UTF-8: offset {error.start}") from None
+        table = pd.DataFrame({"title": lines[:-1] if lines[-1] == "" else lines})
+    else:
+        try:
+            table = read_table(file)
+        except UsageError:
+            if file.suffix.lower() != ".tsv":
+                raise
+            table = read_table(file, quoted=False)  # quotation marks may stand for inches
+            notes = ("quotation marks in the texts are taken as they are",)
+    table.columns = [str(column) for column in table.columns]
+    ids = next((name for name in ID_NAMES if name in table.columns), None)
+    title = next((name for name in _TITLES if name in table.columns), None)
+    if title is None:
+        raise UsageError(
+            f"{shown(path)} has no column 'title', 'name' or 'text'; it has "
+            f"{', '.join(table.columns[:8])!r:.160}"
+        )
+    strings = ["" if _missing(value) else str(value) for value in table[title]]
+    own = None if ids is None else tuple(str(value) for value in table[ids])
+    rest = table.drop(columns=[name for name in (title, ids) if name])
+    rest = rest.rename(columns={name: f"source_{name}" for name in ("title", "language")})
+    rest.insert(0, "title", strings)
+    rest.insert(1, "language", [title_language(text) for text in strings])
+    return rest, own, notes
+
+
+def _missing(value: Any) -> bool:
+    return value is None or value is pd.NA or (isinstance(value, float) and value != value)
+
+
+def _texts_of(path: str, vectors: Vectors) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The table of texts in the order of the vectors; its ids in a column ``id``."""
+    table, ids, notes = read_texts(path)
+    n = vectors.shape[0]
+    if ids is not None:
+        _distinct(ids, shown(path))
+    if ids is not None and vectors.ids is not None:
+        place = {one: row for row, one in enumerate(ids)}
+        lost = next((one for one in vectors.ids if one not in place), None)
+        if lost is not None:
+            raise UsageError(f"{shown(path)} has no text for the id {lost!r:.60} of {vectors.name}")
+        table = table.iloc[[place[one] for one in vectors.ids]].reset_index(drop=True)
+        if len(ids) > n:
+            notes = (*notes, f"texts without a vector left out: {len(ids) - n:,}")
+    elif len(table) != n:
+        raise UsageError(
+            f"{shown(path)} has {len(table):,} texts for {n:,} vectors of {vectors.name}: row i "
+            "must be the text of vector i, or both must have ids"
+        )
+    elif ids is not None:
+        table.insert(2, "id", list(ids))
+    return table, notes
+
+
+def _ids(vectors: Vectors, table: pd.DataFrame | None) -> tuple[str, ...]:
+    ids = vectors.ids
+    if ids is None and table is not None and "id" in table.columns:
+        ids = tuple(str(value) for value in table["id"])
+    if ids is None:
+        return tuple(str(row) for row in range(vectors.shape[0]))
+    _distinct(ids, vectors.name)
+    return ids
+
+
+def _distinct(ids: Sequence[str], name: str) -> None:
+    if len(set(ids)) < len(ids):
+        seen: set[str] = set()
+        twice = next(one for one in ids if one in seen or seen.add(one))
+        raise UsageError(f"{name}: the id {twice!r:.60} occurs twice")

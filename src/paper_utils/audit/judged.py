@@ -1,0 +1,237 @@
+"""How well the judged documents are found: ties counted fairly, intervals over queries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from paper_utils.audit.measure import Measure, not_measured
+from paper_utils.audit.points import Points, centred_rows
+from paper_utils.audit.progress import track
+from paper_utils.codes.additive_simulation import joined
+from paper_utils.search.bm25 import BM25
+from paper_utils.search.bootstrap import bootstrap_interval
+from paper_utils.search.metrics import mrr, ndcg_at_k, recall_at_k
+from paper_utils.search.ranks import RelevantRanks, ranks_from_scores
+
+#: Cut-offs of the curve, as far as there are documents.
+DEPTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+
+#: Judged queries that are scored; a seeded sample of more.
+MOST_QUERIES = 1000
+
+#: Documents up to which BM25 is run beside.
+MOST_TEXTS = 100_000
+
+_CELLS = 1 << 26  # scores held at once
+_BLOCK = 16_384
+
+
+@dataclass(frozen=True, eq=False)  # arrays have no truth value
+class Judged:
+    """Queries that can be scored, and what is relevant to them.
+
+    Attributes
+    ----------
+    queries : ndarray of float32, shape (n_queries, d)
+        Unit vectors.
+    points : Points
+        The usable rows.
+    column : ndarray of int64, shape (n_points,)
+        The column of `relevance` of each point. Relevant documents that are no points (NaN, zero)
+        are never found.
+    relevance : sparse array, shape (n_queries, n_docs)
+    """
+
+    queries: NDArray[np.float32]
+    points: Points
+    column: NDArray[np.int64]
+    relevance: sparse.csr_array
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of queries and of documents."""
+        return self.relevance.shape
+
+    def chunks(self) -> list[slice]:
+        """Return the queries whose scores are held at once."""
+        n, n_docs = self.shape
+        height = max(1, _CELLS // n_docs)
+        return [slice(at, min(at + height, n)) for at in range(0, n, height)]
+
+    def scores(self, part: slice, mean: NDArray[np.float64] | None = None) -> NDArray[np.float32]:
+        """Return the cosines of some queries with all documents, -inf for what is no point.
+
+        With `mean`, that of the documents, they are taken less it, and the queries less their own.
+        """
+        queries = self.queries[part]
+        if mean is not None:
+            queries = centred_rows(queries, self.queries.mean(axis=0, dtype=np.float64))
+        found = np.full((len(queries), self.shape[1]), -np.inf, dtype=np.float32)
+        for start in range(0, self.points.n, _BLOCK):
+            X = self.points.block(start, min(start + _BLOCK, self.points.n))
+            X = X if mean is None else centred_rows(X, mean)
+            # Whole tiles: equal documents get equal scores.
+            sides = [np.pad(side, ((0, -len(side) % 64), (0, 0))) for side in (queries, X)]
+            product = (sides[0] @ sides[1].T)[: len(queries), : len(X)]
+            found[:, self.column[start : start + len(X)]] = product
+        return found
+
+
+def ranks(
+    judged: Judged, scores: Callable[[slice], NDArray], relevance: sparse.csr_array, what: str
+) -> RelevantRanks:
+    """Return where the relevant documents stand, chunk by chunk.
+
+    Parameters
+    ----------
+    judged : Judged
+    scores : callable
+        From a slice of queries to their scores.
+    relevance : sparse array
+        Of the same shape as that of `judged`.
+    what : str
+        For the progress bar.
+    """
+    parts = [ranks_from_scores(scores(c), relevance[c]) for c in track(judged.chunks(), what)]
+    return joined(parts)
+
+
+def interval(values: NDArray, seed: int) -> Measure:
+    """Return the mean over queries with a bootstrap interval."""
+    there = values[~np.isnan(values)]
+    if len(there) < 2:
+        return not_measured("fewer than two judged queries")
+    found = bootstrap_interval(there, seed=seed)
+    return Measure(found.mean, found.low, found.high, n=found.n)
+
+
+def oracle(found: RelevantRanks, depth: int, k: int) -> NDArray[np.float64]:
+    """Return the recall at `k` that a perfect re-ranker of the best `depth` gets, per query.
+
+    With h relevant documents expected among the best `depth` of R it is min(h, k) / R.
+    """
+    inside = np.clip((depth - found.better) / found.tied, 0.0, 1.0)
+    hits = np.bincount(found.query, inside, minlength=found.n_queries)
+    relevant = np.bincount(found.query, minlength=found.n_queries)
+    with np.errstate(invalid="ignore"):
+        return np.minimum(hits, k) / relevant
+
+
+def retrieval_measures(
+    judged: Judged, mean: NDArray[np.float64], seed: int
+) -> tuple[dict[str, Measure], RelevantRanks, list[dict[str, float]]]:
+    """Measure recall, nDCG and reciprocal rank, and the recall that re-ranking could give.
+
+    Parameters
+    ----------
+    judged : Judged
+    mean : ndarray of float64, shape (d,)
+        Mean direction of the documents, subtracted from them for ``recall_10_centred``; queries
+        lose their own mean.
+    seed : int
+
+    Returns
+    -------
+    measures : dict of str to Measure
+        The null ``shuffled`` gives each query the judgements of another one.
+    ranks : RelevantRanks
+    curve : list of dict
+        ``depth``, ``recall``, ``oracle`` (at 10) and ``shuffled``.
+    """
+    n, n_docs = judged.shape
+    other = judged.relevance[np.roll(np.arange(n), 1)]
+    own = ranks(judged, judged.scores, judged.relevance, "judged queries")
+    null = ranks(judged, judged.scores, other, "shuffled judgements")
+    moved = ranks(judged, lambda part: judged.scores(part, mean), judged.relevance, "centred")
+    depths = [depth for depth in DEPTHS if depth <= n_docs]
+    found: dict[str, Measure] = {}
+    for k in (1, 10, 100):
+        found[f"recall_{k}"] = not_measured(f"only {n_docs:,} documents")
+        if k <= n_docs:
+            shuffled = float(np.nanmean(recall_at_k(null, k)))
+            found[f"recall_{k}"] = interval(recall_at_k(own, k), seed).beside(shuffled=shuffled)
+    k = min(10, n_docs)
+    for name, metric in (("ndcg_10", ndcg_at_k), ("mrr", lambda r, k: mrr(r))):
+        shuffled = float(np.nanmean(metric(null, k)))
+        found[name] = interval(metric(own, k), seed).beside(shuffled=shuffled)
+    for depth in (100, 1000):
+        found[f"oracle_{depth}"] = not_measured(f"only {n_docs:,} documents")
+        if depth <= n_docs:
+            found[f"oracle_{depth}"] = interval(oracle(own, depth, k), seed)
+    gain = oracle(own, min(100, n_docs), k) - recall_at_k(own, k)
+    found["rerank_gain"] = interval(gain, seed)
+    found["recall_10_centred"] = interval(recall_at_k(moved, k), seed)
+    gain = recall_at_k(moved, k) - recall_at_k(own, k)
+    found["centring_gain"] = interval(gain, seed)
+    curve = [
+        {
+            "depth": depth,
+            "recall": float(np.nanmean(recall_at_k(own, depth))),
+            "oracle": float(np.nanmean(oracle(own, depth, k))),
+            "shuffled": float(np.nanmean(recall_at_k(null, depth))),
+        }
+        for depth in depths
+    ]
+    return found, own, curve
+
+
+def lexical_measures(
+    judged: Judged,
+    texts: Sequence[str],
+    query_texts: Sequence[str],
+    own: RelevantRanks,
+    seed: int,
+) -> dict[str, Measure]:
+    """Measure BM25 on the same queries, and the sum of reciprocal ranks of both.
+
+    Parameters
+    ----------
+    judged : Judged
+    texts, query_texts : sequence of str
+        One for each document and each query.
+    own : RelevantRanks
+        Of the embeddings.
+    seed : int
+
+    Returns
+    -------
+    dict of str to Measure
+        ``recall_10_bm25``, ``recall_10_hybrid`` (Cormack, Clarke and Büttcher 2009, constant 60),
+        ``hybrid_gain``.
+    """
+    names = ("recall_10_bm25", "recall_10_hybrid", "hybrid_gain")
+    if len(texts) > MOST_TEXTS:
+        return dict.fromkeys(names, not_measured(f"more than {MOST_TEXTS:,} texts"))
+    bm25 = BM25().fit(list(texts))
+    k = min(10, judged.shape[1])
+
+    def words(part: slice) -> NDArray:
+        return bm25.scores(list(query_texts[part]))
+
+    def fused(part: slice) -> NDArray:
+        return sum(1 / (60 + _places(side)) for side in (judged.scores(part), words(part)))
+
+    by_words = recall_at_k(ranks(judged, words, judged.relevance, "BM25"), k)
+    both = recall_at_k(ranks(judged, fused, judged.relevance, "hybrid"), k)
+    return {
+        "recall_10_bm25": interval(by_words, seed),
+        "recall_10_hybrid": interval(both, seed),
+        "hybrid_gain": interval(both - recall_at_k(own, k), seed),
+    }
+
+
+def _places(scores: NDArray) -> NDArray[np.float64]:
+    """Places from 1 in each row, equal scores sharing the mean of theirs."""
+    from scipy.stats import rankdata
+
+    return rankdata(-scores, axis=1)
+
+
+def found_pairs(own: RelevantRanks, k: int) -> Iterator[float]:
+    """Yield for each relevant pair the chance that it is among the best `k`."""
+    yield from np.clip((k - own.better) / own.tied, 0.0, 1.0)

@@ -1,0 +1,163 @@
+"""One audited quantity: its value, interval, nulls and plain sentence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number of the report.
+
+    Attributes
+    ----------
+    value : float or None
+        None where it was not measured; `reason` then says why.
+    low, high : float or None
+        95% interval; None where there is none.
+    n : int or None
+        Independent units behind it: rows, searches, queries or texts.
+    null : mapping of str to float or None
+        What the same code gives where the effect is absent: ``gaussian`` (same mean and
+        spectrum), ``shuffled`` (values, letters or judgements shuffled), ``random`` (lists drawn
+        at random).
+    sentence : str
+        What the value says, in one plain sentence.
+    reason : str
+        Why there is no value or no interval.
+
+    Examples
+    --------
+    >>> Measure(0.25, 0.2, 0.3, n=100).clears(0.1, above=True)
+    True
+    """
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    null: Mapping[str, float | None] = field(default_factory=dict)
+    sentence: str = ""
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("value", "low", "high"):
+            object.__setattr__(self, name, _number(getattr(self, name)))
+        object.__setattr__(self, "null", {key: _number(v) for key, v in self.null.items()})
+
+    @property
+    def measured(self) -> bool:
+        """Whether there is a value."""
+        return self.value is not None
+
+    def clears(self, than: float, *, above: bool) -> bool | None:
+        """Return whether the value, with its whole interval, lies on one side of `than`.
+
+        Parameters
+        ----------
+        than : float
+        above : bool
+            Which side.
+
+        Returns
+        -------
+        bool or None
+            None where the value is on that side and a part of its interval is not.
+        """
+        if self.value is None:
+            return False
+        sign = 1 if above else -1
+        if sign * (self.value - than) <= 0:
+            return False
+        end = self.low if above else self.high
+        return True if end is None or sign * (end - than) > 0 else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the form that the report keeps."""
+        kept = {"value": self.value, "low": self.low, "high": self.high, "n": self.n}
+        kept |= {"null": dict(self.null), "sentence": self.sentence}
+        return kept | ({"reason": self.reason} if self.reason else {})
+
+    def saying(self, sentence: str) -> Measure:
+        """Return the same measure with a sentence."""
+        return replace(self, sentence=sentence)
+
+    def beside(self, **null: float | None) -> Measure:
+        """Return the same measure with further nulls."""
+        return replace(self, null={**self.null, **null})
+
+
+def not_measured(reason: str) -> Measure:
+    """Return a measure without a value.
+
+    Examples
+    --------
+    >>> not_measured("no texts were given").measured
+    False
+    """
+    return Measure(reason=reason, sentence=f"Not measured: {reason}.")
+
+
+def from_jackknife(value: float, left_out: list[float], n: int) -> Measure:
+    """Return a measure whose interval comes from leaving out groups of units.
+
+    Parameters
+    ----------
+    value : float
+        Of all units.
+    left_out : list of float
+        With each of G groups of about equal size left out.
+    n : int
+
+    Returns
+    -------
+    Measure
+        value ± t se with the G - 1 degrees of freedom that the standard error has; no interval
+        where a value is not finite.
+    """
+    groups = len(left_out)
+    if groups < 2 or not all(map(math.isfinite, [value, *left_out])):
+        return Measure(value, n=n, reason="too few rows for an interval")
+    from scipy.stats import t
+
+    mean = sum(left_out) / groups
+    se = math.sqrt((groups - 1) / groups * sum((x - mean) ** 2 for x in left_out))
+    half = float(t.ppf(0.975, groups - 1)) * se
+    return Measure(value, value - half, value + half, n=n)
+
+
+def share_of(share: float, n: int) -> Measure:
+    """Return a share of `n` independent units with its Wilson interval.
+
+    Examples
+    --------
+    >>> one = share_of(0.0, 100)
+    >>> one.low, round(one.high, 3)
+    (0.0, 0.037)
+    """
+    from paper_utils.codes.additive import wilson
+
+    low, high = wilson(share, n)
+    return Measure(share, low if share > 0 else 0.0, high if share < 1 else 1.0, n=n)
+
+
+def median_of(values: NDArray[np.floating]) -> Measure:
+    """Return the median of at least two values, with the interval of its order statistics."""
+    ordered, n = np.sort(values), len(values)
+    half = 0.98 * math.sqrt(n)
+    low, high = (ordered[int(np.clip(n / 2 + sign * half, 0, n - 1))] for sign in (-1, 1))
+    return Measure(np.median(ordered), low, high, n=n)
+
+
+def _number(value: Any) -> float | None:
+    """Return a plain finite float; None for what is none."""
+    if value is None:
+        return None
+    number = float(value)
+    return number if math.isfinite(number) else None

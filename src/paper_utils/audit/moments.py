@@ -1,0 +1,235 @@
+"""Mean and scatter of directions from one pass, merged block by block, and what follows from them.
+
+The moments are centred before they are summed, in double precision, and merged by the formula of
+Chan, Golub and LeVeque (1979), so that neither the size of the mean nor the number of blocks costs
+digits. The rows are dealt to a few groups; leaving out one group after the other gives the interval
+of everything that is computed from moments.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paper_utils.audit.measure import Measure, from_jackknife
+from paper_utils.geometry.dimension import (
+    ParticipationMoments,
+    components_for,
+    entropy_rank,
+)
+
+#: Bytes that the scatters of all groups may take.
+_ROOM = 400 * 2**20
+_MOST_GROUPS, _FEWEST_GROUPS = 20, 5
+
+# Squared distance to the mean direction below which unit vectors are equal up to rounding.
+_COINCIDE = 1e-28
+
+
+@dataclass(frozen=True, eq=False)  # arrays have no truth value
+class Moments:
+    """Number, mean and centred scatter of some vectors.
+
+    Attributes
+    ----------
+    n : int
+    mean : ndarray of float64, shape (d,)
+    scatter : ndarray of float64, shape (d, d)
+        Sum of a a' over the centred vectors a.
+
+    Examples
+    --------
+    >>> X = np.random.default_rng(0).normal(size=(10, 3)) + 1e6
+    >>> merged = Moments.of(X[:4]).merge(Moments.of(X[4:]))
+    >>> np.allclose(merged.scatter, np.cov(X.T) * 9)
+    True
+    """
+
+    n: int
+    mean: NDArray[np.float64]
+    scatter: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, rows: NDArray[np.float64]) -> Moments:
+        """Return the moments of some rows; of none they are zero."""
+        n, d = rows.shape
+        if n == 0:
+            return cls(0, np.zeros(d), np.zeros((d, d)))
+        mean = rows.mean(axis=0)
+        centred = rows - mean
+        return cls(n, mean, centred.T @ centred)
+
+    def merge(self, other: Moments) -> Moments:
+        """Return the moments of both sets together."""
+        n = self.n + other.n
+        if n == 0:
+            return self
+        gap = other.mean - self.mean
+        mean = self.mean + gap * (other.n / n)
+        between = np.outer(gap, gap) * (self.n * other.n / n)
+        return Moments(n, mean, self.scatter + other.scatter + between)
+
+    def without(self, part: Moments) -> Moments:
+        """Return the moments of what is left when `part` is taken out again."""
+        n = self.n - part.n
+        if n == 0:
+            return Moments.of(np.empty((0, len(self.mean))))
+        mean = self.mean + (self.mean - part.mean) * (part.n / n)
+        gap = part.mean - mean
+        between = np.outer(gap, gap) * (n * part.n / self.n)
+        return Moments(n, mean, self.scatter - part.scatter - between)
+
+
+def number_of_groups(d: int) -> int:
+    """Return how many groups rows of `d` columns are dealt to: 20, fewer where d is large."""
+    return int(np.clip(_ROOM // (8 * d * d), _FEWEST_GROUPS, _MOST_GROUPS))
+
+
+def grouped(unit: NDArray[np.float64], rows: NDArray[np.int64], groups: int) -> list[Moments]:
+    """Return the moments of each group; row number i belongs to group i modulo `groups`."""
+    group = rows % groups
+    return [Moments.of(unit[group == g]) for g in range(groups)]
+
+
+def merged(parts: list[Moments]) -> Moments:
+    """Return the moments of all parts together."""
+    total = parts[0]
+    for part in parts[1:]:
+        total = total.merge(part)
+    return total
+
+
+def cosine_statistics(m: Moments) -> dict[str, float]:
+    r"""Return mean and variance of the cosine of two directions, and what they are made of.
+
+    The same numbers as :func:`paper_utils.geometry.cosine.cosine_moments`, from moments alone.
+
+    Parameters
+    ----------
+    m : Moments
+        Of at least two unit vectors.
+
+    Returns
+    -------
+    dict
+        ``mean``, ``variance`` (distinct pairs), ``mu2``, ``spectral``, ``cross``, ``cross_share``,
+        ``inverse_d_eff``.
+    """
+    n = m.n
+    C = m.scatter / n
+    spread = float(np.trace(C))
+    if spread <= _COINCIDE:
+        return {"mean": 1.0, "variance": 0.0, "mu2": 1.0, "spectral": 0.0, "cross": 0.0} | {
+            "cross_share": math.nan,
+            "inverse_d_eff": math.nan,
+        }
+    spectral = float((C * C).sum())
+    cross = 2 * float(m.mean @ C @ m.mean)
+    variance = n / (n - 1) * (spectral + cross - spread**2 / (n - 1))
+    return {
+        "mean": 1 - spread * n / (n - 1),
+        "variance": max(0.0, variance) if n > 2 else 0.0,
+        "mu2": float(m.mean @ m.mean) if spread > 0.5 else 1 - spread,
+        "spectral": spectral,
+        "cross": cross,
+        "cross_share": cross / (spectral + cross),
+        "inverse_d_eff": spectral / spread**2,
+    }
+
+
+def trace_dimensions(m: Moments) -> dict[str, float]:
+    """Return the participation ratio, plain and unbiased, and IsoScore.
+
+    Parameters
+    ----------
+    m : Moments
+        Of at least four unit vectors; that they have unit length gives the fourth moment.
+
+    Returns
+    -------
+    dict
+        ``participation``, ``unbiased``, ``isoscore``, ``share`` (unbiased over d).
+    """
+    n, d = m.n, len(m.mean)
+    nothing = dict.fromkeys(("participation", "unbiased", "isoscore", "share"), math.nan)
+    tr_t, tr_t2 = float(np.trace(m.scatter)), float((m.scatter * m.scatter).sum())
+    if n < 4 or tr_t / n <= _COINCIDE:
+        return nothing
+    # |a|² = mean |a|² - 2 a'm for unit vectors, and a'm has mean zero.
+    fourth = tr_t**2 / n + 4 * float(m.mean @ m.scatter @ m.mean)
+    tr_s, tr_s2, q = tr_t / (n - 1), tr_t2 / (n - 1) ** 2, fourth / (n - 1)
+    factor = (n - 1) / (n * (n - 2) * (n - 3))
+    found = ParticipationMoments(
+        n,
+        tr_s,
+        tr_s2,
+        factor * ((n - 1) * (n - 2) * tr_s2 + tr_s**2 - n * q),
+        factor * (2 * tr_s2 + (n * n - 3 * n + 1) * tr_s**2 - n * q),
+    )
+    unbiased = float(found.unbiased)
+    return {
+        "participation": float(found.plug_in),
+        "unbiased": unbiased,
+        "isoscore": (float(found.plug_in) - 1) / (d - 1) if d > 1 else math.nan,
+        "share": unbiased / d,
+    }
+
+
+def spectrum_of(m: Moments) -> NDArray[np.float64]:
+    """Return the eigenvalues of the covariance (divisor n), largest first, none negative."""
+    return np.clip(np.linalg.eigvalsh(m.scatter / m.n)[::-1], 0.0, None)
+
+
+def spectral_dimensions(m: Moments) -> dict[str, float]:
+    """Return the dimensions that need the eigenvalues.
+
+    Returns
+    -------
+    dict
+        ``effective_rank``, ``stable_rank``, ``components_90``, and ``rankme`` (of the directions,
+        not centred).
+    """
+    values = spectrum_of(m)
+    if values.sum() <= _COINCIDE:
+        names = ("effective_rank", "stable_rank", "components_90", "rankme")
+        return dict.fromkeys(names, math.nan)
+    second = m.scatter / m.n + np.outer(m.mean, m.mean)
+    singular = np.sqrt(np.clip(np.linalg.eigvalsh(second), 0.0, None))
+    return {
+        "effective_rank": entropy_rank(values),
+        "stable_rank": float(values.sum() / values[0]),
+        "components_90": float(components_for(values, 0.9)),
+        "rankme": entropy_rank(singular),
+    }
+
+
+def with_intervals(
+    parts: list[Moments], statistics: Callable[[Moments], Mapping[str, float]]
+) -> dict[str, Measure]:
+    """Return the statistics of all rows, with intervals from leaving out one group at a time.
+
+    Parameters
+    ----------
+    parts : list of Moments
+        One for each group.
+    statistics : callable
+        From moments to numbers by name.
+
+    Returns
+    -------
+    dict of str to Measure
+    """
+    total = merged(parts)
+    left = [total.without(part) for part in parts if part.n]
+    if min(rest.n for rest in left) < 4:
+        left = []
+    whole = statistics(total)
+    without = [statistics(rest) for rest in left]
+    return {
+        name: from_jackknife(value, [found[name] for found in without], total.n)
+        for name, value in whole.items()
+    }

@@ -1,0 +1,216 @@
+"""Vectors from a user's file: opened, checked, and mapped into memory where the format allows it.
+
+``.npy``, uncompressed ``.npz`` and ``.safetensors`` are mapped: a file larger than the memory is
+read a block at a time. ``.parquet``, ``.jsonl`` and compressed ``.npz`` are read whole. Nothing is
+ever unpickled.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paper_utils.errors import UsageError
+
+#: Kinds of file that hold vectors, by the end of the name (upper or lower case).
+KINDS = (".npy", ".npz", ".safetensors", ".parquet", ".jsonl", ".ndjson")
+
+#: Fields and arrays that are taken for the vectors where a file holds several.
+VECTOR_NAMES = ("embeddings", "embedding", "vectors", "vector", "values")
+
+#: Fields and arrays that are taken for the ids of the rows.
+ID_NAMES = ("id", "_id", "ids", "doc_id", "item_id", "query_id")
+
+_FLOATS = ("f2", "f4", "f8")
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A matrix inside a file: opened for each block, so that nothing of it stays in memory.
+
+    Attributes
+    ----------
+    path : str
+    dtype : str
+        As NumPy writes it, byte order included.
+    shape : (int, int)
+    offset : int
+        Bytes before the first number.
+    order : {"C", "F"}
+    """
+
+    path: str
+    dtype: str
+    shape: tuple[int, int]
+    offset: int
+    order: str = "C"
+
+    def __getitem__(self, rows: slice) -> NDArray:
+        whole = np.memmap(self.path, self.dtype, "r", self.offset, self.shape, self.order)
+        return np.array(whole[rows])
+
+
+@dataclass(frozen=True, eq=False)  # arrays have no truth value
+class Vectors:
+    """The vectors of a file or of an encoder, not yet looked at.
+
+    Attributes
+    ----------
+    name : str
+        Where they come from, as messages call it.
+    kind : str
+        ``npy``, ``npz``, ``safetensors``, ``parquet``, ``jsonl`` or ``encoder``.
+    data : Mapped or ndarray, shape (n_rows, d)
+    bfloat16 : bool
+        Whether `data` holds the upper halves of float32 numbers.
+    ids : tuple of str or None
+        One for each row where the file has them.
+    notes : tuple of str
+        One sentence for each treatment.
+    """
+
+    name: str
+    kind: str
+    data: Mapped | NDArray
+    bfloat16: bool = False
+    ids: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of rows and of columns."""
+        return self.data.shape
+
+    @property
+    def dtype(self) -> str:
+        """Type of the numbers in the file."""
+        return "bfloat16" if self.bfloat16 else np.dtype(self.data.dtype).name
+
+    @property
+    def mapped(self) -> bool:
+        """Whether the rows stay in the file."""
+        return isinstance(self.data, Mapped)
+
+    def block(self, start: int, stop: int) -> NDArray[np.floating]:
+        """Return some rows, as float32 or (from float64 and whole numbers) float64."""
+        rows = self.data[start:stop]
+        if self.bfloat16:
+            return (rows.astype(np.uint32) << np.uint32(16)).view(np.float32)
+        wide = rows.dtype.itemsize > 4 or (rows.dtype.kind in "iu" and rows.dtype.itemsize > 2)
+        return rows.astype(np.float64 if wide else np.float32)
+
+
+def open_vectors(path: str | os.PathLike[str]) -> Vectors:
+    """Open a file of vectors, one row an item.
+
+    Parameters
+    ----------
+    path : str or path
+        ``.npy``: a matrix. ``.npz``: one matrix, or the one called as in `VECTOR_NAMES`; ids may
+        lie beside it as in `ID_NAMES`. ``.safetensors``: one tensor, or the one so called.
+        ``.parquet``: a column of lists, and a column of ids. ``.jsonl``: a list of numbers a line,
+        or an object with such a list and an id.
+
+    Returns
+    -------
+    Vectors
+        float16, bfloat16, float32, float64; whole numbers are taken as they are, with a note.
+        NaN, infinite and zero rows are left to `paper_utils.audit.scan.scan`.
+
+    Raises
+    ------
+    UsageError
+        No such file, another kind, damaged or cut short, pickled objects, no matrix of real
+        numbers, rows of different lengths, fewer than two columns.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder, "some.npy")
+    ...     np.save(file, np.eye(3, dtype=np.float16))
+    ...     found = open_vectors(file)
+    ...     found.shape, found.dtype, found.block(0, 1)
+    ((3, 3), 'float16', array([[1., 0., 0.]], dtype=float32))
+    """
+    from paper_utils.audit import formats
+
+    file = existing(path, KINDS)
+    kind = file.suffix.lower().lstrip(".")
+    kind = "jsonl" if kind == "ndjson" else kind
+    found = getattr(formats, f"read_{kind}")(file)
+    return _checked(found)
+
+
+def existing(path: str | os.PathLike[str], kinds: tuple[str, ...]) -> Path:
+    """Return `path` if a readable, non-empty file of one of `kinds` lies there.
+
+    Raises
+    ------
+    UsageError
+    """
+    text = os.fspath(path)
+    if "\0" in text:
+        raise UsageError(f"{text!r} is no path: it holds a zero character")
+    file = Path(text).expanduser()
+    if file.suffix.lower() not in kinds:
+        raise UsageError(f"{shown(path)}: files must be {', '.join(kinds)}")
+    try:
+        if not file.exists():
+            raise UsageError(f"{shown(path)}: no such file")
+        if not file.is_file():
+            raise UsageError(f"{shown(path)} is not a file")
+        if file.stat().st_size == 0:
+            raise UsageError(f"{shown(path)} is empty")
+        with file.open("rb"):
+            pass
+    except (OSError, ValueError) as error:
+        if isinstance(error, UsageError):
+            raise
+        raise UsageError(f"{shown(path)} cannot be read: {reason(error)}") from None
+    return file.absolute()
+
+
+def shown(path: str | os.PathLike[str]) -> str:
+    """Return a path as a message can show it, in one line.
+
+    Examples
+    --------
+    >>> shown("my file.npy"), shown("two\\nlines.npy")
+    ('my file.npy', "'two\\\\nlines.npy'")
+    """
+    text = os.fspath(path)
+    text = text if text.isprintable() else ascii(text)
+    return text if len(text) <= 240 else f"{text[:120]}…{text[-110:]}"
+
+
+def reason(error: BaseException) -> str:
+    """Return the first line of an error's message, or its class where it has none."""
+    text = str(getattr(error, "strerror", None) or error).strip()
+    first = text.splitlines()[0] if text else type(error).__name__
+    return first if len(first) <= 160 else first[:160] + "…"
+
+
+def _checked(found: Vectors) -> Vectors:
+    name, shape = found.name, found.shape
+    if len(shape) != 2:
+        raise UsageError(f"{name} has shape {shape}: a matrix is needed, one row an item")
+    n, d = shape
+    if n < 1 or d < 2:
+        raise UsageError(f"{name} has {n} rows and {d} columns: at least 1 row and 2 are needed")
+    if found.bfloat16:
+        return found
+    dtype = np.dtype(found.data.dtype)
+    if dtype.kind in "iu":
+        note = f"whole numbers ({dtype.name}) are taken as they are"
+        return Vectors(found.name, found.kind, found.data, False, found.ids, (*found.notes, note))
+    if dtype.str[1:] not in _FLOATS:
+        raise UsageError(
+            f"{name} holds {dtype.name}: real numbers are needed (float16, bfloat16, float32, "
+            "float64 or whole numbers)"
+        )
+    return found

@@ -1,0 +1,276 @@
+"""What is left of the top k when vectors are rounded, shortened or perturbed, in one pass.
+
+A block of points is read once; exact and changed scores are computed from it, and of each the best
+few candidates are kept with both scores. That decides every top k exactly, ties included, unless a
+tie runs on past the candidates; such queries are scored once more in full.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from paper_utils.audit.cluster import Workers
+from paper_utils.audit.measure import Measure, median_of, not_measured, share_of
+from paper_utils.audit.points import Points
+from paper_utils.geometry.perturb import perturb, to_binary, to_int8, truncate
+from paper_utils.geometry.rounding import to_bfloat16
+from paper_utils.geometry.stability import rank_margin, topk_overlap
+from paper_utils.search.bootstrap import bootstrap_interval
+from paper_utils.search.topk import select_top_k
+
+#: What is done to vectors, by name -> what it is.
+CHANGES = {
+    "bfloat16": "both sides in bfloat16 (2 bytes a coordinate)",
+    "int8": "documents in int8 (1 byte a coordinate)",
+    "binary": "documents in one bit a coordinate",
+    "hamming": "both sides in one bit a coordinate",
+    "half": "the first half of the coordinates",
+    "quarter": "the first quarter of the coordinates",
+    "eighth": "the first eighth of the coordinates",
+    "noise_c": "noise on documents, variance 1e-4 in all (cosine 0.99995)",
+    "noise_a": "noise on documents, variance 1e-4 in each coordinate",
+    "dot": "inner products of the vectors as stored, not cosines",
+}
+
+NOISE = 1e-4
+BLOCK = 16_384
+_TASK = 4 * BLOCK
+_TILE = 64  # rows of a matrix product; see paper_utils.search.topk
+_NOWHERE = np.float32(-9.0)  # below every cosine
+_CELLS = 1 << 26  # scores in full at once
+
+
+@dataclass(frozen=True, eq=False)  # arrays have no truth value
+class Setting:
+    """What every block needs.
+
+    Attributes
+    ----------
+    queries : ndarray of float32, shape (n_queries, d)
+        Unit vectors.
+    own : ndarray of int64, shape (n_queries,)
+        The point that each query is, which it does not find; -1 where it is none.
+    names : tuple of str
+        Keys of `CHANGES`.
+    low, high : ndarray of float32, shape (d,)
+        Range of each coordinate, for int8.
+    norms : ndarray of float32, shape (n_points,)
+        Lengths of the vectors as stored, for ``dot``.
+    depth : int
+        Candidates kept.
+    seed : int
+    """
+
+    queries: NDArray[np.float32]
+    own: NDArray[np.int64]
+    names: tuple[str, ...]
+    low: NDArray[np.float32]
+    high: NDArray[np.float32]
+    norms: NDArray[np.float32]
+    depth: int
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Best:
+    """The best candidates by one score: their numbers, that score, and the paired scores."""
+
+    indices: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    paired: NDArray[np.float32]
+
+    def merge(self, other: _Best, depth: int) -> _Best:
+        """Keep the best of both; `other` has the later points."""
+        scores = np.concatenate([self.scores, other.scores], axis=1)
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :depth]
+
+        def take(name: str) -> NDArray:
+            both = np.concatenate([getattr(self, name), getattr(other, name)], axis=-1)
+            return np.take_along_axis(
+                both, np.broadcast_to(order, (*both.shape[:-1], order.shape[1])), axis=-1
+            )
+
+        return _Best(take("indices"), take("scores"), take("paired"))
+
+
+def applicable(d: int) -> tuple[str, ...]:
+    """Return the names of the changes that vectors of `d` columns can undergo."""
+    least = {"half": 4, "quarter": 8, "eighth": 16}
+    return tuple(name for name in CHANGES if d >= least.get(name, 2))
+
+
+def overlaps(
+    points: Points,
+    setting: Setting,
+    k: int,
+    where: Workers | None = None,
+    what: str = "stability",
+) -> dict[str, Measure]:
+    """Measure the overlap of the top `k` with and without each change.
+
+    Parameters
+    ----------
+    points : Points
+    setting : Setting
+    k : int
+    where : Workers, optional
+    what : str
+        For the progress bar.
+
+    Returns
+    -------
+    dict of str to Measure
+        Change -> expected overlap over queries, ties ordered at random, with a bootstrap interval;
+        ``margin``: median of s_k - s_(k+1); ``tied``: share of queries with a tie across the cut.
+    """
+    tasks = [(a, min(a + _TASK, points.n)) for a in range(0, points.n, _TASK)]
+    exact, changed = None, None
+    for first, others in (where or Workers()).map(_candidates, (points, setting), tasks, what):
+        exact = first if exact is None else exact.merge(first, setting.depth)
+        changed = (
+            others
+            if changed is None
+            else [a.merge(b, setting.depth) for a, b in zip(changed, others, strict=True)]
+        )
+    found = {}
+    margins = rank_margin(exact.scores, k)
+    for number, name in enumerate(setting.names):
+        found[name] = _overlap(points, setting, k, exact, changed[number], number)
+    found["margin"] = median_of(margins)
+    found["tied"] = share_of(float((margins == 0).mean()), len(margins))
+    return found
+
+
+def _candidates(shared: tuple[Points, Setting], task: tuple[int, int]) -> tuple[_Best, list[_Best]]:
+    points, setting = shared
+    exact, changed = None, None
+    for start in range(*task, BLOCK):
+        X = points.block(start, min(start + BLOCK, task[1]))
+        s = _exact(setting, X, start)
+        depth = min(setting.depth, len(X))
+        best, s_best = select_top_k(s, depth)
+        pairs, others = [], []
+        for name in setting.names:
+            t = _changed(setting, X, start, name)
+            pairs.append(np.take_along_axis(t, best, axis=1))
+            place, t_best = select_top_k(t, depth)
+            others.append(_Best(place + start, t_best, np.take_along_axis(s, place, axis=1)))
+        first = _Best(best + start, s_best, np.stack(pairs))
+        exact = first if exact is None else exact.merge(first, setting.depth)
+        changed = (
+            others
+            if changed is None
+            else [a.merge(b, setting.depth) for a, b in zip(changed, others, strict=True)]
+        )
+    return exact, changed
+
+
+def _exact(setting: Setting, X: NDArray[np.float32], start: int) -> NDArray[np.float32]:
+    return _without_own(setting, _products(setting.queries, X), start)
+
+
+def _changed(
+    setting: Setting, X: NDArray[np.float32], start: int, name: str
+) -> NDArray[np.float32]:
+    Q = setting.queries
+    match name:
+        case "bfloat16":
+            scores = _products(_unit(to_bfloat16(Q)), _unit(to_bfloat16(X)))
+        case "int8":
+            # Its range is that of all documents: two rows carry it into each block.
+            scores = _products(Q, _unit(to_int8(np.vstack([setting.low, setting.high, X]))[2:]))
+        case "binary":
+            scores = _products(Q, to_binary(X)) / np.float32(X.shape[1] ** 0.5)
+        case "hamming":
+            scores = _products(to_binary(Q), to_binary(X)) / np.float32(X.shape[1])
+        case "half" | "quarter" | "eighth":
+            m = X.shape[1] // {"half": 2, "quarter": 4, "eighth": 8}[name]
+            scores = _products(_unit(truncate(Q, m)), _unit(truncate(X, m)))
+        case "noise_a" | "noise_c":
+            number = setting.seed + start // BLOCK
+            scores = _products(Q, _unit(perturb(X, NOISE, name[-1].upper(), number)))
+        case _:
+            scale = setting.norms[start : start + len(X)]
+            scores = _products(Q, X) * scale
+    return _without_own(setting, scores, start)
+
+
+def _without_own(setting: Setting, scores: NDArray, start: int) -> NDArray:
+    inside = (setting.own >= start) & (setting.own < start + scores.shape[1])
+    rows = np.flatnonzero(inside)
+    # Below everything, whatever the scale of the scores is.
+    scores[rows, setting.own[rows] - start] = _NOWHERE * max(1.0, float(np.abs(scores).max()))
+    return scores
+
+
+def _unit(X: NDArray[np.floating]) -> NDArray[np.float32]:
+    norms = np.sqrt(np.einsum("ij,ij->i", X, X, dtype=np.float64))
+    norms[norms == 0] = 1  # a row without direction scores 0
+    return (X / norms[:, None]).astype(np.float32)
+
+
+def _products(Q: NDArray[np.float32], X: NDArray[np.float32]) -> NDArray[np.float32]:
+    """All inner products, equal rows getting equal ones."""
+    sides = [torch.from_numpy(np.pad(A, ((0, -len(A) % _TILE), (0, 0)))) for A in (Q, X)]
+    return (sides[0] @ sides[1].T).numpy()[: len(Q), : len(X)]
+
+
+def _overlap(
+    points: Points, setting: Setting, k: int, exact: _Best, changed: _Best, number: int
+) -> Measure:
+    depth, m = exact.scores.shape[1], len(exact.scores)
+    open_end = np.zeros(m, dtype=bool)
+    if depth < points.n:
+        for best in (exact, changed):
+            open_end |= best.scores[:, -1] == best.scores[:, k - 1]
+    values = np.empty(m)
+    done = np.flatnonzero(~open_end)
+    if len(done):
+        s, t = _joined(exact, changed, number, done)
+        values[done] = topk_overlap(s, t, k).overlap
+    left = np.flatnonzero(open_end)
+    height = max(1, _CELLS // points.n)
+    for at in range(0, len(left), height):
+        some = left[at : at + height]
+        s, t = _in_full(points, setting, setting.names[number], some)
+        values[some] = topk_overlap(s, t, k).overlap
+    if m < 2:
+        return not_measured("a single query has no interval")
+    interval = bootstrap_interval(values, seed=setting.seed)
+    return Measure(interval.mean, interval.low, interval.high, n=interval.n)
+
+
+def _joined(exact: _Best, changed: _Best, number: int, rows: NDArray) -> tuple[NDArray, NDArray]:
+    """Both scores of the candidates by either, each candidate once."""
+    one, other = exact.indices[rows], changed.indices[rows]
+    twice = (other[:, :, None] == one[:, None, :]).any(axis=2)
+    s = np.concatenate([exact.scores[rows], changed.paired[rows]], axis=1)
+    t = np.concatenate([exact.paired[number][rows], changed.scores[rows]], axis=1)
+    again = np.concatenate([np.zeros(one.shape, dtype=bool), twice], axis=1)
+    for scores in (s, t):
+        scores[again] = scores.min() - 1
+    return s, t
+
+
+def _in_full(points: Points, setting: Setting, name: str, rows: NDArray) -> tuple[NDArray, NDArray]:
+    some = Setting(
+        setting.queries[rows],
+        setting.own[rows],
+        (name,),
+        setting.low,
+        setting.high,
+        setting.norms,
+        setting.depth,
+        setting.seed,
+    )
+    s = np.empty((len(rows), points.n), dtype=np.float32)
+    t = np.empty_like(s)
+    for start in range(0, points.n, BLOCK):
+        X = points.block(start, min(start + BLOCK, points.n))
+        s[:, start : start + len(X)] = _exact(some, X, start)
+        t[:, start : start + len(X)] = _changed(some, X, start, name)
+    return s, t

@@ -1,0 +1,200 @@
+"""The first pass over a file: which rows can be used, their lengths, equals and moments."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paper_utils.audit.cluster import Workers
+from paper_utils.audit.moments import Moments, grouped, number_of_groups
+from paper_utils.audit.readers import Vectors
+from paper_utils.checks import unit_rows
+from paper_utils.errors import UsageError
+
+#: Rows read at a time.
+BLOCK = 8192
+
+#: Usable rows below which no audit is made.
+FEWEST_ROWS = 20
+
+
+@dataclass(frozen=True, eq=False)  # arrays have no truth value
+class Scan:
+    """What one pass finds out about all rows.
+
+    Attributes
+    ----------
+    n_rows, d : int
+    nan, infinite, zero : ndarray of int64
+        Row numbers (from 0) with NaN, with infinite values (and no NaN), and with zeros only.
+    norms : ndarray of float64, shape (n_used,)
+        Lengths of the usable rows.
+    used : ndarray of int64, shape (n_used,)
+        Row numbers that can be used.
+    point_of_row : ndarray of int64, shape (n_used,)
+        Group of equal directions, in single precision, numbered by first occurrence.
+    first : ndarray of int64, shape (n_points,)
+        Place in `used` of the first row of each group.
+    groups : list of Moments
+        Of the directions of the usable rows, by row number modulo the number of groups.
+    low, high : ndarray of float32, shape (d,)
+        Range of each coordinate of the directions.
+    """
+
+    n_rows: int
+    d: int
+    nan: NDArray[np.int64]
+    infinite: NDArray[np.int64]
+    zero: NDArray[np.int64]
+    norms: NDArray[np.float64]
+    used: NDArray[np.int64]
+    point_of_row: NDArray[np.int64]
+    first: NDArray[np.int64]
+    groups: list[Moments]
+    low: NDArray[np.float32]
+    high: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """The same of some rows; `digests` stand for the directions."""
+
+    nan: NDArray[np.int64]
+    infinite: NDArray[np.int64]
+    zero: NDArray[np.int64]
+    norms: NDArray[np.float64]
+    used: NDArray[np.int64]
+    digests: NDArray[np.void]
+    groups: list[Moments]
+    low: NDArray[np.float32]
+    high: NDArray[np.float32]
+
+
+def scan(vectors: Vectors, where: Workers | None = None) -> Scan:
+    """Look at every row once.
+
+    Parameters
+    ----------
+    vectors : Vectors
+    where : Workers, optional
+
+    Returns
+    -------
+    Scan
+
+    Raises
+    ------
+    UsageError
+        Fewer than `FEWEST_ROWS` usable rows, or all of one direction.
+
+    Notes
+    -----
+    Rows with NaN, with infinite values or with zeros only have no direction: they are counted,
+    named, and left out of everything else.
+
+    Examples
+    --------
+    >>> rows = np.random.default_rng(0).normal(size=(30, 4))
+    >>> rows[3], rows[5, 1], rows[7] = 0, np.nan, 2 * rows[8]
+    >>> found = scan(Vectors("some", "encoder", rows))
+    >>> found.zero.tolist(), found.nan.tolist(), len(found.used), len(found.first)
+    ([3], [5], 28, 27)
+    """
+    n, d = vectors.shape
+    tasks = [(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)]
+    parts: list[_Part] = []
+    groups: list[Moments] | None = None
+    for part in (where or Workers()).map(_scanned, vectors, tasks, "reading"):
+        groups = (
+            part.groups
+            if groups is None
+            else [one.merge(other) for one, other in zip(groups, part.groups, strict=True)]
+        )
+        parts.append(part)
+
+    def joined(name: str) -> NDArray:
+        return np.concatenate([getattr(part, name) for part in parts])
+
+    used = joined("used")
+    if len(used) < FEWEST_ROWS:
+        raise UsageError(
+            f"{vectors.name} has {len(used)} usable rows of {n} (not NaN, infinite or zero): at "
+            f"least {FEWEST_ROWS} are needed"
+        )
+    first, point_of_row = _equal(joined("digests"))
+    if len(first) < 2:
+        raise UsageError(f"{vectors.name}: all {len(used)} usable rows have the same direction")
+    return Scan(
+        n_rows=n,
+        d=d,
+        nan=joined("nan"),
+        infinite=joined("infinite"),
+        zero=joined("zero"),
+        norms=joined("norms"),
+        used=used,
+        point_of_row=point_of_row,
+        first=first,
+        groups=groups or [],
+        low=np.min([part.low for part in parts], axis=0),
+        high=np.max([part.high for part in parts], axis=0),
+    )
+
+
+def _scanned(vectors: Vectors, task: tuple[int, int]) -> _Part:
+    start, stop = task
+    block = vectors.block(start, stop)
+    rows = np.arange(start, stop)
+    nan = np.isnan(block).any(axis=1)
+    infinite = ~np.isfinite(block).all(axis=1) & ~nan
+    zero = ~block.any(axis=1)
+    good = ~(nan | infinite | zero)
+    block = block[good].astype(np.float64)
+    d = vectors.shape[1]
+    with np.errstate(over="ignore"):
+        largest = np.abs(block).max(axis=1, initial=0.0)
+        scaled = block / np.maximum(largest, np.finfo(float).tiny)[:, None]
+        norms = largest * np.linalg.norm(scaled, axis=1)
+    unit = unit_rows(block) if len(block) else block
+    single = unit.astype(np.float32) + np.float32(0)  # -0.0, whose bits differ, becomes 0.0
+    return _Part(
+        nan=rows[nan],
+        infinite=rows[infinite],
+        zero=rows[zero],
+        norms=norms,
+        used=rows[good],
+        digests=_digests(single),
+        groups=grouped(unit, rows[good], number_of_groups(d)),
+        low=single.min(axis=0, initial=np.float32(1)),
+        high=single.max(axis=0, initial=np.float32(-1)),
+    )
+
+
+def _digests(rows: NDArray[np.float32]) -> NDArray[np.void]:
+    """A checksum of 16 bytes for each row: equal rows, equal checksums."""
+    data = [hashlib.blake2b(row, digest_size=16).digest() for row in np.ascontiguousarray(rows)]
+    return np.frombuffer(b"".join(data), dtype="V16")
+
+
+def _equal(digests: NDArray[np.void]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First row of each group of equal ones, ascending, and the group of each row."""
+    _, first, group = np.unique(digests, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    return first[order], place[group.ravel()]
+
+
+def named_rows(rows: Sequence[int], most: int = 5) -> str:
+    """Return the first few row numbers as text.
+
+    Examples
+    --------
+    >>> named_rows([3, 5, 8], most=2)
+    '3, 5, …'
+    """
+    some = ", ".join(str(int(row)) for row in rows[:most])
+    return some + (", …" if len(rows) > most else "")

@@ -1,0 +1,264 @@
+"""The same questions for parts of the catalogue: a category, a language, a length of text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from paper_utils.audit.measure import Measure, from_jackknife, not_measured
+from paper_utils.audit.moments import (
+    Moments,
+    cosine_statistics,
+    grouped,
+    trace_dimensions,
+    with_intervals,
+)
+from paper_utils.audit.points import Points
+
+#: Rows below which a slice is not measured, slices of one column, columns.
+FEWEST_ROWS, MOST_VALUES, MOST_COLUMNS = 50, 8, 3
+_GROUPS = 10
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One part of the catalogue.
+
+    Attributes
+    ----------
+    by, value : str
+        The column and its value. The value is the user's text: it is escaped where it is shown.
+    n : int
+        Rows.
+    measures : dict of str to Measure
+        ``mean_cosine``, ``d_eff``, ``seen``, ``recall``.
+    """
+
+    by: str
+    value: str
+    n: int
+    measures: dict[str, Measure]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the form that the report keeps."""
+        kept = {name: one.as_dict() for name, one in self.measures.items()}
+        return {"by": self.by, "value": self.value, "n": self.n} | kept
+
+
+def labels_of(table: pd.DataFrame) -> dict[str, NDArray]:
+    """Return the columns by which a catalogue is cut, and each row's value.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        With ``title`` and ``language``.
+
+    Returns
+    -------
+    dict of str to ndarray of str
+        ``language`` (where there are two), ``length`` (thirds of the number of characters), and up
+        to `MOST_COLUMNS` other columns whose values repeat.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"title": ["a", "bb", "ccc"] * 60, "language": "en"})
+    >>> table["brand"] = ["x", "y", "y"] * 60
+    >>> sorted(labels_of(table))
+    ['brand', 'length']
+    """
+    found: dict[str, NDArray] = {}
+    languages = table["language"].to_numpy(dtype=str)
+    if (np.unique(languages[languages != ""], return_counts=True)[1] >= FEWEST_ROWS).sum() > 1:
+        found["language"] = languages
+    lengths = table["title"].str.len().to_numpy()
+    low, high = np.quantile(lengths, [1 / 3, 2 / 3])
+    if low < high:
+        words = np.array(["short", "middle", "long"])
+        found["length"] = words[(lengths > low).astype(int) + (lengths > high)]
+    chosen = []
+    for name in table.columns:
+        if name in ("title", "language", "id"):
+            continue
+        values = table[name].astype(object)
+        if not values.map(lambda value: isinstance(value, str | int | bool)).any():
+            continue
+        text = values.map(lambda value: str(value) if isinstance(value, str | int) else "")
+        sizes = text[text != ""].value_counts()
+        large = sizes[sizes >= FEWEST_ROWS]
+        # An id or a free text has hardly a value that repeats.
+        if len(large) > 1 and large.sum() >= 0.3 * len(table):
+            chosen.append((len(large) > 30, name, text.to_numpy(dtype=str)))
+    for _, name, text in sorted(chosen, key=lambda one: one[0])[:MOST_COLUMNS]:
+        found[str(name)] = text
+    return found
+
+
+def slice_measures(
+    points: Points,
+    labels: dict[str, NDArray],
+    counts: NDArray[np.int64] | None,
+    k: int,
+    found: tuple[NDArray[np.int64], NDArray[np.float64]] | None,
+) -> list[Slice]:
+    """Measure the largest slices of each column.
+
+    Parameters
+    ----------
+    points : Points
+        The rows that are measured.
+    labels : dict of str to ndarray of str
+        As from :func:`labels_of`, for these rows.
+    counts : ndarray of int64, shape (n_points,), or None
+        How often each row's point is among the `k` neighbours; None where not all searched.
+    k : int
+    found : (rows, chances) or None
+        Relevant documents among these rows, and the chance that each is in the best 10.
+
+    Returns
+    -------
+    list of Slice
+        The null ``shuffled`` is what a slice of random rows has: the value of all of them.
+    """
+    whole = _moments(points, np.zeros(points.n, dtype=int), 1)[0]
+    overall = {name: one.value for name, one in _geometry(whole).items()}
+    everywhere = None if found is None else float(np.mean(found[1]))
+    slices = []
+    for by, values in labels.items():
+        names, code, sizes = np.unique(values, return_inverse=True, return_counts=True)
+        order = [
+            i for i in np.argsort(-sizes, kind="stable") if names[i] and sizes[i] >= FEWEST_ROWS
+        ]
+        order = order[:MOST_VALUES]
+        place = np.full(len(names), -1)
+        place[order] = np.arange(len(order))
+        parts = _moments(points, place[code], len(order))
+        for number, i in enumerate(order):
+            mine = np.flatnonzero(code == i)
+            measures = {
+                name: replace(one, n=len(mine)).beside(shuffled=overall[name])
+                for name, one in _geometry(parts[number]).items()
+            }
+            measures["seen"] = _seen(counts, mine, k)
+            measures["recall"] = _recall(found, mine, points.n).beside(shuffled=everywhere)
+            slices.append(Slice(by, str(names[i]), len(mine), measures))
+    return slices
+
+
+def _geometry(groups: list[Moments]) -> dict[str, Measure]:
+    cosines = with_intervals(groups, cosine_statistics)
+    return {
+        "mean_cosine": cosines["mean"],
+        "d_eff": with_intervals(groups, trace_dimensions)["unbiased"],
+    }
+
+
+def _moments(points: Points, code: NDArray, n_codes: int) -> list[list[Moments]]:
+    """Moments of each code (-1: none), dealt to groups by the number of the row."""
+    total: list[list[Moments] | None] = [None] * n_codes
+    for start in range(0, points.n, 8192):
+        block = points.block(start, min(start + 8192, points.n)).astype(np.float64)
+        rows = np.arange(start, start + len(block))
+        for one in range(n_codes):
+            mine = code[rows] == one
+            # Numbered within the slice: equal groups whatever the order of the file.
+            part = grouped(block[mine], rows[mine], _GROUPS)
+            old = total[one]
+            total[one] = (
+                part if old is None else [a.merge(b) for a, b in zip(old, part, strict=True)]
+            )
+    return [parts or [] for parts in total]
+
+
+def _seen(counts: NDArray[np.int64] | None, mine: NDArray[np.int64], k: int) -> Measure:
+    if counts is None:
+        return not_measured("not every point searched")
+    values = counts[mine] / k
+    groups = min(_GROUPS, len(values))
+    left = [float(np.delete(values, np.s_[g::groups]).mean()) for g in range(groups)]
+    return from_jackknife(float(values.mean()), left, len(mine)).beside(
+        shuffled=float(counts.mean()) / k
+    )
+
+
+def _recall(
+    found: tuple[NDArray[np.int64], NDArray[np.float64]] | None, mine: NDArray, n: int
+) -> Measure:
+    if found is None:
+        return not_measured("no judgements were given")
+    inside = np.zeros(n, dtype=bool)
+    inside[mine] = True
+    values = found[1][inside[found[0]]]
+    if len(values) < 10:
+        return not_measured("fewer than 10 judged pairs")
+    groups = min(_GROUPS, len(values))
+    left = [float(np.delete(values, np.s_[g::groups]).mean()) for g in range(groups)]
+    return from_jackknife(float(values.mean()), left, len(values))
+
+
+def summary(
+    slices: Sequence[Slice], points: Points, languages: NDArray | None
+) -> dict[str, Measure]:
+    """Return what the slices say together.
+
+    Parameters
+    ----------
+    slices : sequence of Slice
+    points : Points
+    languages : ndarray of str or None
+        Of each row.
+
+    Returns
+    -------
+    dict of str to Measure
+        ``cosine_range``, ``seen_min``, ``language_gap``: mean cosine inside a language less that
+        between two, over the two largest.
+    """
+    nothing = not_measured("no slices")
+    found = dict.fromkeys(("cosine_range", "seen_min", "language_gap"), nothing)
+    found["language_gap"] = not_measured("not two languages")
+    cosines = [one.measures["mean_cosine"] for one in slices]
+    there = [one for one in cosines if one.measured]
+    if len(there) > 1:
+        top, bottom = (f(there, key=lambda one: one.value) for f in (max, min))
+        half = float(np.hypot(_half(top), _half(bottom)))
+        gap = top.value - bottom.value
+        found["cosine_range"] = Measure(gap, gap - half, gap + half, n=len(there)).beside(
+            shuffled=0
+        )
+    seen = [one.measures["seen"] for one in slices if one.measures["seen"].measured]
+    if seen:
+        found["seen_min"] = min(seen, key=lambda one: one.value)
+    if languages is not None:
+        found["language_gap"] = _language_gap(points, languages)
+    return found
+
+
+def _half(one: Measure) -> float:
+    return 0.0 if one.low is None else (one.high - one.low) / 2
+
+
+def _language_gap(points: Points, languages: NDArray) -> Measure:
+    names, sizes = np.unique(languages[languages != ""], return_counts=True)
+    if len(names) < 2:
+        return not_measured("not two languages")
+    two = names[np.argsort(-sizes)[:2]]
+    code = np.full(len(languages), -1)
+    for number, name in enumerate(two):
+        code[languages == name] = number
+    first, second = _moments(points, code, 2)
+
+    def gap(a: Moments, b: Moments) -> float:
+        inside = [cosine_statistics(m)["mean"] for m in (a, b)]
+        pairs = [m.n * (m.n - 1) for m in (a, b)]
+        return float(np.average(inside, weights=pairs) - a.mean @ b.mean)
+
+    from paper_utils.audit.moments import merged
+
+    a, b = merged(first), merged(second)
+    left = [gap(a.without(x), b.without(y)) for x, y in zip(first, second, strict=True)]
+    return from_jackknife(gap(a, b), left, a.n + b.n).beside(shuffled=0)

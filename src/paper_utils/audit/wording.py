@@ -1,0 +1,78 @@
+"""How finely the tokenizer cuts the words of the texts."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paper_utils.audit.measure import Measure, from_jackknife, not_measured
+from paper_utils.encoders.fragmentation import TOKENIZERS, count_pieces, load_pieces, words
+
+#: Texts that are cut; a seeded sample of more.
+MOST_TEXTS = 10_000
+_GROUPS = 20
+
+
+def tokenizer_name(model: str | None) -> str:
+    """Return the tokenizer of a model, MiniLM's where it is not known."""
+    return model if model in TOKENIZERS else "minilm"
+
+
+def wording_measures(texts: Sequence[str], tokenizer: str, seed: int) -> dict[str, Measure]:
+    """Measure pieces per word and the share of words that are cut.
+
+    Parameters
+    ----------
+    texts : sequence of str
+    tokenizer : str
+        A key of `paper_utils.encoders.fragmentation.TOKENIZERS`.
+    seed : int
+
+    Returns
+    -------
+    dict of str to Measure
+        ``pieces_per_word``, ``split_share``; null ``shuffled``: the letters of each word shuffled,
+        which no vocabulary knows. ``words_per_text``.
+    """
+    chosen = list(texts)
+    if len(chosen) > MOST_TEXTS:
+        rows = np.random.default_rng([seed, 11]).choice(len(chosen), MOST_TEXTS, replace=False)
+        chosen = [chosen[row] for row in np.sort(rows)]
+    pieces = load_pieces(tokenizer)
+    counts = count_pieces(chosen, pieces)
+    per_text = np.array([[len(c), sum(c), sum(x > 1 for x in c)] for c in counts], dtype=float)
+    n = len(per_text)
+    if per_text[:, 0].sum() == 0 or n < 2:
+        why = not_measured("the texts hold no words")
+        return dict.fromkeys(("pieces_per_word", "split_share", "words_per_text"), why)
+    some = chosen[:: max(1, n // 1000)]
+    null = count_pieces(_anagrams(some, seed), pieces)
+    flat = np.array([x for c in null for x in c], dtype=float)
+    found = {
+        "pieces_per_word": _ratio(per_text[:, 1], per_text[:, 0]).beside(shuffled=flat.mean()),
+        "split_share": _ratio(per_text[:, 2], per_text[:, 0]).beside(shuffled=(flat > 1).mean()),
+        "words_per_text": _ratio(per_text[:, 0], np.ones(n)),
+    }
+    return found
+
+
+def _ratio(top: NDArray, bottom: NDArray) -> Measure:
+    """A ratio of sums over texts, groups of texts left out for its interval."""
+    groups = min(_GROUPS, len(top))
+    left = []
+    for group in range(groups):
+        rest = np.ones(len(top), dtype=bool)
+        rest[group::groups] = False
+        total = bottom[rest].sum()
+        left.append(float(top[rest].sum() / total) if total else float("nan"))
+    return from_jackknife(float(top.sum() / bottom.sum()), left, len(top))
+
+
+def _anagrams(texts: Sequence[str], seed: int) -> list[str]:
+    draw = random.Random(seed)
+    return [
+        " ".join("".join(draw.sample(word, len(word))) for word in words(text)) for text in texts
+    ]

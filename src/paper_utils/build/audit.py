@@ -1,0 +1,133 @@
+"""`paper audit`: check what is given, foresee what it takes, and execute the audit's notebook."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from paper_utils.audit.forecast import forecast, memory_short
+from paper_utils.audit.readers import open_vectors, shown
+from paper_utils.build.chapters import find_chapters, pick_chapter
+from paper_utils.build.make import run
+from paper_utils.errors import UsageError
+
+CHAPTER = "audit"
+
+
+@dataclass(frozen=True)
+class Audited:
+    """Where an audit lies, and what it says.
+
+    Attributes
+    ----------
+    notebook, page, report : Path
+    content : dict
+        The report.
+    """
+
+    notebook: Path
+    page: Path
+    report: Path
+    content: dict[str, Any]
+
+    @property
+    def damaged(self) -> bool:
+        """Whether rows with NaN or infinite values were left out."""
+        return any(self.content["rows"][kind]["value"] for kind in ("nan", "infinite"))
+
+    def lines(self) -> list[str]:
+        """Return what to print at the end."""
+        found = [f"report:   {self.report}", f"notebook: {self.notebook}", f"page:     {self.page}"]
+        found += [f"note:     {note}" for note in self.content["notes"]]
+        for row in self.content["advice"]:
+            if row["state"] == "applies":
+                word = "caution:" if row["helps"] == "no" else "advice:"
+                because = "; ".join(row["because"])
+                found.append(f"{word:<9} {row['title']}" + (f" ({because})" if because else ""))
+        return found
+
+
+def run_audit(
+    root: Path,
+    out: Path,
+    *,
+    embeddings: str | None,
+    queries: str | None,
+    texts: str | None,
+    qrels: str | None,
+    model: str | None,
+    catalogue: str | None,
+    settings: dict[str, Any],
+    tell: Callable[[str], None],
+) -> Audited:
+    """Execute the audit's notebook on a user's files.
+
+    Parameters
+    ----------
+    root : Path
+        The checkout.
+    out : Path
+        Folder that receives notebook, page and ``report.json``.
+    embeddings, queries, texts, qrels : str or None
+        Files.
+    model, catalogue : str or None
+        An encoder and titles, instead of embeddings.
+    settings : dict
+        Further parameters of the notebook.
+    tell : callable
+        Receives the forecast.
+
+    Returns
+    -------
+    Audited
+
+    Raises
+    ------
+    UsageError
+        Options that do not go together, or files that cannot be used.
+    PaperError
+        The notebook failed.
+    """
+    chapter = pick_chapter(find_chapters(root), CHAPTER)
+    given: dict[str, Any] = {k: v for k, v in settings.items() if v is not None}
+    if embeddings is not None:
+        if model or catalogue:
+            raise UsageError("give either EMBEDDINGS or --model with --catalogue, not both")
+        vectors = open_vectors(embeddings)
+        needed = forecast(vectors, exact_up_to=given.get("exact_up_to", 50_000))
+        n, d = vectors.shape
+        tell(f"{vectors.name}: {n:,} x {d} {vectors.dtype}; foreseen: {needed}")
+        if memory_short(needed):
+            tell(f"note: less than {needed.gib:.1f} GiB of memory are free")
+        given |= {"embeddings": _absolute(embeddings)}
+    else:
+        if not (model and catalogue):
+            raise UsageError(
+                "give a file of EMBEDDINGS, or --model and --catalogue to encode titles first"
+            )
+        if texts:
+            raise UsageError("--texts go with EMBEDDINGS; the catalogue has its own")
+        own = catalogue.partition(":")[0] == "diy"
+        given |= {"model": model, "catalogue": catalogue, "language": "ru" if own else "all"}
+        given |= {"n_items": 0}
+        tell(f"{model} encodes {shown(catalogue)} first; vectors that are kept are not made again")
+    for name, path in (("queries", queries), ("texts", texts), ("qrels", qrels)):
+        if path:
+            given[name] = _absolute(path)
+    if qrels and not queries and embeddings is not None:
+        raise UsageError("--qrels need --queries, the vectors that ask")
+    report = out / "report.json"
+    given["report"] = str(report)
+    report.unlink(missing_ok=True)  # never one of an earlier run beside a failed notebook
+    notebook, page = run(root, chapter, given, out, html=True)
+    return Audited(notebook, page, report, json.loads(report.read_text(encoding="utf-8")))
+
+
+def _absolute(path: str) -> str:
+    """The file as the kernel, which runs in another folder, finds it."""
+    if "\0" in path:
+        raise UsageError(f"{path!r} is no path: it holds a zero character")
+    return str(Path(path).expanduser().absolute())
