@@ -1,0 +1,461 @@
+"""Measures of the audit against the book's own functions, closed forms and nulls."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+
+from paper_utils.audit import audit, controls, geometry, neighbours, robustness
+from paper_utils.audit.advice import advice_table, advise, parse_advice
+from paper_utils.audit.inputs import Inputs, read_inputs
+from paper_utils.audit.judged import Judged, oracle, ranks, retrieval_measures
+from paper_utils.audit.limits import limit_measures
+from paper_utils.audit.measure import Measure, from_jackknife, median_of, share_of
+from paper_utils.audit.moments import (
+    Moments,
+    cosine_statistics,
+    grouped,
+    merged,
+    spectral_dimensions,
+    trace_dimensions,
+    with_intervals,
+)
+from paper_utils.audit.neighbours import (
+    counts_of,
+    hub_measures,
+    nearest,
+    two_nearest_dimension,
+    with_duplicates,
+)
+from paper_utils.audit.points import Centred, FilePoints, Gaussian, Held, Shuffled
+from paper_utils.audit.readers import Vectors
+from paper_utils.audit.report import measures_in
+from paper_utils.audit.scan import scan
+from paper_utils.audit.sentences import sentence
+from paper_utils.audit.slices import labels_of
+from paper_utils.audit.wording import wording_measures
+from paper_utils.checks import unit_rows
+from paper_utils.claims import load_claims
+from paper_utils.errors import PaperError
+from paper_utils.experiments.stability_real import perturbed_scores
+from paper_utils.geometry.cosine import centre, cosine_moments
+from paper_utils.geometry.dimension import effective_dimension
+from paper_utils.geometry.hubness import k_occurrence
+from paper_utils.geometry.stability import rank_margin, topk_overlap
+from paper_utils.search.cosines import cosine_matrix
+from paper_utils.search.metrics import recall_at_k
+from paper_utils.search.ranks import ranks_from_scores
+
+
+def cloud(n=500, d=16, seed=0, duplicates=40):
+    """Return rows with a mean, a spectrum, equal rows and rows of equal direction."""
+    rows = np.random.default_rng(seed).normal(size=(n, d)) * np.linspace(1, 3, d) + 1
+    if duplicates:
+        rows[100 : 100 + duplicates] = 2 * rows[0]
+        rows[300] = rows[7]
+    return rows.astype(np.float32)
+
+
+def scanned(rows):
+    """Return vectors and their scan."""
+    vectors = Vectors("rows", "encoder", rows)
+    return vectors, scan(vectors)
+
+
+# ---------------------------------------------------------------------------- moments
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.integers(2, 40),
+    st.integers(1, 6),
+    st.lists(st.integers(0, 40), max_size=5),
+    st.floats(-1e6, 1e6),
+    st.integers(0, 99),
+)
+def test_moments_merge_in_any_cut_and_come_apart_again(n, d, cuts, shift, seed):
+    rows = np.random.default_rng(seed).normal(size=(n, d)) + shift
+    parts = [Moments.of(part) for part in np.split(rows, sorted(min(cut, n) for cut in cuts))]
+    whole, together = Moments.of(rows), merged(parts)
+    close = {"rtol": 1e-9, "atol": 1e-6 * max(1, abs(shift)) * 1e-6 * n}
+    assert together.n == n
+    assert np.allclose(together.mean, rows.mean(axis=0))
+    assert np.allclose(together.scatter, whole.scatter, **close)
+    rest = whole.without(parts[0])
+    assert rest.n == n - parts[0].n
+    if rest.n:
+        assert np.allclose(rest.scatter, Moments.of(rows[parts[0].n :]).scatter, **close)
+
+
+def test_cosines_and_dimensions_are_those_of_the_book():
+    rows = cloud()
+    _, found = scanned(rows)
+    unit, moments = unit_rows(rows), merged(found.groups)
+    book, mine = cosine_moments(rows), cosine_statistics(moments)
+    for name, key in (("mean", "mean"), ("var", "variance"), ("mu2", "mu2"), ("cross", "cross")):
+        assert mine[key] == pytest.approx(getattr(book, name), rel=1e-10)
+    assert mine["spectral"] == pytest.approx(book.spectral, rel=1e-10)
+    assert mine["inverse_d_eff"] == pytest.approx(1 / book.d_c, rel=1e-10)
+    dims = trace_dimensions(moments) | spectral_dimensions(moments)
+    for name in ("participation", "unbiased", "effective-rank", "stable-rank", "components-90"):
+        want = effective_dimension(unit, name).value
+        assert dims[name.replace("-", "_")] == pytest.approx(want, rel=1e-9), name
+    assert dims["rankme"] == pytest.approx(effective_dimension(unit, "rankme").value, rel=1e-4)
+
+
+def test_intervals_of_left_out_groups_are_those_of_the_jackknife_of_rows():
+    rows = cloud(n=2000, duplicates=0)
+    _, found = scanned(rows)
+    book = cosine_moments(rows)
+    mine = with_intervals(found.groups, cosine_statistics)["mean"]
+    assert (mine.high - mine.low) / 2 == pytest.approx(2.09 * book.se_mean, rel=0.4)
+
+
+def test_intervals_cover_the_truth_as_often_as_they_say():
+    inside = 0
+    for seed in range(60):
+        rows = unit_rows(np.random.default_rng(seed).normal(size=(400, 20)))
+        parts = grouped(rows, np.arange(400), 20)
+        one = with_intervals(parts, trace_dimensions)["unbiased"]
+        inside += one.low <= 20 <= one.high
+    assert inside >= 51  # of 60 at 95%: below with probability 0.003
+
+
+def test_a_jackknife_of_a_mean_is_the_usual_standard_error():
+    x = np.random.default_rng(0).normal(size=100)
+    left = [float(np.delete(x, i).mean()) for i in range(100)]
+    one = from_jackknife(float(x.mean()), left, 100)
+    assert (one.high - one.low) / 2 == pytest.approx(1.984 * x.std(ddof=1) / 10, rel=1e-3)
+
+
+# ------------------------------------------------------------------------- neighbours
+
+
+@pytest.mark.parametrize(("block", "chunk"), [(65_536, 2_048), (64, 50), (7, 1000)])
+def test_neighbours_do_not_depend_on_blocks(monkeypatch, block, chunk):
+    rows = cloud()
+    vectors, found = scanned(rows)
+    monkeypatch.setattr(neighbours, "BLOCK", block)
+    monkeypatch.setattr(neighbours, "CHUNK", chunk)
+    points = FilePoints(vectors, found.used[found.first])
+    lists = nearest(points, np.arange(points.n), 10)
+    book = k_occurrence(rows, 10)
+    assert np.array_equal(counts_of(lists), book.counts)
+    measured = hub_measures(lists)
+    assert measured["skewness"].value == pytest.approx(book.skewness, rel=1e-9)
+    assert measured["antihubs"].value == book.antihubs
+    assert measured["robin_hood"].value == pytest.approx(book.robin_hood)
+    kept = with_duplicates(lists, found.point_of_row)
+    want = k_occurrence(rows, 10, duplicates="keep")
+    assert np.array_equal(counts_of(kept), want.counts)
+
+
+def test_a_row_never_finds_itself_and_equal_scores_go_by_number():
+    points = Held(np.eye(4, dtype=np.float32).repeat(3, axis=0))
+    lists = nearest(points, np.arange(12), 4)
+    assert not (lists.indices == lists.searches[:, None]).any()
+    assert lists.indices[0].tolist() == [1, 2, 3, 4]
+
+
+def test_the_skewness_of_a_sample_has_hardly_a_bias():
+    points = Held(controls.hubby_cloud(1000, 64, 0))
+    exact, estimates = controls.sampled_skewness(points, 250)
+    error = estimates.std(ddof=1) / len(estimates) ** 0.5
+    assert error < 0.02 * exact
+    assert abs(estimates.mean() / exact - 1) < 0.05
+
+
+def test_factorial_moments_of_a_thinned_count_are_exact_on_average():
+    rng = np.random.default_rng(0)
+    counts = np.array([[0, 3, 7, 1], [2, 0, 5, 4]])  # by group of searches; points in columns
+    searched = np.repeat(np.arange(4), counts.sum(axis=0))
+    m, total = 12, len(searched)
+    sums = np.zeros(3)
+    draws = 4000
+    for _ in range(draws):
+        c = np.bincount(rng.choice(searched, m, replace=False), minlength=4)
+        sums += [c.sum(), (c * (c - 1)).sum(), (c * (c - 1) * (c - 2)).sum()]
+    whole = np.bincount(searched)
+    want = [whole.sum(), (whole * (whole - 1)).sum(), (whole * (whole - 1) * (whole - 2)).sum()]
+    scale = np.cumprod([(total - r) / (m - r) for r in range(3)])
+    assert sums / draws * scale == pytest.approx(want, rel=0.05)
+
+
+def test_the_two_nearest_dimension_is_that_of_the_book():
+    points = Held(unit_rows(cloud(duplicates=0)).astype(np.float32))
+    lists = nearest(points, np.arange(points.n), 10)
+    want = effective_dimension(points.rows, "twonn").value
+    assert two_nearest_dimension(points, lists).value == pytest.approx(want, rel=1e-6)
+
+
+# ------------------------------------------------------------------------------ points
+
+
+def test_points_of_a_file_are_the_rows_that_are_kept(tmp_path):
+    rows = cloud(n=301)[:300]
+    np.save(tmp_path / "a.npy", rows)
+    from paper_utils.audit.readers import open_vectors
+
+    vectors = open_vectors(tmp_path / "a.npy")
+    kept = np.array([0, 5, 6, 100, 299])
+    points = FilePoints(vectors, kept)
+    want = unit_rows(rows[kept]).astype(np.float32)
+    assert np.array_equal(points.block(0, 5), want)
+    assert np.array_equal(points.block(1, 4), want[1:4])
+    assert np.array_equal(points.take(np.array([3, 0, 3])), want[[3, 0, 3]])
+    mean = unit_rows(rows).mean(axis=0)
+    centred = Centred(Held(unit_rows(rows).astype(np.float32)), mean)
+    assert np.allclose(centred.block(0, 300), centre(rows), atol=1e-5)
+
+
+def test_nulls_have_the_moments_that_they_should():
+    rows = unit_rows(cloud(n=4000, duplicates=0))
+    moments = Moments.of(rows)
+    null = Gaussian.like(moments, 20_000, 0)
+    assert np.array_equal(null.block(3, 9000)[:5], null.block(0, 8)[3:])  # blocks fit together
+    shuffled = Shuffled.like(Held(rows.astype(np.float32)), 4000, 0)
+    block = shuffled.pool
+    for column in (0, 7):
+        assert np.allclose(np.sort(block[:, column]), np.sort(rows[:, column]), atol=1e-6)
+    assert not np.allclose(block, rows, atol=1e-3)
+    raw = np.random.default_rng(0).normal(size=(20_000, 16)) @ null.root + null.mean
+    assert np.allclose(np.cov(raw.T), moments.scatter / 4000, atol=0.004)
+
+
+# -------------------------------------------------------------------------- robustness
+
+
+@pytest.mark.parametrize("block", [16_384, 130])
+def test_overlaps_are_those_of_full_scores(monkeypatch, block):
+    monkeypatch.setattr(robustness, "BLOCK", block)
+    monkeypatch.setattr(robustness, "_TASK", 4 * block)
+    X = unit_rows(cloud(n=900, d=32, duplicates=300)).astype(np.float32)
+    Q = unit_rows(cloud(n=50, d=32, seed=1, duplicates=0) + X[0]).astype(np.float32)
+    names = robustness.applicable(32)
+    ones = np.ones(900, np.float32)
+    setting = robustness.Setting(
+        Q, np.full(50, -1), names, X.min(axis=0), X.max(axis=0), ones, 48, 0
+    )
+    found = robustness.overlaps(Held(X), setting, 10)
+    exact = cosine_matrix(Q, X)
+    by_name = {name: scores for name, _, scores in perturbed_scores(Q, X, k=10)}
+    pairs = {"bfloat16": "bfloat16", "int8": "int8", "binary": "one bit", "half": "first 1/2"}
+    pairs["eighth"] = "first 1/8"
+    for mine, theirs in pairs.items():
+        want = topk_overlap(exact, by_name[theirs], 10).overlap.mean()
+        assert found[mine].value == pytest.approx(want, abs=1e-9), mine
+    assert found["dot"].value == 1
+    assert found["margin"].value == pytest.approx(np.median(rank_margin(exact, 10)), abs=1e-6)
+    assert found["tied"].value == (rank_margin(exact, 10) == 0).mean() > 0
+    signs = [np.where(A > 0, 1, -1).astype(np.int64) for A in (Q, X)]
+    hamming = topk_overlap(exact, (signs[0] @ signs[1].T).astype(float), 10).overlap.mean()
+    assert found["hamming"].value == pytest.approx(hamming, abs=1e-9)
+
+
+def test_rows_that_ask_do_not_find_themselves():
+    X = unit_rows(cloud(n=200, duplicates=0)).astype(np.float32)
+    own = np.arange(40)
+    ones = np.ones(200, np.float32)
+    setting = robustness.Setting(X[:40], own, ("int8",), X.min(0), X.max(0), ones, 48, 0)
+    found = robustness.overlaps(Held(X), setting, 5)
+    exact = cosine_matrix(X[:40], X)
+    exact[own, own] = -2
+    assert found["margin"].value == pytest.approx(np.median(rank_margin(exact, 5)), abs=1e-6)
+
+
+# --------------------------------------------------------------------------- relevance
+
+
+def judged_cloud(n=300, n_queries=40, d=12):
+    """Return queries near some rows, with those rows and a few others relevant."""
+    rng = np.random.default_rng(0)
+    X = unit_rows(rng.normal(size=(n, d))).astype(np.float32)
+    X[50:60] = X[3]
+    relevance = sparse.lil_array((n_queries, n))
+    for row in range(n_queries):
+        relevance[row, [row, (7 * row + 11) % n]] = [2, 1]
+    Q = unit_rows(X[:n_queries] + 0.4 * rng.normal(size=(n_queries, d)) / d**0.5)
+    return Judged(Q.astype(np.float32), Held(X), np.arange(n), sparse.csr_array(relevance))
+
+
+def test_recall_counts_ties_and_lost_documents_fairly():
+    judged = judged_cloud()
+    own = ranks(judged, judged.scores, judged.relevance, "test")
+    scores = judged.scores(slice(0, 40))
+    want = ranks_from_scores(scores, judged.relevance)
+    assert np.array_equal(own.better, want.better) and np.array_equal(own.tied, want.tied)
+    assert (own.tied > 1).any()
+    # A relevant document that cannot be used is never found.
+    kept = np.delete(np.arange(300), 0)
+    less = Judged(judged.queries, Held(judged.points.rows[kept]), kept, judged.relevance)
+    lost = ranks(less, less.scores, less.relevance, "test")
+    assert recall_at_k(lost, 299)[0] == 0.5
+
+
+def test_the_oracle_and_the_shuffled_judgements():
+    judged = judged_cloud()
+    measures, own, curve = retrieval_measures(judged, judged.points.rows.mean(axis=0), 0)
+    assert (oracle(own, 10, 10) >= recall_at_k(own, 10) - 1e-12).all()
+    assert oracle(own, 300, 10).min() == 1
+    assert measures["recall_10"].value > 5 * measures["recall_10"].null["shuffled"]
+    assert measures["oracle_1000"].value is None  # only 300 documents
+    assert [point["depth"] for point in curve] == [1, 2, 5, 10, 20, 50, 100, 200]
+
+
+def test_bounds_hold_for_what_they_bound():
+    judged = judged_cloud()
+    found = limit_measures(judged, 0)
+    low, fit = found["dimension_low"].value, found["free_fit_d"].value
+    assert low <= fit <= judged.points.d + 1
+    assert found["sign_rank_low"].value <= found["sign_rank_high"].value
+    scores = judged.scores(slice(0, 40))
+    dense = judged.relevance.toarray() > 0
+    gaps = np.where(dense, scores, 9).min(axis=1) - np.where(dense, -9, scores).max(axis=1)
+    assert found["gap"].value == pytest.approx(np.median(gaps), abs=1e-6)
+    assert found["solved"].value == (gaps > 0).mean()
+
+
+# ------------------------------------------------------------------------------ report
+
+
+@pytest.fixture(scope="module")
+def report():
+    """The audit of the built-in catalogue, untrained."""
+    return audit(read_inputs(model="random", n_items=200))
+
+
+def test_every_measure_has_a_sentence_and_a_place_in_the_json(report, tmp_path):
+    content = json.loads(report.write(tmp_path / "report.json").read_text())
+    assert content["schema_version"] == 1
+    again = measures_in({k: v for k, v in content.items() if k != "slices"})
+    assert again == report.measures
+    for key, one in report.measures.items():
+        assert one.sentence.endswith(".") and len(one.sentence) > 10, key
+        if one.value is None:
+            assert one.reason, key
+        elif one.low is not None:
+            assert one.low <= one.value <= one.high, key
+
+
+def test_keys_are_those_that_are_documented(report):
+    parts = {key.split(".")[0] for key in report.measures}
+    assert parts == {
+        "rows", "norms", "cosine", "dimension", "hubness", "stability", "slices_summary",
+        "fragmentation", "relevance",
+    }  # fmt: skip
+    for row in advice_table():
+        for condition in row.when:
+            assert condition.key in report.measures, f"{row.id}: no key {condition.key}"
+
+
+def test_two_audits_are_equal(report):
+    again = audit(read_inputs(model="random", n_items=200))
+    assert again.as_dict() == report.as_dict()
+
+
+def test_planted_faults_are_found():
+    _, rows = controls.planted(n=200, d=16)
+    assert all(row["found"] for row in rows), rows
+
+
+def test_an_isotropic_cloud_looks_like_its_null():
+    rows = controls.sound_cloud(600, 16, 3)
+    found = audit(Inputs(Vectors("sound", "encoder", rows)))
+    for key in ("cosine.variance", "dimension.unbiased", "stability.int8", "stability.binary"):
+        one = found[key]
+        assert one.value == pytest.approx(one.null["gaussian"], rel=0.1), key
+    assert found["dimension.unbiased"].value == pytest.approx(16, rel=0.03)
+    assert found["hubness.raw.skewness"].null["random"] == pytest.approx(10**-0.5)
+
+
+def test_a_sampled_audit_agrees_with_the_exact_one(monkeypatch):
+    monkeypatch.setattr(geometry, "SEARCHES", 150)
+    rows = cloud(n=700, d=12, duplicates=0)
+    inputs = Inputs(Vectors("rows", "encoder", rows))
+    exact, some = audit(inputs), audit(inputs, exact_up_to=100)
+    one = some["hubness.raw.skewness"]
+    assert one.low <= exact["hubness.raw.skewness"].value <= one.high
+    assert one.high - one.low > 0
+    assert some["hubness.raw.antihubs"].value is None
+    assert any("150 of 700" in note for note in some.notes)
+    assert some["cosine.mean"].value == exact["cosine.mean"].value
+
+
+def test_slices_have_the_rows_that_they_name():
+    inputs = read_inputs(model="random", n_items=300)
+    found = audit(inputs)
+    labels = labels_of(inputs.table)
+    unit = unit_rows(inputs.vectors.block(0, 300))
+    for one in found.slices:
+        mine = labels[one.by] == one.value
+        assert one.n == mine.sum() >= 50
+        want = cosine_moments(unit[mine]).mean
+        assert one.measures["mean_cosine"].value == pytest.approx(want, abs=1e-5)
+
+
+def test_pieces_are_counted_and_shuffled_letters_take_more():
+    texts = ["cordless screwdriver", "drill 18 V", "impact wrench"] * 50
+    found = wording_measures(texts, "minilm", 0)
+    assert found["words_per_text"].value == pytest.approx(7 / 3)
+    one = found["pieces_per_word"]
+    assert 1 < one.value < one.null["shuffled"]
+
+
+# ------------------------------------------------------------------------------ advice
+
+
+ROW = {"id": "a", "title": "A", "remedy": "B.", "chapter": "hubness", "backed": []}
+
+
+@pytest.mark.parametrize(
+    ("measure", "state"),
+    [
+        (Measure(0.5, 0.4, 0.6), "applies"),
+        (Measure(0.3, 0.1, 0.6), "unsure"),
+        (Measure(0.1, 0.0, 0.6), "no"),
+        (Measure(0.5), "applies"),
+        (Measure(reason="none"), "not_measured"),
+    ],
+)
+def test_a_row_applies_when_the_whole_interval_does(measure, state):
+    when = [{"key": "x.y", "is": "above", "than": 0.2}]
+    quiet = ROW | {"id": "nothing"}
+    found = advise({"x.y": measure}, parse_advice([ROW | {"when": when}, quiet]))
+    states = {row["id"]: row["state"] for row in found}
+    assert states == {"a": state, "nothing": "no" if state == "applies" else "applies"}
+
+
+def test_a_threshold_may_be_another_measure():
+    when = [{"key": "x", "is": "below", "than": "y"}]
+    (row,) = parse_advice([ROW | {"when": when}])
+    assert row.state({"x": Measure(1, 0.5, 1.5), "y": Measure(2)}) == "applies"
+    assert row.state({"x": Measure(1, 0.5, 1.5)}) == "not_measured"
+
+
+def test_a_table_of_another_form_is_refused():
+    with pytest.raises(PaperError, match="did you mean 'above'"):
+        parse_advice([ROW | {"when": [{"key": "x", "is": "abov", "than": 1}]}])
+    with pytest.raises(PaperError, match="'remedy' is missing"):
+        parse_advice([{"id": "a", "title": "A"}])
+
+
+def test_advice_rests_on_claims_of_the_ledger():
+    known = set(load_claims())
+    for row in advice_table():
+        assert set(row.backed) <= known, row.id
+
+
+# ------------------------------------------------------------------------ small things
+
+
+def test_shares_medians_and_sentences():
+    assert share_of(1.0, 50).high == 1.0
+    one = median_of(np.arange(101.0))
+    assert (one.value, one.low, one.high) == (50, 40, 60)
+    assert sentence("rows.nan", Measure(3, n=9)).startswith("3 rows hold NaN")
+    assert sentence("cosine.mean", Measure(reason="why not")) == "Not measured: why not."
