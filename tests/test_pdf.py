@@ -91,8 +91,13 @@ def test_headings_are_told_as_they_are_read():
     ]
 
 
-def test_without_a_built_book_there_is_one_line(tmp_path, monkeypatch):
+def test_without_a_built_book_there_is_one_line(tmp_path):
     with pytest.raises(PaperError, match="run: paper build"):
+        write_pdf(Book(tmp_path), tmp_path / "x.pdf")
+    (tmp_path / "_build" / "html").mkdir(parents=True)
+    (tmp_path / "_build" / "html" / "index.html").write_text("")
+    (tmp_path / "_toc.yml").write_text("root: book/index\n")
+    with pytest.raises(PaperError, match="lacks book/index; run: paper build"):
         write_pdf(Book(tmp_path), tmp_path / "x.pdf")
     assert "Example" in CliRunner().invoke(main, ["pdf", "--help"]).output
 

@@ -189,6 +189,9 @@ def joined(book: Book, pages: dict[int, int] | None = None) -> str:
     str
     """
     names = list(toc_files(book.site))
+    lost = [name for name in names if not (book.html / f"{name}.html").is_file()]
+    if lost:
+        raise PaperError(f"the built book lacks {', '.join(lost)}; run: paper build")
     number = {name: place for place, name in enumerate(names)}
     articles = [_article(book.html, name, number) for name in names]
     titles = {
