@@ -91,19 +91,17 @@ def measures_table(report: Report, keys: Sequence[str], caption: str) -> plots.T
     frame = pd.DataFrame(rows)
     kept = [c for c in frame.columns if c in ("measure", "value") or frame[c].notna().any()]
     frame = frame[kept].astype({c: object for c in kept})
-    frame = frame.map(_rounded)
+    frame = frame.map(lambda value: _Number(value) if isinstance(value, float) else value)
     return plots.table(frame, caption)
 
 
-def _rounded(value: Any) -> Any:
-    """Four significant digits, whole numbers whole; a dash for what is missing."""
-    if not isinstance(value, float):
-        return value
-    if value != value:
-        return None
-    if value == int(value) and abs(value) < 1e15:
-        return f"{int(value):,}"
-    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+class _Number(float):
+    """A number of a table: four significant digits, whole numbers whole."""
+
+    def __format__(self, spec: str) -> str:
+        if float.is_integer(self) and abs(self) < 1e15:
+            return f"{int(self):,}"
+        return format(float(self), ",.0f" if abs(self) >= 10_000 else ".4g")
 
 
 def slices_table(report: Report) -> Shielded | Said:
