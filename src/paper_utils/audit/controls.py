@@ -102,8 +102,8 @@ def planted(n: int = 200, d: int = 16, seed: int = 0) -> tuple[Report, list[dict
             {
                 "fault": fault,
                 "measure": key,
-                "sound": before.value,
-                "with fault": after.value,
+                "sound": round(before.value, 9),  # rounding errors are those of a processor
+                "with fault": round(after.value, 9),
                 "found": after.clears(limit, above=above) is True,
             }
         )
