@@ -1,0 +1,138 @@
+"""How many dimensions the coarse and the fine relevance of the catalogue task need at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paper_utils.errors import UsageError, did_you_mean
+from paper_utils.results import experiment
+from paper_utils.theory.realise import realise
+from paper_utils.theory.signrank import sign_rank_bounds
+from paper_utils.train.task import catalogue_task
+
+LEVELS = ("coarse", "fine", "both")
+DIMS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24)
+N_STARTS = 3
+_EVALUATIONS = 150  # a margin; a start that succeeds takes fewer
+#: The task as fixed, a part of it beside random relevance of equal sizes, and a look in seconds.
+SIZES = {
+    "full": {},
+    "part": {"n_practice": 60, "n_items": 400, "n_practice_queries": 40, "n_queries": 150},
+    "small": {"n_practice": 60, "n_items": 200, "n_practice_queries": 40, "n_queries": 60},
+}
+
+
+def relevance(level: str, seed: int = 0, *, size: str = "full") -> NDArray[np.bool_]:
+    """Return the relevance of the task's test, equal rows once each.
+
+    Queries with the same answer can share a vector, and so can items that the same queries ask
+    for: neither changes the least dimension.
+
+    Parameters
+    ----------
+    level : {'coarse', 'fine', 'both'}
+        Which queries; ``both`` asks one set of item vectors to answer all of them.
+    seed : int
+        Of the task. The language makes no difference: both have the same needs.
+    size : str
+        One of `SIZES`.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_queries, n_items)
+
+    Examples
+    --------
+    >>> A = relevance("coarse", size="small")
+    >>> int(A.sum(axis=0).max())  # an item is of one kind
+    1
+    """
+    if level not in LEVELS:
+        raise UsageError(f"level {level!r}: {did_you_mean(level, LEVELS)}")
+    if size not in SIZES:
+        raise UsageError(f"size {size!r}: {did_you_mean(size, SIZES)}")
+    task = catalogue_task("en", seed, **SIZES[size])
+    A = (task.queries.grades == 2).toarray()
+    rows = {"coarse": ~task.fine, "fine": task.fine, "both": np.ones(len(A), dtype=bool)}[level]
+    return np.unique(A[rows], axis=0)
+
+
+def same_sums(A: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:
+    """Return random relevance with as many relevant items for each query.
+
+    Examples
+    --------
+    >>> A = np.eye(4, 6, dtype=bool)
+    >>> same_sums(A, 0).sum(axis=1)
+    array([1, 1, 1, 1])
+    """
+    rng = np.random.default_rng([seed, 3])
+    order = rng.random(A.shape).argsort(axis=1).argsort(axis=1)
+    return order < A.sum(axis=1, keepdims=True)
+
+
+def _tasks() -> list[dict[str, Any]]:
+    kinds = [("small", (False,), (0,)), ("part", (False, True), (0, 1)), ("full", (False,), (0, 1))]
+    return [
+        {"level": level, "control": control, "seed": seed, "size": size}
+        for size, controls, seeds in kinds
+        for seed in seeds
+        for level in LEVELS
+        for control in controls
+    ]
+
+
+@experiment(
+    "fine-rank",
+    "Sign-rank bounds and the least dimension of a free fit, coarse and fine relevance",
+    tasks=_tasks,
+)
+def least_dimensions(level: str, control: bool, seed: int, size: str) -> dict[str, Any]:
+    """Bound the dimension of one level's relevance and fit free vectors to it.
+
+    Parameters
+    ----------
+    level, seed, size
+        As for :func:`relevance`.
+    control : bool
+        Random relevance with equal row sums instead.
+
+    Returns
+    -------
+    dict
+        ``shape`` of the relevance, ``relevant`` a query on average; ``sign_rank`` and
+        ``dimension``: [lower, upper] bound; ``rates``: dimension -> share of three starts that
+        put every relevant item above all others (squared hinge, L-BFGS), until two
+        dimensions in a row succeed always; ``gap``: least gap at the last of these, median of
+        starts;
+        ``free``: the smallest dimension at which some start succeeds, None where none does.
+    """
+    A = relevance(level, seed, size=size)
+    if control:
+        A = same_sums(A, seed)
+    A = np.unique(np.unique(A, axis=0), axis=1)
+    rates: dict[str, float] = {}
+    gaps: list[float] = []
+    for d in DIMS:
+        found = [
+            realise(A, d, seed=start, max_evaluations=_EVALUATIONS) for start in range(N_STARTS)
+        ]
+        rates[str(d)] = float(np.mean([fit.solved for fit in found]))
+        gaps = [fit.gap for fit in found]
+        if list(rates.values())[-2:] == [1.0, 1.0]:
+            break
+    free = next((int(d) for d, rate in rates.items() if rate > 0), None)
+    bounds = sign_rank_bounds(A, repeated="merge", seeds=())
+    high = min(bounds.dimension_upper, free or bounds.dimension_upper)
+    return {
+        "shape": list(A.shape),
+        "relevant": float(A.sum(axis=1).mean()),
+        "sign_rank": [bounds.lower, min(bounds.upper, high + 1)],
+        "dimension": [bounds.dimension_lower, high],
+        "rates": rates,
+        "gap": float(np.median(gaps)),
+        "free": free,
+    }
