@@ -82,7 +82,12 @@ class FilePoints(Points):
     def block(self, start: int, stop: int) -> NDArray[np.float32]:
         """Return the points `start` to `stop`."""
         if self._whole:
-            return unit_rows(self.vectors.block(start, stop)).astype(np.float32)
+            # Some thousands at a time: unit_rows works in double precision.
+            found = np.empty((stop - start, self.d), dtype=np.float32)
+            for at in range(start, stop, _BLOCK):
+                part = self.vectors.block(at, min(at + _BLOCK, stop))
+                found[at - start : at - start + len(part)] = unit_rows(part)
+            return found
         rows = self.rows[start:stop]
         found = []
         # Rows to leave out are rare: read through them.
@@ -125,10 +130,13 @@ class Centred(Points):
 
 def centred_rows(rows: NDArray[np.float32], mean: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return unit rows less a mean, at unit length again; zero where nothing is left."""
-    left = rows.astype(np.float64) - mean
-    squared = (left * left).sum(axis=1, keepdims=True)
-    scale = np.where(squared > _COINCIDE, 1 / np.sqrt(np.maximum(squared, _COINCIDE)), 0.0)
-    return (left * scale).astype(np.float32)
+    found = np.empty(rows.shape, dtype=np.float32)
+    for at in range(0, len(rows), _BLOCK):
+        left = rows[at : at + _BLOCK].astype(np.float64) - mean
+        squared = (left * left).sum(axis=1, keepdims=True)
+        scale = np.where(squared > _COINCIDE, 1 / np.sqrt(np.maximum(squared, _COINCIDE)), 0.0)
+        found[at : at + _BLOCK] = left * scale
+    return found
 
 
 @dataclass(frozen=True, eq=False)
