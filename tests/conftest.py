@@ -17,6 +17,7 @@ os.environ["PYTHONHASHSEED"] = "0"
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("PYTHONWARNINGS", "ignore:IProgress not found")
 # Nothing in a test may wait for a hub; each miss would cost 23 s of retries.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 

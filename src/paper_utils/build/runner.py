@@ -172,6 +172,9 @@ def _environment(root: Path, folder: Path, profile: str, threads: int | None) ->
         "PAPER_PROFILE": profile,
         "HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE", "1"),
         "TOKENIZERS_PARALLELISM": "false",
+        # Said on stderr by the first library that imports tqdm.auto in a kernel; which one that is
+        # depends on what the cache of encodings has.
+        "PYTHONWARNINGS": "ignore:IProgress not found",
         "PYTHONHASHSEED": "0",
         "PAPER_PROGRESS": str(folder / "progress.jsonl"),
         "JUPYTER_RUNTIME_DIR": str(folder),
