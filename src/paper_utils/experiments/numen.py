@@ -28,7 +28,7 @@ _MARGIN = 60
 
 #: Name of a variant -> what it changes in the published settings.
 VARIANTS: dict[str, dict[str, Any]] = {
-    "published": {},
+    "as published": {},
     "3-grams": {"sizes": (3,), "weights": (1,)},
     "4-grams": {"sizes": (4,), "weights": (1,)},
     "5-grams": {"sizes": (5,), "weights": (1,)},
