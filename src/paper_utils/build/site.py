@@ -14,6 +14,7 @@ from pathlib import Path
 import nbformat
 
 from paper_utils.build.chapters import Chapter
+from paper_utils.build.front_page import write_front_page
 from paper_utils.build.runs_page import runs_page
 from paper_utils.build.state import Book
 from paper_utils.build.verdict_page import verdict_page
@@ -55,11 +56,12 @@ def claims_json(verdicts: list[Verdict]) -> str:
 
 
 def write_claims(book: Book) -> list[Verdict]:
-    """Write `_build/claims.json`, the verdict page and that on the runs; return the verdicts."""
+    """Write `_build/claims.json` and the pages that are made of results; return the verdicts."""
     verdicts = collect_verdicts(book)
     write_text(book.site / "_build" / "claims.json", claims_json(verdicts))
     write_text(book.built / "runs.md", runs_page(book))
     write_text(book.built / "verdicts.md", verdict_page(book.root, book.chapters, verdicts))
+    write_front_page(book.root, book.built, book.chapters, verdicts)
     return verdicts
 
 

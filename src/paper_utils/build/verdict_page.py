@@ -129,6 +129,8 @@ def _counts(by_source: Mapping[str, Sequence[Verdict]], names: Mapping[str, str]
 def load_headlines(root: Path) -> list[dict[str, str]]:
     """Return `book/headlines.yml`: id, claim and answer, empty when there is no such file.
 
+    `front: true` marks those that the front page shows too.
+
     Raises
     ------
     PaperError
@@ -139,7 +141,7 @@ def load_headlines(root: Path) -> list[dict[str, str]]:
         return []
     entries = yaml.safe_load(path.read_text(encoding="utf-8")) or []
     for entry in entries:
-        if set(entry) != {"id", "claim", "says"}:
+        if set(entry) - {"front"} != {"id", "claim", "says"}:
             raise PaperError(f"headlines.yml: id, claim and says, not {', '.join(entry)}")
     return entries
 

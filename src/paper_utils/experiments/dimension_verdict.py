@@ -68,7 +68,9 @@ def ablation(source: str, n_docs: int = 46, seed: int = 0) -> dict[str, Any]:
         are random; `n_queries`; `covariance`, `sharing`: covariance matrices of the systems'
         mean recall@2 over independent queries, and over queries of which those with a document
         in common are correlated (the estimator of
-        :func:`~paper_utils.codes.additive_fit.document_effect`).
+        :func:`~paper_utils.codes.additive_fit.document_effect`); `pairs`: the two documents of each
+        query; `hits`: system -> a digit a query, how many of the two are among the first two (of
+        the first draw where vectors are random).
     """
     if source not in ("limit-small", "generated"):
         raise UsageError(f"source = {source!r} must be 'limit-small' or 'generated'")
@@ -79,6 +81,7 @@ def ablation(source: str, n_docs: int = 46, seed: int = 0) -> dict[str, Any]:
     asked, held = (_run(encoder, texts) for texts in (data.queries, data.documents))
     ranked = _encoder_ranks(data, encoder, asked, held)
     found = {name: _recalls(ranks) for name, ranks in ranked.items()}
+    first = {}
     for name, tokens in _token_lists(data, asked, held).items():
         counts = token_counts(*tokens)  # compared by cosine, as the encoder's vectors are
         draws = [
@@ -86,6 +89,7 @@ def ablation(source: str, n_docs: int = 46, seed: int = 0) -> dict[str, Any]:
             for i in range(SEEDS)
         ]
         found[name] = {k: np.mean([draw[k] for draw in draws], axis=0) for k in CUTOFFS}
+        first[name] = draws[0]
     found["set codes"] = _recalls(_ranks(data, *_set_codes(data, DIM, seed)))
     found["curve in 4 dimensions"] = _recalls(_ranks(data, *_curve(data)))
     at_two = np.stack([recalls[2] for recalls in found.values()], axis=1)
@@ -97,6 +101,8 @@ def ablation(source: str, n_docs: int = 46, seed: int = 0) -> dict[str, Any]:
         "n_queries": n,
         "covariance": (error.T @ error / n / (n - 1)).tolist(),
         "sharing": (error.T @ (shared.astype(np.float64) @ error) / n**2).tolist(),
+        "pairs": data.qrels.indices.reshape(-1, 2).tolist(),
+        "hits": {name: _digits(recalls[2]) for name, recalls in (found | first).items()},
     }
 
 
@@ -133,6 +139,11 @@ def change(found: dict[str, Any], system: str, before: str | None = None) -> tup
 
 def _recalls(ranks: RelevantRanks) -> dict[int, NDArray[np.float64]]:
     return {k: recall_at_k(ranks, min(k, ranks.n_docs)) for k in CUTOFFS}
+
+
+def _digits(recalls: NDArray[np.float64]) -> str:
+    """Two documents are relevant to a query: 0, 1 or 2 of them found."""
+    return "".join(str(round(2 * recall)) for recall in recalls)
 
 
 def _ranks(data: LimitData, queries: ArrayLike, documents: ArrayLike) -> RelevantRanks:
