@@ -11,11 +11,16 @@ import http.server
 import re
 import shutil
 import threading
+from itertools import product
 from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
 
+from paper_utils.codes.additive import AdditiveLaw
+from paper_utils.codes.capacity import critical_dimension
+from paper_utils.geometry.norm_growth import expected_cosine
+from paper_utils.theory.margin import gap_ceiling, precision_dimension
 from rendered import absent, page_paths, pages_of, site_folder
 
 AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
@@ -254,6 +259,114 @@ class TestTheVerdictPage:
         assert len([row for row in page.locator(_ROWS).all() if row.is_visible()]) == len(marks)
         assert not page.locator(".claim-filter").is_visible()
         context.close()
+
+
+def package_values() -> list[tuple[str, list, float]]:
+    """Calls of the functions in widgets.js, and what the package returns for the same."""
+    calls = [
+        ("expectedCosine", [k, rho, m], float(expected_cosine(k, rho, other=m)))
+        for k, m, rho in product((1, 2, 7, 50), (1, 5, 50), (0.0, 0.1, 0.9, 1.0))
+    ]
+    calls += [
+        ("gapCeiling", [n, k, d], gap_ceiling(n, k, d))
+        for n, k, d in product(
+            (10, 46, 1000, 50_000, 10**9), (1, 2, 5, 20), (2, 3, 4, 41, 384, 4096)
+        )
+        if n > k
+    ]
+    calls += [
+        ("precisionDimension", [n, k, name], precision_dimension(n, k, name))
+        for n, k, name in product(
+            (46, 10**9), (1, 2, 20), ("float32", "float16", "bfloat16", "int8")
+        )
+    ]
+    for n, length, vocabulary, k in product((100, 10**7), (2, 45, 200), (300, 10**5), (2, 49)):
+        law = AdditiveLaw(n, length, vocabulary)
+        rest = [n, length, k, vocabulary]
+        calls += [("additiveRecall", [d, *rest], law.recall(d, k)) for d in (3, 64, 2000)]
+        calls += [("additiveDimension", [r, *rest], law.dimension(r, k)) for r in (0.05, 0.5, 0.99)]
+    return calls + [
+        ("criticalDimension", [vocabulary, length], critical_dimension(vocabulary, length))
+        for length, vocabulary in product((2, 45, 200), (300, 1848, 10**5))
+    ]
+
+
+_CALL = """calls => calls.map(([name, given]) => {
+  const value = paperWidgets[name](...given);
+  return Number.isFinite(value) ? value : String(value);
+})"""
+WIDGETS = ("cosine", "gap", "catalogue")
+
+
+@pytest.mark.browser
+class TestWidgets:
+    @pytest.fixture
+    def page(self, root, tmp_path, serve, chromium):
+        """A page with every calculator."""
+        for name in ("widgets.js", "paper.css"):
+            shutil.copy(root / "book" / "_static" / name, tmp_path)
+        boxes = "".join(f'<div class="paper-widget" data-widget="{one}"></div>' for one in WIDGETS)
+        (tmp_path / "page.html").write_text(
+            "<!doctype html><html lang=en data-theme=light><meta charset=utf-8><title>t</title>"
+            "<link rel=stylesheet href=paper.css><script defer src=widgets.js></script>"
+            f"<main><h1>t</h1>{boxes}</main>"
+        )
+        page = chromium.new_page(viewport={"width": 390, "height": 800})
+        page.goto(f"{serve(tmp_path)}/page.html")
+        yield page
+        page.close()
+
+    def test_their_functions_are_those_of_the_package(self, page):
+        calls = package_values()
+        found = page.evaluate(_CALL, [call[:2] for call in calls])
+        for (name, given, wanted), value in zip(calls, found, strict=True):
+            assert float(str(value).replace("Infinity", "inf")) == pytest.approx(
+                wanted, rel=1e-6, abs=1e-9
+            ), f"{name}({given})"
+
+    def test_the_keyboard_turns_the_knobs_and_the_result_is_told(self, page):
+        box = page.locator("[data-widget=cosine]")
+        said = box.locator("[role=status]")
+        number = box.get_by_label("mean cosine of two pieces", exact=False).locator("visible=true")
+        assert f"{expected_cosine(5, 0.1):.3f}" in said.text_content()
+        number.last.fill("0.25")
+        page.wait_for_function(
+            "text => document.querySelector('[role=status]').textContent.includes(text)",
+            arg=f"{expected_cosine(5, 0.25):.3f}",
+        )
+        box.locator("input[type=range]").first.focus()
+        page.keyboard.press("ArrowRight")
+        wanted = f"{expected_cosine(6, 0.25, other=5):.3f}"
+        page.wait_for_function(
+            "text => document.querySelector('[role=status]').textContent.includes(text)", arg=wanted
+        )
+        assert box.locator("input[type=number]").first.input_value() == "6"
+
+    def test_a_value_out_of_bounds_changes_nothing(self, page):
+        box = page.locator("[data-widget=gap]")
+        before = box.locator("[role=status]").text_content()
+        number = box.locator("input[type=number]").nth(1)
+        number.fill("-3")
+        assert number.get_attribute("aria-invalid") is not None
+        number.blur()
+        assert number.input_value() == "2"
+        assert box.locator("[role=status]").text_content() == before
+
+    def test_they_have_no_barriers_and_fit_a_phone(self, page):
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+        assert page.evaluate(_JUDGE) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+    def test_without_scripts_nothing_of_them_is_seen(self, page, chromium):
+        context = chromium.new_context(java_script_enabled=False)
+        quiet = context.new_page()
+        quiet.goto(page.url)
+        assert not any(box.is_visible() for box in quiet.locator(".paper-widget").all())
+        context.close()
+
+    def test_every_calculator_stands_in_a_chapter(self, root):
+        text = "".join(path.read_text() for path in (root / "notebooks").glob("*.md"))
+        assert sorted(re.findall(r'data-widget="(\w+)"', text)) == sorted(WIDGETS)
 
 
 @pytest.mark.browser

@@ -204,6 +204,36 @@ def test_formulas_keep_their_neighbours(root, written, glued):
     assert namespace["keep_together"](page) == f"<p>{glued.replace('{}', formula)}</p>"
 
 
+@pytest.mark.book
+def test_a_link_to_any_page_shows_what_it_is(pages):
+    seen = Counter()
+    for path, page in pages.items():
+        if page.select_one("article h1") is None:
+            continue
+        tags = {tag["property"]: tag["content"] for tag in page.select("meta[property^='og:']")}
+        assert tags["og:title"], path
+        assert len(tags.get("og:description", "")) >= 40, path
+        assert len(tags["og:description"]) <= 202, path
+        seen[tags["og:title"]] += 1
+    assert seen and seen.most_common(1)[0][1] == 1, "two pages have one title"
+
+
+def test_addresses_in_tags_are_absolute_or_absent(root):
+    link_tags = runpy.run_path(str(root / "book" / "_ext" / "paper_html.py"))["link_tags"]
+    page = {"title": 'A "b" <c>', "site": "Book", "about": "d & e", "kind": "article"}
+    plain = BeautifulSoup(link_tags(**page), "html.parser")
+    assert plain.select_one("[property='og:title']")["content"] == 'A "b" <c>'
+    assert plain.select_one("[name=description]")["content"] == "d & e"
+    assert not plain.select("[property='og:image'], [property='og:url']")
+    image = "https://book.example/_static/x.png"
+    full = BeautifulSoup(
+        link_tags(**page, address="https://book.example/", image=image), "html.parser"
+    )
+    assert full.select_one("[property='og:image']")["content"] == image
+    assert full.select_one("[property='og:image:alt']")["content"]
+    assert full.select_one("[name='twitter:card']")["content"] == "summary_large_image"
+
+
 def test_the_citation_names_the_version_of_the_package(root):
     import paper_utils
 

@@ -5,12 +5,20 @@
 - Some extensions write ARIA roles and labels that hide their content from screen readers, or the
   same id for every proof.
 - Jupyter Book loads the formula renderer, 1.3 MB, on pages without a formula too.
-- The script that filters claims is for the page of verdicts alone.
+- A script is loaded by the pages alone that have something for it to do.
+- What a link to a page shows elsewhere (Open Graph) is its title, its first sentences and, once the
+  site has an address, the picture that the build draws.
 """
 
 from __future__ import annotations
 
+import html
+import posixpath
 import re
+import shutil
+from pathlib import Path
+
+from docutils import nodes
 
 _FORMULA = r'<span class="math notranslate nohighlight">[^<]*</span>'
 _WITH_NEIGHBOURS = re.compile(rf"((?:\w+-|[(\[“‘])*)({_FORMULA})((?:[-–]\w+|[)\],.;:!?”’])*)")
@@ -21,9 +29,13 @@ _WRONG_ATTRIBUTES = re.compile(
     r'|(?<=<div class="proof admonition") id="proof"| id="proof-content"'  # once a page is allowed
 )
 
+_SCRIPTS = {"claim-filter": "verdicts.js", "paper-widget": "widgets.js"}  # by what they work on
+_PREVIEW = "social-preview.png"
+_DESCRIPTION = 200  # characters that a preview shows
 
-def keep_together(html: str) -> str:
-    """Return `html` with each inline formula glued to the punctuation around it.
+
+def keep_together(body: str) -> str:
+    """Return `body` with each inline formula glued to the punctuation around it.
 
     Examples
     --------
@@ -35,22 +47,101 @@ def keep_together(html: str) -> str:
         before, formula, after = match.groups()
         return f'<span class="together">{match[0]}</span>' if before or after else formula
 
-    return _WITH_NEIGHBOURS.sub(glue, html)
+    return _WITH_NEIGHBOURS.sub(glue, body)
+
+
+def description(doctree) -> str:
+    """Return the first sentences of a page, as plain text of at most 200 characters."""
+    for paragraph in doctree.findall(nodes.paragraph) if doctree else ():
+        text = " ".join(paragraph.astext().split())
+        if len(text) >= 40:
+            return (
+                text if len(text) <= _DESCRIPTION else f"{text[:_DESCRIPTION].rsplit(' ', 1)[0]} …"
+            )
+    return ""
+
+
+def link_tags(
+    *, title: str, site: str, about: str, kind: str, address: str = "", image: str = ""
+) -> str:
+    """Return the tags that say what a link to a page shows elsewhere.
+
+    Addresses must be absolute, so those of the page and of the image are left out where the site
+    has none.
+
+    Examples
+    --------
+    >>> print(link_tags(title="A & B", site="Book", about="", kind="article"))
+    <meta property="og:type" content="article" />
+    <meta property="og:site_name" content="Book" />
+    <meta property="og:title" content="A &amp; B" />
+    <meta name="twitter:card" content="summary" />
+    """
+    found = {
+        "og:type": kind,
+        "og:site_name": site,
+        "og:title": title,
+        "og:description": about,
+        "og:url": address,
+        "og:image": image,
+        "og:image:width": image and "1200",
+        "og:image:height": image and "630",
+        "og:image:alt": image and "Three triangles of squares, from almost empty to full.",
+    }
+    tags = [
+        f'<meta property="{name}" content="{html.escape(text)}" />'
+        for name, text in found.items()
+        if text
+    ]
+    if about:
+        tags.append(f'<meta name="description" content="{html.escape(about)}" />')
+    card = "summary_large_image" if image else "summary"
+    return "\n".join([*tags, f'<meta name="twitter:card" content="{card}" />'])
+
+
+def _preview(app) -> Path:
+    return Path(app.srcdir) / "book" / "chapters" / _PREVIEW
+
+
+def _tags_of(app, pagename, context, doctree) -> str:
+    base = app.config.html_baseurl
+    front = pagename == app.config.root_doc
+    site = app.config.html_title
+    image = base and _preview(app).is_file() and posixpath.join(base, "_static", _PREVIEW)
+    return link_tags(
+        title=site if front else re.sub(r"<[^>]*>", "", html.unescape(context.get("title", ""))),
+        site=site,
+        about=description(doctree),
+        kind="website" if front else "article",
+        address=base and posixpath.join(base, f"{pagename}.html"),
+        image=image or "",
+    )
 
 
 def touch_up(app, pagename, templatename, context, doctree) -> None:
-    """Change the body and the scripts of a page before its template is filled."""
+    """Change the body, the scripts and the tags of a page before its template is filled."""
     body = context.get("body", "")
     if body:
         context["body"] = keep_together(_WRONG_ATTRIBUTES.sub("", body))
-    if 'class="claim-filter"' in body:
-        app.add_js_file("verdicts.js", loading_method="defer")
+    for name, script in _SCRIPTS.items():
+        if f'class="{name}"' in body:
+            app.add_js_file(script, loading_method="defer")
+    context["metatags"] = (
+        f"{context.get('metatags', '')}\n{_tags_of(app, pagename, context, doctree)}"
+    )
     if 'class="math' not in body:
         scripts = context["script_files"]
         context["script_files"] = [one for one in scripts if "mathjax" not in str(one.filename)]
 
 
+def copy_preview(app, exception) -> None:
+    """Put the picture for links where the tags say it is."""
+    if exception is None and app.builder.format == "html" and _preview(app).is_file():
+        shutil.copyfile(_preview(app), Path(app.outdir) / "_static" / _PREVIEW)
+
+
 def setup(app):
     """Connect to the writing of each page."""
+    app.connect("build-finished", copy_preview)
     app.connect("html-page-context", touch_up, priority=900)  # after Sphinx has added MathJax
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
