@@ -20,6 +20,7 @@ from bs4 import BeautifulSoup
 from paper_utils.codes.additive import AdditiveLaw
 from paper_utils.codes.capacity import critical_dimension
 from paper_utils.geometry.norm_growth import expected_cosine
+from paper_utils.geometry.stability import expected_margin, swap_probability
 from paper_utils.theory.margin import gap_ceiling, precision_dimension
 from rendered import absent, page_paths, pages_of, site_folder
 
@@ -280,6 +281,14 @@ def package_values() -> list[tuple[str, list, float]]:
             (46, 10**9), (1, 2, 20), ("float32", "float16", "bfloat16", "int8")
         )
     ]
+    calls += [
+        ("expectedMargin", [sd, n, k], expected_margin(sd, n, k))
+        for sd, n, k in product((0.03, 1.0), (100, 5000, 10**7), (1, 10, 49))
+    ]
+    calls += [
+        ("swapProbability", [margin, noise], float(swap_probability(margin, noise)))
+        for margin, noise in product((0.0, 0.001, 0.05), (0.0001, 0.01, 0.1))
+    ]
     for n, length, vocabulary, k in product((100, 10**7), (2, 45, 200), (300, 10**5), (2, 49)):
         law = AdditiveLaw(n, length, vocabulary)
         rest = [n, length, k, vocabulary]
@@ -295,7 +304,7 @@ _CALL = """calls => calls.map(([name, given]) => {
   const value = paperWidgets[name](...given);
   return Number.isFinite(value) ? value : String(value);
 })"""
-WIDGETS = ("cosine", "gap", "catalogue")
+WIDGETS = ("cosine", "noise", "gap", "catalogue")
 
 
 @pytest.mark.browser

@@ -106,6 +106,10 @@
   const SPACINGS = { float32: 2 ** -23, float16: 2 ** -10, bfloat16: 2 ** -7, int8: 1 / 127 };
   const precisionDimension = (n, k, format) => logSubsets(n, k) / Math.log1p(2 / SPACINGS[format]);
 
+  /* geometry.stability: expected_margin of scores that spread by sd, swap_probability */
+  const expectedMargin = (sd, nDocs, k) => sd / nDocs / density(quantile(k / nDocs));
+  const swapProbability = (margin, noise) => normal(-margin / (noise * Math.SQRT2));
+
   /* codes.additive.AdditiveLaw, documents drawn from a vocabulary, two relevant ones of a query */
   function additiveRecall(d, nDocs, length, k, vocabulary) {
     const chi = Math.SQRT2 * Math.exp(logGamma((d + 1) / 2) - logGamma(d / 2));
@@ -142,9 +146,20 @@
     while (gap(high) < 0 && high < 20) high += 1.4;
     if (low <= -14) return 0;
     if (high >= 20) return Infinity;
+    // Regula falsi with the Illinois rule: a slider must not wait for forty halvings.
+    let below = gap(low), above = gap(high), side = 0;
     for (let i = 0; i < 60 && high - low > 1e-9; i++) {
-      const middle = (low + high) / 2;
-      if (gap(middle) > 0) high = middle; else low = middle;
+      const middle = (low * above - high * below) / (above - below), value = gap(middle);
+      if (Math.abs(value) < 1e-9) return Math.exp(middle);
+      if (value > 0) {
+        [high, above] = [middle, value];
+        if (side === 1) below /= 2;
+        side = 1;
+      } else {
+        [low, below] = [middle, value];
+        if (side === -1) above /= 2;
+        side = -1;
+      }
     }
     return Math.exp((low + high) / 2);
   }
@@ -159,7 +174,7 @@
   }
 
   globalThis.paperWidgets = { normal, quantile, beta, expectedCosine, gapCeiling, precisionDimension,
-    additiveRecall, additiveDimension, criticalDimension };
+    expectedMargin, swapProbability, additiveRecall, additiveDimension, criticalDimension };
   if (typeof document === "undefined") return; // a test without a page
 
   /* --------------------------------------------------------------------------- what they look like */
@@ -266,6 +281,25 @@
           say: `Words of ${k} and of ${l} pieces have a cosine of ${found.toFixed(3)} on average, where single pieces have ${rho.toFixed(2)}.`,
           svg: plot({ x: [1, 50], y: [0, 1], at: k, xName: "k (the other word stays as it is)", yName: "expected cosine",
             lines: [{ f: x => expectedCosine(x, rho, l) }] }),
+        };
+      },
+    },
+    noise: {
+      title: "Try it: noise against the gap at the edge of a list",
+      knobs: {
+        n: ["documents, n", { from: 100, to: 1e7, start: 5000, log: true }],
+        k: ["length of the list, k", { from: 1, to: 49, start: 10 }],
+        dEff: ["effective dimension", { from: 2, to: 1000, start: 60, log: true }],
+        noise: ["noise per coordinate, % of the norm", { from: 0.01, to: 10, step: 0.01, start: 1, log: true }],
+      },
+      show({ n, k, dEff, noise }) {
+        const margin = expectedMargin(1 / Math.sqrt(dEff), n, k), chance = swapProbability(margin, noise / 100);
+        return {
+          say: `At place ${k} of ${whole(n)} the next score is ${margin.toPrecision(2)} lower on average, if scores are normal and ` +
+            `spread by 1/√${dEff}. The noise moves each score of a unit vector by ${(noise / 100).toPrecision(2)}. Two documents ` +
+            `that far apart change places with probability ${chance.toFixed(chance < 0.01 ? 4 : 2)}; one half would be pure chance.`,
+          svg: plot({ x: [0.01, 10], logX: true, y: [0, 0.5], at: noise, xName: "noise per coordinate, % of the norm",
+            yName: "probability that the two change places", lines: [{ f: x => swapProbability(margin, x / 100) }] }),
         };
       },
     },

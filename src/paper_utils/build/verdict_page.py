@@ -182,7 +182,8 @@ def headline(says: str, verdict: Verdict) -> str:
     >>> headline("Near {measured[all of it]:.0%}.", judge(claim, Record("X", {"all of it": 0.5})))
     'Near 50%.'
     """
-    return says.format(measured=verdict.record.measured, interval=verdict.record.interval)
+    text = says.format(measured=verdict.record.measured, interval=verdict.record.interval)
+    return re.sub(r"(?<![^\s(])-(?=\d)", "−", text)  # a minus sign
 
 
 def _filter(
