@@ -205,10 +205,10 @@ def test_formulas_keep_their_neighbours(root, written, glued):
 
 
 @pytest.mark.book
-def test_a_link_to_any_page_shows_what_it_is(pages):
+def test_a_link_to_any_page_shows_what_it_is(site, pages):
     seen = Counter()
     for path, page in pages.items():
-        if page.select_one("article h1") is None:
+        if (site / "book") not in path.parents:  # Sphinx's own: search and indexes
             continue
         tags = {tag["property"]: tag["content"] for tag in page.select("meta[property^='og:']")}
         assert tags["og:title"], path
