@@ -100,7 +100,7 @@ def stop_builds(
         process = start_build(root)
         time.sleep(chance.uniform(0.1, 4.5))
         process.send_signal(how)
-        process.wait(20)
+        process.wait(60)
         deadline = time.monotonic() + 10
         while (left := belonging_to(root)) and time.monotonic() < deadline:
             time.sleep(0.05)

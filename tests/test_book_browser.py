@@ -202,7 +202,10 @@ class TestSearch:
             heading = heading.get_text(" ", strip=True) if heading else ""
             word = max(re.findall(r"[^\W\d_]+", heading), key=len)
             page.goto(f"{address}/search.html?q={word}")
-            page.wait_for_selector("#search-results li a", timeout=10_000)
+            # Results come one by one; a line in words says that all have.
+            page.wait_for_function(
+                "document.querySelector('#search-results')?.innerText.includes('finished')"
+            )
             found = page.eval_on_selector_all("#search-results li a", "all => all.map(a => a.href)")
             name = path.relative_to(site).as_posix()
             assert any(name in link for link in found), f"{word!r} does not find {name}: {found}"

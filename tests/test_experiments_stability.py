@@ -21,7 +21,11 @@ from paper_utils.experiments.stability import (
     noise_churn,
     planted_signal,
 )
-from paper_utils.experiments.stability_real import perturbation_rows, queries_of
+from paper_utils.experiments.stability_real import (
+    perturbation_rows,
+    perturbed_scores,
+    queries_of,
+)
 from paper_utils.geometry.spectrum import participation_ratio, power_law_spectrum
 from paper_utils.geometry.stability import swap_probability
 
@@ -100,6 +104,16 @@ def test_rows_of_perturbations_are_ordered_by_what_they_take_away():
     for row in rows.values():
         assert row["low"] <= row["overlap"] <= row["high"]
     assert json.loads(json.dumps(rows, allow_nan=False)) == rows
+
+
+@pytest.mark.parametrize("d", [31, 100, 384])
+def test_equal_hamming_distances_are_ties(d):
+    """No width of a vector may break a tie of whole numbers by rounding."""
+    rng = np.random.default_rng(d)
+    Q, X = rng.normal(size=(20, d)), rng.normal(size=(300, d))
+    scores = {name: found for name, _, found in perturbed_scores(Q, X)}["Hamming"]
+    distances = ((Q > 0)[:, None] != (X > 0)[None]).sum(axis=2)
+    np.testing.assert_array_equal(scores, d - 2 * distances)
 
 
 def test_few_documents_have_no_codes():

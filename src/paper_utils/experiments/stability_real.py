@@ -70,7 +70,9 @@ def perturbed_scores(
     yield "bfloat16", 2 * d, cosine_matrix(to_bfloat16(Q), to_bfloat16(X))
     yield "int8", d, cosine_matrix(Q, to_int8(X))
     yield "one bit", d / 8, cosine_matrix(Q, to_binary(X))
-    yield "Hamming", d / 8, cosine_matrix(to_binary(Q), to_binary(X))
+    # Whole numbers, exact in single precision. Scaled to unit length they would be summed with
+    # rounding errors, and equal distances would no longer tie.
+    yield "Hamming", d / 8, to_binary(Q) @ to_binary(X).T
     if n >= FEWEST_FOR_CODES and d >= 4:
         codes = product_quantised(X, part=4, bits=4, seed=seed)
         yield "PQ, 4 bits for 4", -(-d // 4) / 2, cosine_matrix(Q, codes)
