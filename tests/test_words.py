@@ -47,7 +47,8 @@ def prose_of(text: str) -> str:
     """Return Markdown text without code, formulas, roles, addresses and markup."""
     for pattern in _NOT_PROSE[:3]:
         text = re.sub(pattern, " ", text, flags=re.MULTILINE | re.DOTALL)
-    return _CUT.sub(" ", text)
+    # First of all what a link to a term shows: its backquotes would pair with those that follow.
+    return _CUT.sub(" ", re.sub(r"\{term\}`([^`<]*)(?:<[^`]*>)?`", r"\1", text))
 
 
 def captions_of(text: str) -> str:
@@ -150,11 +151,12 @@ def test_our_own_words_are_sorted_and_in_no_dictionary():
 def test_the_prose_of_a_page_is_told_from_its_code():
     page = (
         "---\nkernelspec: nonsensical\n---\n\n# A heding\n\n"
+        "A {term}`trm <abcde>` {cite:p}`abcde-2020`\n\n"
         ":::{admonition} In shrt\n:class: xyzzy\n\n:**Fund**: some {cite:p}`abcde-2020` text"
         " `cde`\n:::\n\nThe $\\alphabeta$ of [a lnk](http://zz.example/q) <b id='kls'>bld</b>.\n\n"
         "```{code-cell} ipython3\nqwrt = 1\n"
         'plots.table(rws, f"A capton of {qwrt} thngs")\n```\n\nThe colour, not the color.\n'
     )
-    assert unknown_in(words_of(prose_of(page))) == ["bld", "color", "heding", "lnk", "shrt"]
+    assert unknown_in(words_of(prose_of(page))) == ["bld", "color", "heding", "lnk", "shrt", "trm"]
     assert unknown_in(words_of(captions_of(page))) == ["capton", "thngs"]
     assert unknown_in({"шуруповёрт", "дрель", "дрелль"}) == ["дрелль"]
