@@ -56,6 +56,14 @@ def test_the_page_has_its_figures_and_citations(page):
     assert "[?]" not in soup.get_text()
 
 
+def test_links_lead_somewhere(page):
+    soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+    assert "chapter on hubs" in " ".join(soup.get_text().split())  # a link in the book
+    places = {tag["id"] for tag in soup.select("[id]")}
+    targets = [link["href"][1:] for link in soup.select("article a[href^='#']")]
+    assert [target for target in targets if target and target not in places] == []
+
+
 def test_the_checkout_keeps_no_scratch(page, root):
     import os
 

@@ -32,6 +32,7 @@ from paper_utils.fingerprint import sha256
 from paper_utils.paths import PACKAGE, write_text
 
 _STAMP = ".fingerprint"
+_CHAPTER_LINK = re.compile(r"\[([^\[\]]+)\]\(\./[\w-]+\.ipynb\)")
 # The package has no __main__; its script may not be on the PATH.
 _JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 
@@ -181,7 +182,7 @@ def render_page(root: Path, chapter: Chapter, notebook: Path, out: Path) -> Path
     site = _scratch(root / "_build")
     try:
         _stage_page(root, chapter, notebook, site)
-        # References to other chapters have no target here, so this build is not strict.
+        # Numbered references to other chapters have no target here: this build is not strict.
         scratch = _render(site, [], root / "_build", "own-page")
         try:
             _swap(scratch / "_build" / "html", out / "html")
@@ -205,13 +206,26 @@ def _stage_page(root: Path, chapter: Chapter, notebook: Path, site: Path) -> Non
             page.unlink()
     shutil.rmtree(site / "book" / "api", ignore_errors=True)
     (site / "book" / "chapters").mkdir()
-    shutil.copy2(notebook, site / "book" / "chapters" / f"{chapter.name}.ipynb")
+    alone = nbformat.read(notebook, as_version=4)
+    _drop_chapter_links(alone)
+    nbformat.write(alone, site / "book" / "chapters" / f"{chapter.name}.ipynb")
     toc = {
         "format": "jb-book",
         "root": f"book/chapters/{chapter.name}",
         "chapters": [{"file": "book/bibliography"}, {"file": "book/glossary"}],
     }
     (site / "_toc.yml").write_text(json.dumps(toc))
+
+
+def _drop_chapter_links(notebook: nbformat.NotebookNode) -> None:
+    """Leave of each link to another chapter its words: here it would lead nowhere."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = _CHAPTER_LINK.sub(r"\1", cell.source)
+        for output in cell.get("outputs", []):
+            shown = output.get("data", {}).get("text/markdown")
+            if shown is not None:
+                output["data"]["text/markdown"] = _CHAPTER_LINK.sub(r"\1", shown)
 
 
 def _scratch(build: Path) -> Path:
