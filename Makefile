@@ -7,9 +7,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help book pdf test accept lint clean
+.PHONY: help install book pdf test accept lint clean
 
 help:
+	@echo "make install                only the environment in .venv/, for one chapter or an audit"
 	@echo "make book                   build the book: _build/html/index.html"
 	@echo "make pdf                    the whole book as one file: _build/book.pdf (needs chromium)"
 	@echo "make test                   check everything, the built book included"
@@ -23,6 +24,8 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[book,test]'
 	@touch $@
+
+install: $(STAMP)
 
 book: $(STAMP)
 	@$(BIN)/paper build

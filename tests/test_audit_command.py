@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from paper_utils.audit import audit, open_vectors, read_inputs, workers
 from paper_utils.audit.forecast import forecast
+from paper_utils.audit.inputs import read_titles
 from paper_utils.cli import main
 from paper_utils.errors import PaperError
 from test_book_browser import chromium  # noqa: F401  (a fixture)
@@ -127,13 +128,112 @@ def test_numbers_out_of_range_are_refused_before_anything_runs(tmp_path):
     assert outcome.exit_code == 2 and "--queries" in outcome.output
 
 
-def test_what_does_not_fit_ends_in_one_line(tmp_path):
-    np.save(tmp_path / "a.npy", np.random.default_rng(0).normal(size=(40, 6)))
-    (tmp_path / "t.txt").write_text("one\n")
-    outcome = invoke(tmp_path / "a.npy", "--texts", tmp_path / "t.txt", "-o", tmp_path / "out")
-    assert outcome.exit_code == 1
-    assert "1 texts for 40 vectors" in outcome.output and "Traceback" not in outcome.output
-    assert not (tmp_path / "out" / "report.json").exists()
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Files of a user, some of which do not fit each other."""
+    folder = tmp_path_factory.mktemp("files")
+    np.save(folder / "a.npy", np.random.default_rng(0).normal(size=(40, 6)))
+    np.save(folder / "q.npy", np.random.default_rng(1).normal(size=(3, 6)))
+    np.save(folder / "wide.npy", np.ones((3, 7)))
+    titles = [f"drill {i}" for i in range(40)]
+    texts = {
+        "one.txt": "one\n",
+        "three.txt": "a\nb\nc\n",
+        "cut.csv": "title;brand\n" + "\n".join(f"{title}, new;x" for title in titles),
+        "tabs.csv": "title\tbrand\n" + "\n".join(f"{title}\tx" for title in titles),
+        "items.csv": "title\n" + "\n".join(titles),
+        "gaps.csv": "title,shop\n,x\n" + "\n".join(f"{title},x" for title in titles),
+        "ids.csv": "item_id,title\nnone,\n" + "\n".join(f"i{i},t{i}" for i in range(40)),
+        "rows.qrels": "0 0 3 1\n",
+        "far.qrels": "0 0 40 1\n",
+        "names.qrels": "0 0 i3 1\n",
+        "cut.csv.qrels.csv": "query-id;corpus-id;score\n0;3;1\n",
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["a.npy", "--texts", "one.txt"], "1 texts for 40 vectors"),
+        (["a.npy", "--texts", "cut.csv"], "cut by semicolons, not by commas"),
+        (["a.npy", "--texts", "tabs.csv"], "cut by tabs, not by commas"),
+        (["a.npy", "--queries", "wide.npy"], "7 columns"),
+        (["a.npy", "--query-texts", "three.txt"], "query texts need queries"),
+        (["a.npy", "--queries", "q.npy", "--query-texts", "one.txt"], "1 texts for 3 vectors"),
+        (["a.npy", "--qrels", "rows.qrels"], "--queries"),
+        (["a.npy", "--queries", "q.npy", "--qrels", "far.qrels"], "unknown document '40'"),
+        (["a.npy", "--queries", "q.npy", "--qrels", "cut.csv.qrels.csv"], "cut by semicolons"),
+        (["--catalogue", "items.csv", "--texts", "items.csv"], "--texts goes with EMBEDDINGS"),
+        (["--catalogue", "items.csv", "--query-texts", "three.txt"], "--query-texts goes with"),
+        (["--catalogue", "cut.csv"], "cut by semicolons"),
+        (["--catalogue", "items.csv", "--queries", "q.npy"], "files must be .csv"),
+        (["--catalogue", "items.csv", "--qrels", "rows.qrels"], "--queries"),
+        (
+            ["--catalogue", "gaps.csv", "--queries", "three.txt", "--qrels", "rows.qrels"],
+            "40 of 41 rows are audited",
+        ),
+        (
+            ["--catalogue", "ids.csv", "--queries", "three.txt", "--qrels", "rows.qrels"],
+            "unknown document '3'; 40 are known, such as 'i0'",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_said_before_a_kernel_starts(
+    files, arguments, words, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(files)
+    monkeypatch.setattr("paper_utils.build.audit.run", None)
+    more = ["--model", "random"] if "--catalogue" in arguments else []
+    outcome = invoke(*arguments, *more, "-o", tmp_path / "out")
+    (line,) = [line for line in outcome.output.splitlines() if line.startswith("paper: ")]
+    assert (outcome.exit_code, outcome.output) == (2, line + "\n")
+    assert words in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_output_folder_that_cannot_be_written_is_said_first(files, monkeypatch):
+    monkeypatch.setattr("paper_utils.build.audit.run", None)
+    outcome = invoke(files / "a.npy", "-o", files / "one.txt" / "out")
+    assert outcome.exit_code == 2
+    assert f"paper: output folder {files / 'one.txt' / 'out'}: Not a directory" in outcome.output
+
+
+def test_titles_with_ids_are_judged_by_them_whatever_rows_are_left_out(files):
+    found = read_titles(
+        str(files / "ids.csv"),
+        queries=str(files / "three.txt"),
+        qrels=str(files / "names.qrels"),
+        language="all",
+    )
+    (column,) = found.relevance.indices
+    assert found.table["title"].iloc[column] == "t3"
+
+
+def test_texts_of_queries_put_words_beside_the_vectors(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(60, 8)).astype(np.float32)
+    np.save(tmp_path / "a.npy", rows)
+    asked = rng.normal(size=(20, 8))
+    np.savez(tmp_path / "q.npz", vectors=asked, ids=np.array([f"q{i}" for i in range(20)]))
+    (tmp_path / "t.csv").write_text("title\n" + "\n".join(f"word{i} saw" for i in range(60)))
+    asked = [f"q{i},word{i}" for i in reversed(range(20))]
+    (tmp_path / "q.csv").write_text("id,text\n" + "\n".join(asked))
+    (tmp_path / "j.qrels").write_text("\n".join(f"q{i} 0 {i} 1" for i in range(20)))
+    names = {"queries": "q.npz", "texts": "t.csv", "query_texts": "q.csv", "qrels": "j.qrels"}
+    paths = {name: str(tmp_path / file) for name, file in names.items()}
+    found = audit(read_inputs(str(tmp_path / "a.npy"), **paths))
+    assert found.input["query_texts"]
+    # The vectors know nothing, the words name the item.
+    assert found["relevance.recall_10"].value < 0.5
+    assert found["relevance.recall_10_bm25"].value == 1
+    assert found["relevance.hybrid_gain"].low > 0.3
+    del paths["query_texts"]
+    assert not audit(read_inputs(str(tmp_path / "a.npy"), **paths))[
+        "relevance.hybrid_gain"
+    ].measured
 
 
 def test_help_has_an_example():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -342,15 +343,29 @@ def test_every_measure_has_a_sentence_and_a_place_in_the_json(report, tmp_path):
             assert one.low <= one.value <= one.high, key
 
 
+GROUPS = {
+    "rows", "norms", "cosine", "dimension", "hubness", "stability", "slices_summary",
+    "fragmentation", "relevance",
+}  # fmt: skip
+
+
 def test_keys_are_those_that_are_documented(report):
-    parts = {key.split(".")[0] for key in report.measures}
-    assert parts == {
-        "rows", "norms", "cosine", "dimension", "hubness", "stability", "slices_summary",
-        "fragmentation", "relevance",
-    }  # fmt: skip
+    assert {key.split(".")[0] for key in report.measures} == GROUPS
     for row in advice_table():
         for condition in row.when:
             assert condition.key in report.measures, f"{row.id}: no key {condition.key}"
+
+
+def test_every_key_stands_on_the_page_of_the_package(report, root):
+    page = (root / "book" / "api" / "audit.md").read_text(encoding="utf-8")
+    listed = re.findall(r"`([a-z_]+(?:\.[a-z0-9_]+)+)`", page.split("## The measures")[1])
+    listed = [key for key in listed if not key.startswith("settings.")]
+    assert len(set(listed)) == len(listed)
+    assert sorted(listed) == sorted(report.measures)
+    told = re.findall(r"^\| `(\w+)` (?:… `relevance` )?\|", page, re.M)
+    assert set(told) == set(report.as_dict()) - {"schema_version"} - (GROUPS - {"rows"})
+    for name in report.input:
+        assert f"`{name}`" in page
 
 
 def test_two_audits_are_equal(report):
@@ -394,6 +409,8 @@ def test_slices_have_the_rows_that_they_name():
     for one in found.slices:
         mine = labels[one.by] == one.value
         assert one.n == mine.sum() >= 50
+        for measure in one.measures.values():
+            assert measure.sentence.endswith(".") and len(measure.sentence) > 10
         want = cosine_moments(unit[mine]).mean
         assert one.measures["mean_cosine"].value == pytest.approx(want, abs=1e-5)
 

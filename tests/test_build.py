@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
@@ -14,9 +16,10 @@ import pytest
 
 from book_in_miniature import HEADER, PARAMETERS, RECORD, cell, make_book
 from interruption import stop_builds
-from paper_utils.build import make, runner, state
+from paper_utils.build import make, runner, site, state
 from paper_utils.build.chapters import Chapter, Parameter, find_chapters, pick_chapter
 from paper_utils.build.make import build
+from paper_utils.build.runner import build_folder
 from paper_utils.build.state import Book
 from paper_utils.errors import PaperError, UsageError
 
@@ -381,3 +384,40 @@ def test_paths_given_to_a_run_are_found_from_where_the_reader_stands(tmp_path, m
         *given[3:],
     ]
     assert make._absolute(3) == 3
+
+
+def test_a_word_stays_a_word_where_a_file_bears_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("en", "minilm", "diy"):
+        (tmp_path / name).write_text("x")
+    assert make._absolute(["en", "minilm", "diy"]) == ["en", "minilm", "diy"]
+    (tmp_path / "odd: name.csv").write_text("title\na\n")
+    assert make._absolute("odd: name.csv") == str(tmp_path / "odd: name.csv")
+
+
+def test_a_checkout_that_cannot_be_written_is_no_hindrance(tmp_path, monkeypatch):
+    root = make_book(tmp_path / "book")
+    (root / "_build").write_text("in the way")  # root may write into a folder of any mode
+    monkeypatch.setenv("PAPER_CACHE", str(tmp_path / "cache"))
+    assert build_folder(root) == tmp_path / "cache" / "build"
+    (chapter,) = find_chapters(root)
+    notebook, _ = make.run(root, chapter, {}, tmp_path / "out")
+    assert notebook.is_file()
+
+
+def test_a_page_reaches_a_folder_on_another_disk(tmp_path, monkeypatch):
+    rename = os.rename
+
+    def on_two_disks(source, target, **options):
+        if ("one" in Path(source).parts) != ("one" in Path(target).parts):
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        rename(source, target, **options)
+
+    monkeypatch.setattr(os, "rename", on_two_disks)
+    (tmp_path / "two" / "html").mkdir(parents=True)
+    (tmp_path / "two" / "html" / "old").write_text("old")
+    (tmp_path / "one" / "html").mkdir(parents=True)
+    (tmp_path / "one" / "html" / "new").write_text("new")
+    site._swap(tmp_path / "one" / "html", tmp_path / "two" / "html")
+    assert [path.name for path in (tmp_path / "two" / "html").iterdir()] == ["new"]
+    assert [path.name for path in (tmp_path / "two").iterdir()] == ["html"]

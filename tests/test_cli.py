@@ -79,6 +79,25 @@ def test_outside_a_book_it_says_where_it_looked(tmp_path, monkeypatch):
     assert "no book found in PAPER_ROOT=" in error
 
 
+def test_what_the_system_refuses_is_one_line(book_root):
+    ledger = book_root / "book" / "claims.yml"
+    ledger.unlink()
+    ledger.mkdir()
+    code, out, error = paper("claims")
+    assert (code, out) == (1, "")
+    assert error.startswith("paper: ") and str(ledger) in error
+    assert len(error.strip().splitlines()) == 1
+
+
+def test_a_run_into_a_folder_that_cannot_be_is_refused_at_once(book_root, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, _, error = paper("run", "first", "-o", tmp_path / "file" / "out")
+    assert code == 2
+    assert error == f"paper: output folder {tmp_path / 'file' / 'out'}: Not a directory; " + (
+        "choose another with -o\n"
+    )
+
+
 def test_list_build_claims(book_root):
     assert "first  [missing]" in paper("list")[1]
     code, _, error = paper("build", "--no-html")

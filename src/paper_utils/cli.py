@@ -30,6 +30,11 @@ class _Group(click.Group):
         except KeyboardInterrupt:
             click.echo("paper: interrupted; nothing half-written is left", err=True)
             ctx.exit(130)
+        except BrokenPipeError:  # `paper list | head`: click knows what to do
+            raise
+        except OSError as error:
+            click.echo(f"paper: {_file_trouble(error)}", err=True)
+            ctx.exit(1)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         from paper_utils.errors import did_you_mean
@@ -39,6 +44,13 @@ class _Group(click.Group):
         return super().resolve_command(ctx, args)
 
 
+def _file_trouble(error: OSError) -> str:
+    """Return what the system said of which file, in one line."""
+    named = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    what = error.strerror or str(error) or type(error).__name__
+    return " ".join(f"{' -> '.join(named)}: {what}".removeprefix(": ").split())
+
+
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="paper")
 def main() -> None:
@@ -46,6 +58,7 @@ def main() -> None:
 
     \b
     Examples:
+      paper audit items.npy --texts items.csv
       paper list
       paper run cosine-collapse -p n_items 500 --html
       paper build
@@ -108,7 +121,12 @@ def list_chapters(as_json: bool) -> None:
     "-f", "file", type=click.Path(path_type=Path), help="Parameters from a YAML file; -p wins."
 )
 @click.option("--html", is_flag=True, help="Render a page of its own.")
-@click.option("-o", "out", type=click.Path(path_type=Path, file_okay=False), help="Output folder.")
+@click.option(
+    "-o",
+    "out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Output folder. Default: _build/runs/CHAPTER in the checkout.",
+)
 def run(
     chapter: str,
     pairs: tuple[tuple[str, str], ...],
@@ -118,10 +136,14 @@ def run(
 ) -> None:
     """Re-execute one CHAPTER with your parameters; the book is never touched.
 
+    `paper list` shows the chapters and what each can be given. A catalogue of your own is a .csv,
+    .tsv, .jsonl or .parquet file with a column 'title' or 'name'. A list is written with commas.
+
     \b
     Examples:
       paper run cosine-collapse
       paper run cosine-collapse -p catalogue my-titles.csv -p n_items 5000 --html
+      paper run topk-stability -p models minilm,random -f more.yml -o my-run
     """
     from paper_utils.build.chapters import find_chapters, pick_chapter
     from paper_utils.build.make import run as run_chapter
@@ -162,8 +184,9 @@ def build(profile: str, workers: int | None, no_html: bool) -> None:
     """Execute what is out of date, then render the site.
 
     \b
-    Example:
+    Examples:
       paper build -j 2
+      paper build --profile smoke --no-html
     """
     from paper_utils.build.make import BUDGET_SECONDS
     from paper_utils.build.make import build as build_book
@@ -442,11 +465,34 @@ def _show_infos(infos: list[Any], as_json: bool) -> None:
 
 @main.command()
 @click.argument("embeddings", required=False)
-@click.option("--queries", metavar="FILE", help="Vectors of queries (texts beside --model).")
-@click.option("--texts", metavar="FILE", help="Texts: row i for vector i, or matched by ids.")
-@click.option("--qrels", metavar="FILE", help="Judgements: TREC, tsv, csv, jsonl or parquet.")
+@click.option(
+    "--queries",
+    metavar="FILE",
+    help="Vectors of queries, in any format of EMBEDDINGS; beside --model their texts.",
+)
+@click.option(
+    "--query-texts",
+    metavar="FILE",
+    help="Texts of the queries, like --texts: what BM25 finds, alone and beside the vectors.",
+)
+@click.option(
+    "--texts",
+    metavar="FILE",
+    help="Texts: .csv, .tsv, .jsonl or .parquet with a column title, name or text; or .txt, one a "
+    "line. Row i for vector i, or matched by ids.",
+)
+@click.option(
+    "--qrels",
+    metavar="FILE",
+    help="Judgements: TREC (.qrels, .txt), or .tsv, .csv, .jsonl, .parquet with columns query-id, "
+    "corpus-id, score.",
+)
 @click.option("--model", metavar="NAME", help="Encode first, with this encoder ...")
-@click.option("--catalogue", metavar="FILE", help="... these titles (a file, or diy, uhtt-tools).")
+@click.option(
+    "--catalogue",
+    metavar="FILE",
+    help="... these titles: a file with a column title or name, diy, or uhtt-tools.",
+)
 @click.option("-k", type=int, help="Neighbours of a search. Default: 10.")
 @click.option(
     "--exact-up-to",
@@ -468,8 +514,9 @@ def audit(out: Path, **given: Any) -> None:
     """Audit the vectors of an index: which limits it meets, how badly, what would help.
 
     EMBEDDINGS is a .npy, .npz, .safetensors, .parquet or .jsonl file, one vector an item. The
-    page, the notebook and report.json come into the output folder. Exit code 1 when the file
-    holds NaN or infinite values: they are named and left out.
+    page, the notebook and report.json come into the output folder. Judgements call items and
+    queries by the ids that their files hold (column or array 'id'), else by row number from 0.
+    Exit code 1 when the file holds NaN or infinite values: they are named and left out.
 
     \b
     Examples:
@@ -479,7 +526,7 @@ def audit(out: Path, **given: Any) -> None:
     """
     from paper_utils.build.audit import run_audit
 
-    files = ("embeddings", "queries", "texts", "qrels", "model", "catalogue")
+    files = ("embeddings", "queries", "texts", "query_texts", "qrels", "model", "catalogue")
     chosen = {name: given.pop(name) for name in files}
     found = run_audit(
         project_root(),

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from scipy import sparse
 
 from paper_utils.audit.judgements import read_qrels
-from paper_utils.audit.readers import ID_NAMES, Vectors, existing, open_vectors, shown
+from paper_utils.audit.readers import (
+    ID_NAMES,
+    Vectors,
+    check_separator,
+    existing,
+    open_vectors,
+    shown,
+)
 from paper_utils.data.catalogue import load_catalogue, title_language
 from paper_utils.data.diy_queries import diy_queries
 from paper_utils.data.files import read_table
@@ -56,6 +64,7 @@ def read_inputs(
     *,
     queries: str = "",
     texts: str = "",
+    query_texts: str = "",
     qrels: str = "",
     model: str = "minilm",
     catalogue: str = "diy",
@@ -72,8 +81,9 @@ def read_inputs(
         File of vectors; empty: the titles of `catalogue` are encoded with `model`.
     queries : str
         File of query vectors; beside a catalogue a file of texts, which are encoded too.
-    texts : str
-        File of texts, row i for vector i, or matched by ids where both sides have them.
+    texts, query_texts : str
+        Files of the texts of items and of queries, row i for vector i, or matched by ids where both
+        sides have them.
     qrels : str
         Judgements, by ids; rows are called by their number from 0 where there are none.
     model, catalogue, language, n_items, seed
@@ -88,24 +98,21 @@ def read_inputs(
     UsageError
         Files that cannot be read, do not fit each other, or are not enough for each other.
     """
-    if not embeddings:
-        found = _encoded(queries, model, catalogue, language, n_items, n_queries, seed)
+    if embeddings:
+        found = _opened(embeddings, queries, texts, query_texts, qrels)
+    elif texts or query_texts:
+        raise UsageError("texts and query texts go with embeddings; a catalogue has its own")
     else:
-        vectors = open_vectors(embeddings)
-        asked = open_vectors(queries) if queries else None
-        if asked is not None and asked.shape[1] != vectors.shape[1]:
-            raise UsageError(
-                f"{asked.name} has {asked.shape[1]} columns, {vectors.name} {vectors.shape[1]}: "
-                "queries and documents must come from one space"
-            )
-        table, notes = _texts_of(texts, vectors) if texts else (None, ())
-        found = Inputs(vectors, asked, table, notes=(*vectors.notes, *notes))
-    if qrels:
-        if found.queries is None:
-            raise UsageError("qrels need queries: name their vectors with --queries")
-        ids = _ids(found.vectors, found.table)
-        relevance, notes = read_qrels(qrels, _ids(found.queries, None), ids)
-        found = replace(found, relevance=relevance, notes=(*found.notes, *notes))
+        titles = read_titles(
+            catalogue,
+            queries=queries,
+            qrels=qrels,
+            language=language,
+            n_items=n_items,
+            n_queries=n_queries,
+            seed=seed,
+        )
+        found = _encoded(titles, model, seed)
     source = {
         "name": found.vectors.name,
         "kind": found.vectors.kind,
@@ -116,48 +123,154 @@ def read_inputs(
         "catalogue": None if embeddings else catalogue,
         "queries": None if found.queries is None else found.queries.shape[0],
         "texts": found.table is not None,
+        "query_texts": found.query_texts is not None,
         "judged_pairs": None if found.relevance is None else int(found.relevance.nnz),
     }
     return replace(found, source=source)
 
 
-def _encoded(
-    queries: str,
-    model: str,
+def _opened(embeddings: str, queries: str, texts: str, query_texts: str, qrels: str) -> Inputs:
+    if (qrels or query_texts) and not queries:
+        given = "qrels" if qrels else "query texts"
+        raise UsageError(f"{given} need queries: name the file of their vectors with --queries")
+    vectors = open_vectors(embeddings)
+    table, notes = _texts_of(texts, vectors) if texts else (None, ())
+    notes = (*vectors.notes, *notes)
+    if not queries:
+        return Inputs(vectors, table=table, notes=notes)
+    asked = open_vectors(queries)
+    if asked.shape[1] != vectors.shape[1]:
+        raise UsageError(
+            f"{asked.name} has {asked.shape[1]} columns, {vectors.name} {vectors.shape[1]}: "
+            "queries and documents must come from one space"
+        )
+    words, more = _texts_of(query_texts, asked) if query_texts else (None, ())
+    notes, relevance = (*notes, *more), None
+    if qrels:
+        relevance, more = read_qrels(qrels, _ids(asked, words), _ids(vectors, table))
+        notes = (*notes, *more)
+    strings = None if words is None else tuple(words["title"])
+    return Inputs(vectors, asked, table, strings, relevance, notes=notes)
+
+
+@dataclass(frozen=True, eq=False)  # tables have no truth value
+class Titles:
+    """A catalogue and what is asked of it, not yet encoded.
+
+    Attributes
+    ----------
+    name : str
+        The specification of the catalogue.
+    table : pandas.DataFrame
+        ``title``, ``language``, then other columns.
+    asked : str
+        What the queries are called; empty: there are none.
+    query_texts, query_ids : tuple of str or None
+    relevance : sparse array of float64, shape (n_queries, n_titles), or None
+    notes : tuple of str
+    """
+
+    name: str
+    table: pd.DataFrame
+    asked: str = ""
+    query_texts: tuple[str, ...] | None = None
+    query_ids: tuple[str, ...] | None = None
+    relevance: sparse.csr_array | None = None
+    notes: tuple[str, ...] = ()
+
+
+def read_titles(
     catalogue: str,
-    language: str,
-    n_items: int,
-    n_queries: int,
-    seed: int,
-) -> Inputs:
-    titles = load_catalogue(catalogue, language=language, n_items=n_items or None, seed=seed)
+    *,
+    queries: str = "",
+    qrels: str = "",
+    language: str = "ru",
+    n_items: int = 0,
+    n_queries: int = 100,
+    seed: int = 0,
+) -> Titles:
+    """Read a catalogue, texts of queries and judgements; encode nothing.
+
+    Parameters
+    ----------
+    catalogue, queries, qrels, language, n_items, n_queries, seed
+        As for :func:`read_inputs`.
+
+    Returns
+    -------
+    Titles
+
+    Raises
+    ------
+    UsageError
+        Files that cannot be read, or judgements that name what is not there.
+    """
+    check_separator(catalogue)
+    found = load_catalogue(catalogue, language=language, n_items=n_items or None, seed=seed)
+    titles = Titles(str(catalogue), found.table, notes=found.notes)
+    if queries:
+        asked, ids, notes = read_texts(queries)
+        titles = replace(
+            titles,
+            asked=shown(queries),
+            query_texts=tuple(asked["title"]),
+            query_ids=ids,
+            notes=(*titles.notes, *notes),
+        )
+    elif catalogue.partition(":")[0] == "diy":
+        own = diy_queries(found.table, language, n_queries=n_queries, seed=seed)
+        titles = replace(
+            titles,
+            asked=f"the queries of {catalogue}",
+            query_texts=tuple(own.texts),
+            relevance=sparse.csr_array((own.grades == 2).astype(float)),
+        )
+    if qrels:
+        if titles.query_texts is None:
+            raise UsageError("qrels need queries: name the file of their texts with --queries")
+        ids = titles.query_ids or tuple(map(str, range(len(titles.query_texts))))
+        _distinct(ids, titles.asked)
+        relevance, notes = read_qrels(qrels, ids, _title_ids(titles, qrels))
+        titles = replace(titles, relevance=relevance, notes=(*titles.notes, *notes))
+    return titles
+
+
+def _title_ids(titles: Titles, qrels: str) -> tuple[str, ...]:
+    """The column of ids, or row numbers where they are those of the file."""
+    column = next((name for name in ID_NAMES if name in titles.table.columns), None)
+    if column is not None:
+        ids = tuple(str(value) for value in titles.table[column])
+        _distinct(ids, shown(titles.name))
+        return ids
+    n = len(titles.table)
+    if Path(titles.name).suffix.lower() in TEXT_KINDS and n < (
+        n_file := len(read_table(titles.name))
+    ):
+        raise UsageError(
+            f"{shown(titles.name)}: {n:,} of {n_file:,} rows are audited, so the row numbers in "
+            f"{shown(qrels)} are not theirs: give the titles a column 'id'"
+        )
+    return tuple(map(str, range(n)))
+
+
+def _encoded(titles: Titles, model: str, seed: int) -> Inputs:
     encoder = load_encoder(model, seed=seed)
 
     def vectors(name: str, texts: Sequence[str], ids: tuple[str, ...] | None = None) -> Vectors:
-        return Vectors(name, "encoder", encoder.encode(list(texts)), ids=ids)
+        return Vectors(f"{model} of {name}", "encoder", encoder.encode(list(texts)), ids=ids)
 
-    documents = vectors(f"{model} of {catalogue}", titles.titles)
-    if queries:
-        asked, ids, _ = read_texts(queries)
-        strings = asked["title"].tolist()
-        return Inputs(
-            documents,
-            vectors(f"{model} of {shown(queries)}", strings, ids),
-            titles.table,
-            tuple(strings),
-            notes=titles.notes,
-        )
-    if catalogue.partition(":")[0] == "diy":
-        own = diy_queries(titles.table, language, n_queries=n_queries, seed=seed)
-        return Inputs(
-            documents,
-            vectors(f"{model} of the queries of {catalogue}", own.texts),
-            titles.table,
-            own.texts,
-            sparse.csr_array((own.grades == 2).astype(float)),
-            notes=titles.notes,
-        )
-    return Inputs(documents, table=titles.table, notes=titles.notes)
+    documents = vectors(titles.name, titles.table["title"])
+    asked = None
+    if titles.query_texts is not None:
+        asked = vectors(titles.asked, titles.query_texts, titles.query_ids)
+    return Inputs(
+        documents,
+        asked,
+        titles.table,
+        titles.query_texts,
+        titles.relevance,
+        notes=titles.notes,
+    )
 
 
 def read_texts(path: str) -> tuple[pd.DataFrame, tuple[str, ...] | None, tuple[str, ...]]:
@@ -188,6 +301,7 @@ def read_texts(path: str) -> tuple[pd.DataFrame, tuple[str, ...] | None, tuple[s
             raise UsageError(f"{shown(path)} is not UTF-8: offset {error.start}") from None
         table = pd.DataFrame({"title": lines[:-1] if lines[-1] == "" else lines})
     else:
+        check_separator(file)
         try:
             table = read_table(file)
         except UsageError:

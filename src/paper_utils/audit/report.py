@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -190,7 +190,7 @@ def audit(
         settings={"k": cloud.k, "exact_up_to": int(exact_up_to), "seed": int(seed)},
         notes=tuple(notes),
         measures=with_sentences(measures),
-        slices=slices,
+        slices=[replace(one, measures=with_sentences(one.measures, "slices.")) for one in slices],
         advice=advise(measures, table),
         curves=curves,
         examples=_examples(inputs, cloud, hubs),

@@ -94,6 +94,15 @@ _WHEN = {
 }
 
 
+#: Of one slice; the slice itself is the user's word and stays out of the sentence.
+_SLICE = {
+    "mean_cosine": "Two items of this slice have a cosine of {v:.3f} on average.",
+    "d_eff": "The items of this slice use {v:.1f} effective dimensions.",
+    "seen": "An item of this slice is in {v:.2f} of the lists that a fair draw would put it in.",
+    "recall": "{v:.1%} of the relevant items of this slice are among the best 10.",
+}
+
+
 def sentence(key: str, one: Measure) -> str:
     """Return what a measured value says.
 
@@ -120,11 +129,13 @@ def sentence(key: str, one: Measure) -> str:
         text = f"{{v:.1%}} of the relevant items are among the best {parts[1][7:]}."
     elif parts[0] == "relevance" and parts[1].startswith("oracle_"):
         text = f"A perfect re-ranker of the best {parts[1][7:]} would have recall {{v:.3f}} at 10."
+    elif parts[0] == "slices":
+        text = _SLICE[parts[1]]
     else:
         text = _PLAIN[key]
     return text.format(**values)
 
 
-def with_sentences(measures: Mapping[str, Measure]) -> dict[str, Measure]:
-    """Return the measures, each with its sentence."""
-    return {key: one.saying(sentence(key, one)) for key, one in measures.items()}
+def with_sentences(measures: Mapping[str, Measure], under: str = "") -> dict[str, Measure]:
+    """Return the measures, each with its sentence; `under` goes before their keys."""
+    return {key: one.saying(sentence(under + key, one)) for key, one in measures.items()}

@@ -174,3 +174,14 @@ def advice_shown(report: Report) -> Said:
             "judgements."
         )
     return Said(tuple(lines) or ("No row of the table applies.",))
+
+
+def called_for(report: Report) -> str:
+    """Return the titles of the remedies that apply and help, for the head of the page.
+
+    Parameters
+    ----------
+    report : Report
+    """
+    rows = [row for row in report.advice if row["state"] == "applies" and row["helps"] != "no"]
+    return "; ".join(row["title"] for row in rows) or "nothing that was measured to help"

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from paper_utils.audit.forecast import forecast, memory_short
-from paper_utils.audit.readers import open_vectors, shown
+from paper_utils.audit.inputs import read_inputs, read_titles
+from paper_utils.audit.readers import shown
 from paper_utils.build.chapters import find_chapters, pick_chapter
-from paper_utils.build.make import run
+from paper_utils.build.make import run, writable
+from paper_utils.build.state import check_shared_names
 from paper_utils.errors import UsageError
 
 CHAPTER = "audit"
@@ -57,6 +59,7 @@ def run_audit(
     embeddings: str | None,
     queries: str | None,
     texts: str | None,
+    query_texts: str | None,
     qrels: str | None,
     model: str | None,
     catalogue: str | None,
@@ -71,8 +74,9 @@ def run_audit(
         The checkout.
     out : Path
         Folder that receives notebook, page and ``report.json``.
-    embeddings, queries, texts, qrels : str or None
-        Files.
+    embeddings, queries, texts, query_texts, qrels : str or None
+        Files; they are read once here, so that what is wrong with them is said before a kernel
+        starts.
     model, catalogue : str or None
         An encoder and titles, instead of embeddings.
     settings : dict
@@ -93,34 +97,39 @@ def run_audit(
     """
     chapter = pick_chapter(find_chapters(root), CHAPTER)
     given: dict[str, Any] = {k: v for k, v in settings.items() if v is not None}
+    chapter.resolve(given)
+    files = {"queries": queries, "texts": texts, "query_texts": query_texts, "qrels": qrels}
+    files = {name: _absolute(path) for name, path in files.items() if path}
+    given |= files
     if embeddings is not None:
         if model or catalogue:
             raise UsageError("give either EMBEDDINGS or --model with --catalogue, not both")
-        vectors = open_vectors(embeddings)
+        given["embeddings"] = _absolute(embeddings)
+        vectors = read_inputs(given["embeddings"], **files).vectors
         needed = forecast(vectors, exact_up_to=given.get("exact_up_to", 50_000))
         n, d = vectors.shape
         tell(f"{vectors.name}: {n:,} x {d} {vectors.dtype}; foreseen: {needed}")
         if memory_short(needed):
             tell(f"note: less than {needed.gib:.1f} GiB of memory are free")
-        given |= {"embeddings": _absolute(embeddings)}
+        del vectors
     else:
         if not (model and catalogue):
             raise UsageError(
                 "give a file of EMBEDDINGS, or --model and --catalogue to encode titles first"
             )
-        if texts:
-            raise UsageError("--texts go with EMBEDDINGS; the catalogue has its own")
+        for name in ("texts", "query_texts"):
+            if name in files:
+                option = "--" + name.replace("_", "-")
+                raise UsageError(f"{option} goes with EMBEDDINGS; the catalogue has its own texts")
         own = catalogue.partition(":")[0] == "diy"
         given |= {"model": model, "catalogue": catalogue, "language": "ru" if own else "all"}
         given |= {"n_items": 0}
+        check_shared_names({"model": model, "catalogue": catalogue})
+        read_titles(catalogue, language=given["language"], **files)
         tell(f"{model} encodes {shown(catalogue)} first; vectors that are kept are not made again")
-    for name, path in (("queries", queries), ("texts", texts), ("qrels", qrels)):
-        if path:
-            given[name] = _absolute(path)
-    if qrels and not queries and embeddings is not None:
-        raise UsageError("--qrels need --queries, the vectors that ask")
     report = out / "report.json"
     given["report"] = str(report)
+    writable(out)
     report.unlink(missing_ok=True)  # never one of an earlier run beside a failed notebook
     notebook, page = run(root, chapter, given, out, html=True)
     return Audited(notebook, page, report, json.loads(report.read_text(encoding="utf-8")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -146,13 +147,19 @@ def _all_values(chapter: Chapter, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _absolute(value: Any) -> Any:
-    """Make paths of files and folders absolute: chapters run in the book's folder."""
+    """Make paths of files and folders absolute: chapters run in the book's folder.
+
+    A bare word (``en``, ``minilm``) stays as it is, even where a file of that name lies about:
+    every file that a chapter reads has an ending.
+    """
     if isinstance(value, list):
         return [_absolute(item) for item in value]
     if not isinstance(value, str):
         return value
-    kind, colon, path = value.rpartition(":")
-    if colon and kind not in ("hf", "vectors"):
+    kind, colon, path = value.partition(":")
+    if kind not in ("hf", "vectors"):
+        kind, colon, path = "", "", value
+    if not (colon or Path(path).suffix):
         return value
     try:
         exists = Path(path).exists() and (kind == "hf" or Path(path).is_file())
@@ -164,8 +171,10 @@ def _absolute(value: Any) -> Any:
 def _check_titles(values: Mapping[str, Any], least: float | None) -> None:
     """Load the titles that a run asks for: no column, too few of them is seen at once."""
     if "catalogue" in values:
+        from paper_utils.audit.readers import check_separator
         from paper_utils.data import load_catalogue
 
+        check_separator(values["catalogue"])
         chosen = {
             name: values[name] for name in ("language", "n_items", "seed") if values.get(name)
         }
@@ -175,6 +184,23 @@ def _check_titles(values: Mapping[str, Any], least: float | None) -> None:
                 f"{values['catalogue']} has only {found:,} such titles; "
                 f"the chapter needs at least {least:g}"
             )
+
+
+def writable(folder: Path) -> None:
+    """Create `folder` where it is missing and try to write into it, before anything long begins.
+
+    Raises
+    ------
+    UsageError
+        Names the folder and what the system says.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"output folder {folder}: {reason}; choose another with -o") from None
 
 
 def run(
@@ -230,7 +256,7 @@ def run(
         },
         profile="custom",
     )
-    out.mkdir(parents=True, exist_ok=True)
+    writable(out)
     outcome = run_jobs([job], root=root, workers=1, threads=None, progress=Progress(1))[0]
     if outcome.error:
         raise PaperError(f"{chapter.slug} {outcome.error}")

@@ -187,6 +187,23 @@ def _environment(root: Path, folder: Path, profile: str, threads: int | None) ->
     return env
 
 
+def build_folder(root: Path) -> Path:
+    """Return where runs keep what they need on the way: ``_build`` of the checkout.
+
+    A checkout that may not be written, one that several people share, is no hindrance to a
+    reader's own run: then it is a folder in the user's cache.
+    """
+    folder = root / "_build"
+    try:
+        folder.mkdir(exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError:
+        from paper_utils.encoders.cache import cache_folder
+
+        return cache_folder().parent / "build"
+
+
 def clear_scratch(scratch: Path) -> None:
     """Remove what a killed run has left: job folders of runners that no longer live."""
     for folder in scratch.glob("*-*"):
@@ -226,7 +243,7 @@ def run_jobs(
     KeyboardInterrupt
         After all workers and kernels have been stopped.
     """
-    scratch = root / "_build" / "tmp"
+    scratch = build_folder(root) / "tmp"
     scratch.mkdir(parents=True, exist_ok=True)
     clear_scratch(scratch)
     progress = progress or Progress(len(jobs))

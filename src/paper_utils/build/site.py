@@ -15,6 +15,7 @@ import nbformat
 
 from paper_utils.build.chapters import Chapter
 from paper_utils.build.front_page import write_front_page
+from paper_utils.build.runner import build_folder
 from paper_utils.build.runs_page import runs_page
 from paper_utils.build.state import Book
 from paper_utils.build.verdict_page import verdict_page
@@ -127,9 +128,13 @@ def _swap(new: Path, place: Path) -> None:
     old = place.with_name(".html-old")
     shutil.rmtree(old, ignore_errors=True)
     place.parent.mkdir(parents=True, exist_ok=True)
+    # The new one may lie on another disk: it is brought beside its place first.
+    near = place.with_name(".html-new")
+    shutil.rmtree(near, ignore_errors=True)
+    shutil.move(new, near)
     if place.exists():
         place.rename(old)
-    new.rename(place)
+    near.rename(place)
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -179,11 +184,12 @@ def render_page(root: Path, chapter: Chapter, notebook: Path, out: Path) -> Path
     out : Path
         Folder that receives `html/`.
     """
-    site = _scratch(root / "_build")
+    build = build_folder(root)
+    site = _scratch(build)
     try:
         _stage_page(root, chapter, notebook, site)
         # Numbered references to other chapters have no target here: this build is not strict.
-        scratch = _render(site, [], root / "_build", "own-page")
+        scratch = _render(site, [], build, "own-page")
         try:
             _swap(scratch / "_build" / "html", out / "html")
         finally:
