@@ -306,10 +306,14 @@ def two_nearest_dimension(
         return not_measured("fewer than three neighbours")
     some = sample(len(lists.searches), most, seed)
     near = lists.indices[some][:, : min(8, lists.k)]
-    own = points.take(lists.searches[some]).astype(np.float64)
+    # Read at once: a null is made anew for every pass over it.
+    asked = lists.searches[some]
+    needed = np.union1d(asked, near)
+    rows = points.take(needed)
+    own = rows[np.searchsorted(needed, asked)].astype(np.float64)
     distances = np.empty(near.shape)
     for place in range(near.shape[1]):
-        gap = own - points.take(near[:, place])
+        gap = own - rows[np.searchsorted(needed, near[:, place])]
         distances[:, place] = np.sqrt((gap * gap).sum(axis=1))
     distances = np.sort(distances, axis=1)[:, :2]
     n = len(some)
