@@ -110,6 +110,9 @@ def test_a_chapter_goes_by_many_names(book_root, name):
 def test_an_unknown_chapter_is_named_with_the_nearest(book_root):
     with pytest.raises(UsageError, match="no chapter 'frist'; did you mean 'first'"):
         pick_chapter(find_chapters(book_root), "frist")
+    chapters = [*find_chapters(book_root), Chapter(Path("02-a-long-name.md"))]
+    with pytest.raises(UsageError, match="no chapter 'a-l'; did you mean 'a-long-name'"):
+        pick_chapter(chapters, "a-l")
 
 
 def test_shared_names_are_checked_before_a_kernel_starts():
@@ -357,8 +360,14 @@ def test_too_few_titles_are_seen_before_a_kernel_starts(tmp_path):
     with pytest.raises(UsageError, match="has only 60 such titles; the chapter needs at least 61"):
         make._check_titles(values, 61)
     path.write_text("name of the thing\ndrill\n")
-    with pytest.raises(UsageError, match="neither a column 'title' nor 'name'"):
+    with pytest.raises(UsageError, match="call the one with the titles 'title'; it has: name of"):
         make._check_titles(values, 50)
+    path.write_text("title\n" + "drill\n" * 60 + '"half\n')
+    with pytest.raises(UsageError, match="line 62: a quotation mark is never closed"):
+        make._check_titles(values, 50)
+    make._check_titles({"catalogue": "diy", "language": "en", "n_items": 10**12}, 50)
+    with pytest.raises(UsageError, match="diy is written in one language"):
+        make._check_titles({"catalogue": "diy", "language": "all"}, 50)
 
 
 def test_a_built_notebook_runs_under_plain_papermill(book_root, tmp_path):

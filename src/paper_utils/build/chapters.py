@@ -272,4 +272,8 @@ def pick_chapter(chapters: Sequence[Chapter], name: str) -> Chapter:
         if stem in (chapter.name, chapter.slug, number, number.lstrip("0")):
             return chapter
     slugs = [chapter.slug for chapter in chapters]
-    raise UsageError(f"no chapter {name!r}; {did_you_mean(name, slugs)}")
+    hint = did_you_mean(name, slugs)
+    begun = [slug for slug in slugs if stem and slug.startswith(stem)]
+    if len(begun) == 1 and not hint.startswith("did you mean"):
+        hint = f"did you mean {begun[0]!r}? {hint}"
+    raise UsageError(f"no chapter {name!r}; {hint}")

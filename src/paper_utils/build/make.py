@@ -170,20 +170,27 @@ def _absolute(value: Any) -> Any:
 
 def _check_titles(values: Mapping[str, Any], least: float | None) -> None:
     """Load the titles that a run asks for: no column, too few of them is seen at once."""
-    if "catalogue" in values:
-        from paper_utils.audit.readers import check_separator
-        from paper_utils.data import load_catalogue
+    spec = values.get("catalogue")
+    if spec is None:
+        return
+    from paper_utils.audit.readers import check_separator
+    from paper_utils.data import load_catalogue
 
-        check_separator(values["catalogue"])
-        chosen = {
-            name: values[name] for name in ("language", "n_items", "seed") if values.get(name)
-        }
-        found = len(load_catalogue(values["catalogue"], **chosen))
-        if least is not None and found < least:
-            raise UsageError(
-                f"{values['catalogue']} has only {found:,} such titles; "
-                f"the chapter needs at least {least:g}"
-            )
+    check_separator(spec)
+    chosen = {name: values[name] for name in ("language", "n_items", "seed") if values.get(name)}
+    if str(spec).partition(":")[0] == "diy":  # it generates as many as asked for
+        chosen["n_items"], least = 1, None
+    try:
+        found = len(load_catalogue(spec, **chosen))
+    except UsageError as error:
+        # What a caller in Python could do is none of the command's options.
+        text = str(error).replace(", or pass column=, one of:", "; it has:")
+        text = text.replace("unexpected end of data", "a quotation mark is never closed")
+        raise UsageError(text) from None
+    if least is not None and found < least:
+        raise UsageError(
+            f"{spec} has only {found:,} such titles; the chapter needs at least {least:g}"
+        )
 
 
 def writable(folder: Path) -> None:
