@@ -194,6 +194,24 @@ def test_what_does_not_fit_is_said_before_a_kernel_starts(
     assert not (tmp_path / "out").exists()
 
 
+def test_rows_that_cannot_be_used_are_a_users_mistake(tmp_path):
+    np.save(tmp_path / "zeros.npy", np.zeros((40, 6)))
+    outcome = invoke(tmp_path / "zeros.npy", "-o", tmp_path / "out")
+    line = outcome.output.splitlines()[-1]
+    assert outcome.exit_code == 2
+    assert line.startswith(f"paper: {tmp_path / 'zeros.npy'} ")
+    assert line.endswith(f"(as far as it came: {tmp_path / 'out' / '20-audit.failed.ipynb'})")
+    assert not (tmp_path / "out" / "report.json").exists()
+
+
+def test_a_scheduler_that_does_not_answer_is_said_first(files, monkeypatch, tmp_path):
+    monkeypatch.setattr("paper_utils.build.audit.run", None)
+    address = "tcp://127.0.0.1:1"
+    outcome = invoke(files / "a.npy", "--scheduler", address, "-o", tmp_path / "out")
+    assert outcome.exit_code == 1
+    assert f"paper: no Dask scheduler answers at '{address}'" in outcome.output
+
+
 def test_an_output_folder_that_cannot_be_written_is_said_first(files, monkeypatch):
     monkeypatch.setattr("paper_utils.build.audit.run", None)
     outcome = invoke(files / "a.npy", "-o", files / "one.txt" / "out")

@@ -107,6 +107,16 @@ def refused(path, *words):
     return line
 
 
+def test_ids_are_one_for_each_vector_and_never_unpickled(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, vectors=np.eye(4), ids=np.arange(3))
+    with pytest.raises(UsageError, match="3 ids for 4 vectors"):
+        open_vectors(path)
+    np.savez(path, vectors=np.eye(4), ids=np.array(["a", 1, None, 2.5], dtype=object))
+    with pytest.raises(UsageError, match="the ids are pickled Python objects"):
+        open_vectors(path)
+
+
 def test_pickled_objects_are_never_loaded(tmp_path):
     class Bomb:
         def __reduce__(self):

@@ -175,7 +175,15 @@ def _npz_matrix(path: Path, archive: zipfile.ZipFile, item: zipfile.ZipInfo, ids
 def _npz_ids(archive: zipfile.ZipFile, item: zipfile.ZipInfo, name: str) -> tuple[str, ...]:
     _check_memory(name, item.file_size)
     with archive.open(item) as stream:
-        array = np.lib.format.read_array(stream, allow_pickle=False)
+        try:
+            array = np.lib.format.read_array(stream, allow_pickle=False)
+        except ValueError as error:
+            if "allow_pickle" not in str(error):
+                raise
+            raise UsageError(
+                f"{name}: the ids are pickled Python objects, which are never loaded: save them as "
+                "an array of texts or whole numbers"
+            ) from None
     if array.ndim != 1 or array.dtype.kind not in "UiuS":
         raise UsageError(f"{name}: ids must be a row of texts or whole numbers")
     if array.dtype.kind == "S":

@@ -228,6 +228,8 @@ def _checked(found: Vectors) -> Vectors:
     n, d = shape
     if n < 1 or d < 2:
         raise UsageError(f"{name} has {n} rows and {d} columns: at least 1 row and 2 are needed")
+    if found.ids is not None and len(found.ids) != n:
+        raise UsageError(f"{name} has {len(found.ids):,} ids for {n:,} vectors: one each is needed")
     if found.bfloat16:
         return found
     dtype = np.dtype(found.data.dtype)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from paper_utils.audit.cluster import workers
 from paper_utils.audit.forecast import forecast, memory_short
 from paper_utils.audit.inputs import read_inputs, read_titles
 from paper_utils.audit.readers import shown
@@ -127,6 +128,9 @@ def run_audit(
         check_shared_names({"model": model, "catalogue": catalogue})
         read_titles(catalogue, language=given["language"], **files)
         tell(f"{model} encodes {shown(catalogue)} first; vectors that are kept are not made again")
+    if given.get("scheduler"):
+        with workers(given["scheduler"]):
+            pass  # somebody answers
     report = out / "report.json"
     given["report"] = str(report)
     writable(out)

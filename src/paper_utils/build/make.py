@@ -265,6 +265,8 @@ def run(
     )
     writable(out)
     outcome = run_jobs([job], root=root, workers=1, threads=None, progress=Progress(1))[0]
+    if outcome.mistake:
+        raise UsageError(f"{outcome.mistake} (as far as it came: {job.failed})")
     if outcome.error:
         raise PaperError(f"{chapter.slug} {outcome.error}")
     page = site.render_page(root, chapter, job.target, out) if html else None

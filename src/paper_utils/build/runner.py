@@ -22,6 +22,8 @@ from typing import Any, TextIO
 
 import psutil
 
+from paper_utils.errors import UsageError
+
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -62,11 +64,15 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job ended: `error` is None, or one line with cell and exception."""
+    """How a job ended: `error` is None, or one line with cell and exception.
+
+    `mistake` is what a cell said of a mistake in the parameters or files that it was given.
+    """
 
     job: Job
     seconds: float
     error: str | None = None
+    mistake: str | None = None
 
 
 class Progress:
@@ -118,6 +124,7 @@ class _Worker:
     def __init__(self, job: Job, root: Path, scratch: Path, threads: int | None) -> None:
         self.job, self.began = job, time.monotonic()
         self.folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=scratch))
+        self.mistake: str | None = None
         self.error: str | None = "the process ended without a word (killed, or out of memory?)"
         self.rest = b""
         spec = {
@@ -301,6 +308,8 @@ def _hear(worker: _Worker, message: dict[str, Any], progress: Progress) -> None:
         case "failed":
             cell = f"cell {message['cell']}: " if message["cell"] else ""
             worker.error = f"failed: {cell}{message['name']}: {message['value']}"
+            if message["name"] == UsageError.__name__:
+                worker.mistake = message["value"]
             if message["cell"]:
                 worker.error += f" (kept: {worker.job.failed})"
 
@@ -314,4 +323,5 @@ def _ended(worker: _Worker) -> Outcome:
         last = (worker.folder / "stderr").read_text(errors="replace").strip().splitlines()
         error = f"failed: {last[-1] if last else error}"
     worker.stop()
-    return Outcome(worker.job, time.monotonic() - worker.began, error)
+    mistake = worker.mistake if error else None
+    return Outcome(worker.job, time.monotonic() - worker.began, error, mistake)
