@@ -55,6 +55,25 @@ def test_the_summary_in_russian_types_no_number(root):
     assert re.findall(r"\d+[.,]\d+|\d{2,}", text.replace("nDCG@10", "")) == []
 
 
+def test_negative_numbers_get_a_minus_sign(values):
+    told = values["with_minus"]("-0.09 (-.1 to -0.08) on 2026-11-27, -j 2, 1e-05, x-1")
+    assert told == "−0.09 (−.1 to −0.08) on 2026-11-27, -j 2, 1e-05, x-1"
+
+
+@pytest.mark.book
+def test_no_glued_number_has_a_hyphen():
+    pages = list((site_folder() / "book").rglob("*.html"))
+    glued = [
+        node.get_text()
+        for page in pages
+        for node in BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser").select(
+            ".pasted-text"
+        )
+    ]
+    assert len(glued) > 500 and any("−" in text for text in glued)
+    assert [text for text in glued if re.search(r"(?<![\w.])-\.?\d", text)] == []
+
+
 @pytest.mark.book
 def test_the_page_shows_the_numbers():
     page = (site_folder() / "book" / "ru.html").read_text(encoding="utf-8")

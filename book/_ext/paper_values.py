@@ -4,19 +4,24 @@
 what its source prints, and ``{verdicts}`source | verdict` `` how many claims of a source have a
 verdict. All are read from the claims that the build has collected; one that is not there is a
 warning, and so the build fails.
+
+Every number in a text, of the ledger or glued by a cell, gets a minus sign in place of the hyphen.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from docutils import nodes
+from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxRole
 
 _LOG = logging.getLogger(__name__)
 _KEPT: dict[Path, list[dict]] = {}
+_NEGATIVE = re.compile(r"(?<![\w.])-(?=\.?\d)")
 
 
 def claims(srcdir: Path) -> list[dict]:
@@ -36,6 +41,17 @@ def in_russian(text: str) -> str:
     '−12,5\\xa0%'
     """
     return text.replace("-", "−").replace(".", ",").replace("%", "\N{NO-BREAK SPACE}%")
+
+
+def with_minus(text: str) -> str:
+    """Return a text whose negative numbers have a minus sign; dates and exponents stay.
+
+    Examples
+    --------
+    >>> with_minus("-0.5 (-.7 to -0.3), 1e-05, 2026-11-27")
+    '−0.5 (−.7 to −0.3), 1e-05, 2026-11-27'
+    """
+    return _NEGATIVE.sub("−", text)
 
 
 def claimed(found: list[dict], text: str) -> str:
@@ -95,10 +111,24 @@ class _FromClaims(SphinxRole):
         return [nodes.inline(text, text, classes=["pasted-text"])], []
 
 
+class MinusSigns(SphinxPostTransform):
+    """Numbers that cells have glued, and those of the roles above."""
+
+    default_priority = 900  # after everything that puts a text in
+
+    def run(self) -> None:
+        """Replace the hyphens."""
+        for node in self.document.findall(nodes.inline):
+            if "pasted-text" in node["classes"]:
+                for text in list(node.findall(nodes.Text)):
+                    text.parent.replace(text, nodes.Text(with_minus(text)))
+
+
 def setup(app):
-    """Add the roles; what they read is new in every build."""
+    """Add the roles and signs; what they read is new in every build."""
     _KEPT.clear()
     app.add_role("claimed", _FromClaims(claimed))
     app.add_role("measured", _FromClaims(measured))
     app.add_role("verdicts", _FromClaims(count))
+    app.add_post_transform(MinusSigns)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
