@@ -68,7 +68,7 @@ def verdict_page(root: Path, chapters: Sequence[Chapter], verdicts: Sequence[Ver
         "# Verdicts",
         "",
         "{.lead}",
-        "Every claim of the ledger beside what this book measured.",
+        "Every claim that this book takes up, beside what it measured.",
         "",
         *_summary(verdicts),
         *_counts(by_source, names),
