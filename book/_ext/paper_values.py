@@ -5,7 +5,8 @@ what its source prints, and ``{verdicts}`source | verdict` `` how many claims of
 verdict. All are read from the claims that the build has collected; one that is not there is a
 warning, and so the build fails.
 
-Every number in a text, of the ledger or glued by a cell, gets a minus sign in place of the hyphen.
+Every number in a text, of the ledger or glued by a cell, gets a minus sign in place of the hyphen,
+and its power of ten is written out.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from sphinx.util.docutils import SphinxRole
 
 _LOG = logging.getLogger(__name__)
 _KEPT: dict[Path, list[dict]] = {}
+_POWER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]?\d+)\b")
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _NEGATIVE = re.compile(r"(?<![\w.])-(?=\.?\d)")
 
 
@@ -44,14 +47,19 @@ def in_russian(text: str) -> str:
 
 
 def with_minus(text: str) -> str:
-    """Return a text whose negative numbers have a minus sign; dates and exponents stay.
+    r"""Return a text whose negative numbers have a minus sign and whose powers of ten are set.
 
     Examples
     --------
     >>> with_minus("-0.5 (-.7 to -0.3), 1e-05, 2026-11-27")
-    '−0.5 (−.7 to −0.3), 1e-05, 2026-11-27'
+    '−0.5 (−.7 to −0.3), 1\xa0×\xa010⁻⁵, 2026-11-27'
     """
-    return _NEGATIVE.sub("−", text)
+
+    def power(found: re.Match) -> str:
+        raised = str(int(found[2])).translate(_RAISED)
+        return f"{found[1]}\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}10{raised}"
+
+    return _NEGATIVE.sub("−", _POWER.sub(power, text))
 
 
 def claimed(found: list[dict], text: str) -> str:
