@@ -11,8 +11,13 @@ import torch
 from paper_utils.errors import UsageError
 from paper_utils.geometry.spectrum import participation_ratio
 from paper_utils.train.contrastive import fine_tune
-from paper_utils.train.cross_encoder import CrossEncoder, fit_cross_encoder, pair_scores
-from paper_utils.train.sampling import practice_batches
+from paper_utils.train.cross_encoder import (
+    CrossEncoder,
+    fit_cross_encoder,
+    pair_scores,
+)
+from paper_utils.train.graded import fit_tower, graded_infonce
+from paper_utils.train.sampling import practice_batches, practice_lists
 from paper_utils.train.task import catalogue_task
 from paper_utils.train.towers import (
     DSSM,
@@ -61,6 +66,34 @@ def test_batches_are_judged_exactly(task):
     assert first.queries == second.queries and first.documents == second.documents
 
 
+def test_lists_have_one_that_fits_and_half_of_a_first_stages_mistakes(task):
+    grades = task.practice_queries.grades.toarray()
+    titles = task.practice_items["title"].tolist()
+    row_of = {text: row for row, text in enumerate(task.practice_queries.texts)}
+    grade_of = {
+        (q, t): max(grades[q, i] for i, title in enumerate(titles) if title == t)
+        for q in range(3)
+        for t in set(titles)
+    }
+    first = np.random.default_rng(0).random(grades.shape)
+    ahead = [
+        {titles[i] for i in row[:10] if g[i] < 2}
+        for row, g in zip(np.argsort(-first, axis=1), grades, strict=True)
+    ]
+    for batch in itertools.islice(practice_lists(task, first, n_queries=8, depth=10), 40):
+        for text, (fits, *others), judged in zip(
+            batch.queries, batch.titles, batch.grades, strict=True
+        ):
+            query = row_of[text]
+            assert judged[0] == 2 and judged[1:].max() < 2
+            assert len(others) == 7
+            assert len(set(others[:4]) & ahead[query]) >= min(4, len(ahead[query])) - 1
+            if query < 3:
+                assert grade_of[query, fits] == 2
+                assert all(0 in grades[query, [i for i, t in enumerate(titles) if t == o]]
+                           or grade_of[query, o] < 2 for o in others)  # fmt: skip
+
+
 @pytest.mark.parametrize("make", ["transformer", "dssm"])
 def test_towers_learn_and_give_unit_vectors(make, task, texts, pieces):
     model = TransformerTower(pieces, 16) if make == "transformer" else DSSM(texts, 16)
@@ -78,6 +111,29 @@ def test_towers_learn_and_give_unit_vectors(make, task, texts, pieces):
             for a, b in zip(model.parameters(), twin.parameters(), strict=True)
             if a.requires_grad and a.ndim == 2 and len(a) == 16
         )
+
+
+def test_the_graded_loss_is_that_of_each_grade_by_hand():
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=(4, 6))
+    grades = np.array([rng.permutation([0, 0, 1, 1, 2, 2]) for _ in range(4)])
+    by_hand = [
+        np.mean([-np.log(np.exp(s[i]) / (np.exp(s[i]) + np.exp(s[g < at]).sum()))
+                 for i in np.flatnonzero(g >= at)])
+        for at in (1, 2)
+        for s, g in zip(scores, grades, strict=True)
+    ]  # fmt: skip
+    found = graded_infonce(torch.from_numpy(scores), torch.from_numpy(grades))
+    assert found.item() == pytest.approx(np.mean(by_hand), rel=1e-12)
+
+
+def test_practice_on_grades_orders_what_is_near_above_what_is_far(task, pieces):
+    model = TransformerTower(pieces, 16)
+    losses = fit_tower(model, practice_batches(task, n_queries=16), n_steps=40, learning_rate=2e-3)
+    assert np.mean(losses[-5:]) < 0.75 * losses[0]
+    batch = next(practice_batches(task, n_queries=16, seed=3))
+    scores = vectors(model, batch.queries) @ vectors(model, batch.documents).T
+    assert scores[batch.grades == 1].mean() > scores[batch.grades == 0].mean() + 0.1
 
 
 def test_trigrams_of_dssm():
@@ -99,9 +155,9 @@ def test_the_penalty_is_the_logarithm_of_the_effective_dimension():
 
 def test_a_cross_encoder_learns_and_scores_pairs_in_any_order(task, pieces):
     model = CrossEncoder(pieces)
-    batch = next(practice_batches(task, n_queries=8))
-    losses = fit_cross_encoder(model, [batch] * 60, n_steps=60, negatives=3, learning_rate=1e-3)
-    assert np.mean(losses[-5:]) < np.log(4) / 2
+    batch = next(practice_lists(task, n_queries=8, negatives=3))
+    losses = fit_cross_encoder(model, [batch] * 60, n_steps=60, learning_rate=1e-3)
+    assert np.mean(losses[-5:]) < losses[0] / 2
     titles, queries = task.items["title"].tolist(), task.queries.texts
     pairs = np.array([(q, t) for q in range(3) for t in range(20)])
     scores = pair_scores(model, queries, titles, pairs, batch=7)
@@ -118,14 +174,27 @@ def test_a_cross_encoder_learns_and_scores_pairs_in_any_order(task, pieces):
         (lambda task, pieces: next(practice_batches(task, n_queries=1)), "at least 2"),
         (lambda task, pieces: next(practice_batches(task, n_queries=999)), "practice has only"),
         (
-            lambda task, pieces: fit_cross_encoder(
-                CrossEncoder(pieces), practice_batches(task), n_steps=1, negatives=0
-            ),
-            "negatives must be at least 1",
+            lambda task, pieces: next(practice_lists(task, negatives=0)),
+            "negatives must be at least",
         ),
+        (lambda task, pieces: next(practice_lists(task, n_queries=999)), "practice has only"),
+        (lambda task, pieces: next(practice_lists(task, np.zeros((2, 3)))), "first has shape"),
         (lambda task, pieces: spectral_penalty(0), "weight must be positive"),
     ],
 )
 def test_bad_input(call, message, task, pieces):
     with pytest.raises(UsageError, match=message):
         call(task, pieces)
+
+
+def test_before_practice_a_cross_encoder_attends_to_the_same_piece(pieces):
+    model = CrossEncoder(pieces)
+    ids = torch.tensor([[2, 10, 11, 12, 3, 21, 11, 22, 23, 3]])
+    model.encoder.set_attn_implementation("eager")
+    with torch.inference_mode():
+        seen = model.encoder(
+            input_ids=ids, attention_mask=torch.ones_like(ids), output_attentions=True
+        ).attentions[0]
+    row = seen[0].mean(dim=0)[2]  # of the second piece of the query, over heads
+    others = [place for place in range(10) if place not in (2, 6)]
+    assert row[6] > 1.5 * row[others].max()

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from paper_utils.errors import UsageError
-from paper_utils.train.contrastive import Batch
+from paper_utils.train.graded import graded_infonce
 from paper_utils.train.loop import train
-from paper_utils.train.towers import SEPARATOR, START, WINDOW, network, padded
+from paper_utils.train.sampling import Lists
+from paper_utils.train.towers import SEPARATOR, START, WINDOW, by_length, network, padded
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 class CrossEncoder(torch.nn.Module):
     """A transformer of two layers over ``[CLS] query [SEP] title [SEP]``, and one score.
+
+    The score is linear in the mean of the query's final states. Keys start equal to queries, so
+    that a piece attends to its like in the other text: from random weights alone that had not
+    been found after 400 steps.
 
     Parameters
     ----------
@@ -32,6 +36,8 @@ class CrossEncoder(torch.nn.Module):
     References
     ----------
     R. Nogueira and K. Cho, "Passage re-ranking with BERT", 2019; here without pre-training.
+    A. Trockman and J. Z. Kolter, "Mimetic initialization of self-attention layers", ICML 2023,
+    from whom the start is.
     """
 
     def __init__(self, pieces: Tokenizer, *, seed: int = 0) -> None:
@@ -39,7 +45,8 @@ class CrossEncoder(torch.nn.Module):
         self.pieces = pieces
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.encoder = network(pieces.get_vocab_size())
+            self.encoder = network(pieces.get_vocab_size(), dropout=0.0)
+            _attend_to_the_same(self.encoder)
             self.out = torch.nn.Linear(self.encoder.config.hidden_size, 1)
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
@@ -51,41 +58,52 @@ class CrossEncoder(torch.nn.Module):
         self, queries: Sequence[Sequence[int]], titles: Sequence[Sequence[int]]
     ) -> torch.Tensor:
         """Return one score a pair of a query and a title, both as word pieces, shape (n,)."""
+        from paper_utils.encoders.transformer import pool
+
         rows, kinds = [], []
         for query, title in zip(queries, titles, strict=True):
             rows.append([START, *query, SEPARATOR, *title, SEPARATOR])
             kinds.append([0] * (len(query) + 2) + [1] * (len(title) + 1))
+
+        def asked(ids: torch.Tensor, mask: torch.Tensor, kind: torch.Tensor) -> torch.Tensor:
+            states = self.encoder(input_ids=ids, attention_mask=mask, token_type_ids=kind)
+            return pool(states.last_hidden_state, mask * (1 - kind), "mean")
+
         features = padded(rows)
-        states = self.encoder(
-            input_ids=features["input_ids"],
-            attention_mask=features["attention_mask"],
-            token_type_ids=padded(kinds)["input_ids"],
-        ).last_hidden_state
-        return self.out(states[:, 0]).squeeze(1)
+        kind = padded(kinds)["input_ids"]
+        found = by_length(asked, features["input_ids"], features["attention_mask"], kind)
+        return self.out(found).squeeze(1)
+
+
+def _attend_to_the_same(encoder: torch.nn.Module) -> None:
+    """Start with equal queries and keys, and with positions that say less than pieces do."""
+    encoder.embeddings.position_embeddings.weight.data.mul_(0.25)
+    for layer in encoder.encoder.layer:
+        attention = layer.attention.self
+        torch.nn.init.orthogonal_(attention.query.weight)
+        attention.key.weight.data.copy_(attention.query.weight)
 
 
 def fit_cross_encoder(
     model: CrossEncoder,
-    batches: Iterable[Batch],
+    batches: Iterable[Lists],
     *,
     n_steps: int,
-    negatives: int = 7,
-    learning_rate: float = 5e-4,
+    learning_rate: float = 3e-4,
     seed: int = 0,
     progress: str | None = None,
 ) -> list[float]:
-    """Train `model` in place to put an item that fits above some that do not.
+    """Train `model` in place to put titles of a higher grade above those of a lower one.
 
-    The loss is the cross-entropy of one item that fits among `negatives` items of the batch
-    that do not.
+    The loss is that of the two towers, :func:`~paper_utils.train.graded.graded_infonce`, over each
+    list.
 
     Parameters
     ----------
     model : CrossEncoder
-    batches : iterable of Batch
+    batches : iterable of Lists
+        As :func:`~paper_utils.train.sampling.practice_lists` yields them.
     n_steps : int
-    negatives : int
-        At least 1; those that share the most practice with the query are not preferred.
     learning_rate, seed, progress
         See :func:`~paper_utils.train.loop.train`.
 
@@ -93,26 +111,14 @@ def fit_cross_encoder(
     -------
     list of float
         The loss before each step.
-
-    Raises
-    ------
-    UsageError
-        No negatives are asked for.
     """
-    if negatives < 1:
-        raise UsageError(f"negatives must be at least 1, not {negatives}")
-    rng = np.random.default_rng([seed, 7])
 
-    def loss_of(batch: Batch) -> torch.Tensor:
-        queries, titles = model.ids(batch.queries), model.ids(batch.documents)
-        left, right = [], []
-        for query, fits in enumerate(batch.relevant):
-            wrong = rng.choice(np.flatnonzero(~fits), negatives, replace=fits.sum() < negatives)
-            for item in (rng.choice(np.flatnonzero(fits)), *wrong):
-                left.append(queries[query])
-                right.append(titles[item])
-        scores = model(left, right).view(len(batch.queries), 1 + negatives)
-        return torch.nn.functional.cross_entropy(scores, torch.zeros(len(scores), dtype=torch.long))
+    def loss_of(batch: Lists) -> torch.Tensor:
+        width = len(batch.titles[0])
+        left = [ids for ids in model.ids(batch.queries) for _ in range(width)]
+        right = model.ids([title for row in batch.titles for title in row])
+        scores = model(left, right).view(len(batch.queries), width)
+        return graded_infonce(scores, torch.from_numpy(batch.grades))
 
     return train(
         model,

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from paper_utils.errors import UsageError
 from paper_utils.train.contrastive import Batch
 from paper_utils.train.task import CatalogueTask
 
 
+@dataclass(frozen=True, eq=False)
+class GradedBatch(Batch):
+    """A batch whose judgements are grades; relevant is what has the top one.
+
+    Attributes
+    ----------
+    grades : ndarray of int8, shape (n_queries, n_docs)
+    """
+
+    grades: NDArray[np.int8]
+
+
 def practice_batches(
     task: CatalogueTask, *, n_queries: int = 64, hard: int = 1, seed: int = 0
-) -> Iterator[Batch]:
+) -> Iterator[GradedBatch]:
     """Yield batches without end: per query one item of the top grade and `hard` near misses.
 
     The items of all queries of a batch stand against each query. Judgements are exact: an item
@@ -31,7 +45,7 @@ def practice_batches(
 
     Yields
     ------
-    Batch
+    GradedBatch
 
     Raises
     ------
@@ -57,8 +71,98 @@ def practice_batches(
                 some = min(hard, len(near[query]))
                 items.update(rng.choice(near[query], some, replace=False).tolist())
             columns = sorted(items)
-            yield Batch(
+            judged = grades[np.ix_(chosen, columns)]
+            yield GradedBatch(
                 tuple(queries.texts[query] for query in chosen),
                 tuple(titles[item] for item in columns),
-                grades[np.ix_(chosen, columns)] == 2,
+                judged == 2,
+                judged,
             )
+
+
+@dataclass(frozen=True)
+class Lists:
+    """Queries, each with titles and their grades; the first title has the top grade alone.
+
+    Attributes
+    ----------
+    queries : tuple of str
+    titles : tuple of tuple of str
+        As many for each query.
+    grades : ndarray of int8, shape (n_queries, n_titles)
+    """
+
+    queries: tuple[str, ...]
+    titles: tuple[tuple[str, ...], ...]
+    grades: NDArray[np.int8]
+
+
+def practice_lists(
+    task: CatalogueTask,
+    first: NDArray | None = None,
+    *,
+    n_queries: int = 32,
+    negatives: int = 7,
+    depth: int = 50,
+    seed: int = 0,
+) -> Iterator[Lists]:
+    """Yield lists without end: an item of the top grade, and items below it.
+
+    Parameters
+    ----------
+    task : CatalogueTask
+    first : ndarray, shape (n_practice_queries, n_practice_items), optional
+        Scores of a first stage; half of the negatives (rounded up) are then its mistakes within
+        `depth`, the items that a re-ranker has to tell apart. The others are drawn at random.
+    n_queries : int
+        Of a batch.
+    negatives : int
+        A query's.
+    depth : int
+    seed : int
+
+    Yields
+    ------
+    Lists
+
+    Raises
+    ------
+    UsageError
+        Numbers below 1, fewer practice queries than `n_queries`, or scores of another shape.
+    """
+    for name, value in (("n_queries", n_queries), ("negatives", negatives), ("depth", depth)):
+        if value < 1:
+            raise UsageError(f"{name} must be at least 1, not {value}")
+    queries = task.practice_queries
+    if len(queries) < n_queries:
+        raise UsageError(f"n_queries={n_queries}: practice has only {len(queries)} queries")
+    grades = queries.grades.toarray()
+    if first is not None and first.shape != grades.shape:
+        raise UsageError(f"first has shape {first.shape}, not {grades.shape}")
+    titles = task.practice_items["title"].tolist()
+    right = [np.flatnonzero(row == 2) for row in grades]
+    wrong = [np.flatnonzero(row < 2) for row in grades]
+    mistakes = wrong if first is None else _mistakes(first, grades, depth)
+    rng = np.random.default_rng([seed, 13])
+    while True:
+        order = rng.permutation(len(queries))
+        for start in range(0, len(order) - n_queries + 1, n_queries):
+            chosen = order[start : start + n_queries]
+            rows, judged = [], []
+            for query in chosen:
+                hard = min((negatives + 1) // 2, len(mistakes[query]))
+                items = [
+                    rng.choice(right[query]),
+                    *rng.choice(mistakes[query], hard, replace=False),
+                    *rng.choice(wrong[query], negatives - hard, replace=False),
+                ]
+                rows.append(tuple(titles[item] for item in items))
+                judged.append(grades[query, items])
+            texts = tuple(queries.texts[query] for query in chosen)
+            yield Lists(texts, tuple(rows), np.array(judged))
+
+
+def _mistakes(first: NDArray, grades: NDArray, depth: int) -> list[NDArray[np.int64]]:
+    """Items that do not fit among the first `depth` of each query."""
+    ahead = np.argsort(-first, axis=1, kind="stable")[:, :depth]
+    return [row[grades[query, row] < 2] for query, row in enumerate(ahead)]

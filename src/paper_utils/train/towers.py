@@ -7,7 +7,7 @@ form of sentence-transformers, so that :func:`~paper_utils.train.contrastive.fin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 PAD, UNKNOWN, START, SEPARATOR = range(4)
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 WINDOW = 64  # tokens of a text
+_PARTS = 4  # of a batch, by length
 
 
 def learn_tokenizer(texts: Iterable[str], *, size: int = 4000) -> Tokenizer:
@@ -60,7 +61,9 @@ def learn_tokenizer(texts: Iterable[str], *, size: int = 4000) -> Tokenizer:
     return tokenizer
 
 
-def network(vocabulary: int, *, hidden: int = 128, layers: int = 2) -> torch.nn.Module:
+def network(
+    vocabulary: int, *, hidden: int = 128, layers: int = 2, dropout: float = 0.1
+) -> torch.nn.Module:
     """Return a BERT of a few layers with random weights, without pooler."""
     from transformers import BertConfig, BertModel
 
@@ -72,6 +75,8 @@ def network(vocabulary: int, *, hidden: int = 128, layers: int = 2) -> torch.nn.
         intermediate_size=4 * hidden,
         max_position_embeddings=2 * WINDOW,
         pad_token_id=PAD,
+        hidden_dropout_prob=dropout,
+        attention_probs_dropout_prob=dropout,
     )
     return BertModel(config, add_pooling_layer=False)
 
@@ -111,9 +116,12 @@ class TransformerTower(torch.nn.Module):
         """Return one vector a text, of any length."""
         from paper_utils.encoders.transformer import pool
 
-        mask = features["attention_mask"]
-        states = self.encoder(input_ids=features["input_ids"], attention_mask=mask)
-        return {"sentence_embedding": self.out(pool(states.last_hidden_state, mask, "mean"))}
+        def pooled(ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+            states = self.encoder(input_ids=ids, attention_mask=mask)
+            return pool(states.last_hidden_state, mask, "mean")
+
+        found = by_length(pooled, features["input_ids"], features["attention_mask"])
+        return {"sentence_embedding": self.out(found)}
 
 
 class DSSM(torch.nn.Module):
@@ -187,6 +195,34 @@ def padded(rows: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
         ids[number, : len(row)] = torch.tensor(row)
         mask[number, : len(row)] = 1
     return {"input_ids": ids, "attention_mask": mask}
+
+
+def by_length(
+    function: Callable[..., torch.Tensor],
+    ids: torch.Tensor,
+    mask: torch.Tensor,
+    *more: torch.Tensor,
+) -> torch.Tensor:
+    """Return `function` of rows, called with rows of similar length: most of a batch is padding.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(ids, mask, *more)``, one result a row, whatever the padding.
+    ids, mask, *more : Tensor, shape (n, longest)
+
+    Returns
+    -------
+    Tensor, shape (n, …)
+        In the order of the rows.
+    """
+    lengths = mask.sum(dim=1)
+    order = torch.argsort(lengths, stable=True)
+    parts = []
+    for rows in order.tensor_split(min(_PARTS, len(order))):
+        longest = int(lengths[rows].max())
+        parts.append(function(*(part[rows, :longest] for part in (ids, mask, *more))))
+    return torch.cat(parts)[torch.argsort(order)]
 
 
 def vectors(model: torch.nn.Module, texts: Sequence[str], *, batch: int = 256) -> NDArray:
