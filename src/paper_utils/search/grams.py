@@ -13,6 +13,8 @@ from paper_utils.errors import UsageError
 
 #: Hash functions of a gram's UTF-8 bytes, by the number that the compiled loops know.
 HASHES = {"crc32": 0, "fnv1a": 1, "mixed": 2}
+# Words that are cut at a time: room is made for all grams that they can have.
+_WORDS = 1 << 12
 
 
 class GramSpec(NamedTuple):
@@ -55,12 +57,14 @@ class GramTable:
 
     def __init__(self, spec: GramSpec) -> None:
         self.spec = spec
-        # Word w: its hash, and its bytes arena[starts[w] : starts[w + 1]].
+        # Word w: its hash, the number of its bytes, and the bytes themselves, eight to a lane and
+        # the first one lowest, in lanes[starts[w] : starts[w + 1]].
         self.n_words = 0
         self._slots = np.zeros(1 << 12, dtype=np.int32)
         self._hashes = np.empty(1 << 10, dtype=np.uint64)
+        self._lengths = np.empty(1 << 10, dtype=np.int64)
         self._starts = np.zeros((1 << 10) + 1, dtype=np.int64)
-        self._arena = np.empty(1 << 14, dtype=np.uint8)
+        self._lanes = np.empty(1 << 11, dtype=np.uint64)
         # Grams of word w: terms and weights grams[pointers[w] : pointers[w + 1]].
         self.pointers = np.zeros(1, dtype=np.int64)
         self.grams = np.empty(1 << 14, dtype=np.uint32)
@@ -101,11 +105,7 @@ class GramTable:
         longest = np.diff(offsets).max(initial=0)
         buffer = np.frombuffer(b"".join(encoded), dtype=np.uint8)
         old = self.n_words
-        words, offsets, self.n_words, self._slots, self._hashes, self._starts, self._arena = (
-            _number_words(
-                buffer, offsets, old, self._slots, self._hashes, self._starts, self._arena
-            )
-        )
+        words, offsets = self._number(buffer, offsets, longest)
         if self.n_words > old:
             self._cut(old)
         # ^ and $ at most triple a word: below this no sum can pass 32 bits.
@@ -116,6 +116,30 @@ class GramTable:
     def find(self, buckets: NDArray[np.uint32]) -> NDArray[np.int32]:
         """Return the term of each bucket, -1 where no word has one in it."""
         return _find_terms(buckets, self._term_slots, self._buckets)
+
+    def _number(self, text, offsets, longest: int):
+        n_texts = len(offsets) - 1
+        words = np.empty((len(text) + n_texts) // 2 + 1, dtype=np.int32)
+        out = np.zeros(n_texts + 1, dtype=np.int64)
+        at = row = n = 0
+        while True:
+            at, row, n, self.n_words = _number_words(
+                text, offsets, at, row, n, words, out, self.n_words,
+                self._slots, self._hashes, self._lengths, self._starts, self._lanes,
+            )  # fmt: skip
+            if row == n_texts and at == len(text):
+                out[n_texts] = n
+                return words[:n].copy(), out
+            # The loop moves no array (that makes it several times slower): it stops at a full one.
+            used = self._starts[self.n_words]
+            if used + longest // 8 + 1 > len(self._lanes):
+                self._lanes = _longer(self._lanes, used, 2 * used + longest // 8 + 1)
+            if self.n_words == len(self._hashes):
+                size = 2 * self.n_words
+                self._hashes = _longer(self._hashes, self.n_words, size)
+                self._lengths = _longer(self._lengths, self.n_words, size)
+                self._starts = _longer(self._starts, self.n_words + 1, size + 1)
+                self._slots = _word_slots(self._hashes, self.n_words, 4 * size)
 
     def _check_sums(self, words: NDArray[np.int32], offsets: NDArray[np.int64]) -> None:
         running = np.concatenate(
@@ -131,14 +155,31 @@ class GramTable:
 
     def _cut(self, old: int) -> None:
         spec = self.spec
-        pointers = np.empty(self.n_words + 1, dtype=np.int64)
-        pointers[: old + 1] = self.pointers
-        self.grams, self.weights, self.n_terms, self._term_slots, self._buckets = _cut_words(
-            old, self.n_words, self._starts, self._arena,
-            spec.d, spec.sizes, spec.units, spec.markers, spec.hash, np.uint64(spec.seed),
-            pointers, self.grams, self.weights, self.n_terms, self._term_slots, self._buckets,
-        )  # fmt: skip
+        pointers = _longer(self.pointers, old + 1, self.n_words + 1)
+        for first in range(old, self.n_words, _WORDS):
+            last = min(first + _WORDS, self.n_words)
+            used, most = pointers[first], self._most_grams(first, last)
+            if used + most > len(self.grams):
+                size = 2 * used + most
+                self.grams = _longer(self.grams, used, size)
+                self.weights = _longer(self.weights, used, size)
+            if self.n_terms + most > len(self._buckets):
+                size = 2 * self.n_terms + most
+                self._buckets = _longer(self._buckets, self.n_terms, size)
+            if 2 * (self.n_terms + most) > len(self._term_slots):
+                size = 4 << int(self.n_terms + most - 1).bit_length()
+                self._term_slots = _term_slots(self._buckets, self.n_terms, size)
+            self.n_terms = _cut_words(
+                first, last, self._lengths, self._starts, self._lanes,
+                spec.d, spec.sizes, spec.units, spec.markers, spec.hash, np.uint64(spec.seed),
+                pointers, self.grams, self.weights, self.n_terms, self._term_slots, self._buckets,
+            )  # fmt: skip
         self.pointers = pointers
+
+    def _most_grams(self, first: int, last: int) -> int:
+        """Grams of some words at most: one of each size begins at each byte and at ^ and $."""
+        n_bytes = self._lengths[first:last].sum() + 2 * (last - first)
+        return int(n_bytes) * len(self.spec.sizes)
 
 
 def _crc_table() -> NDArray[np.uint32]:
@@ -156,6 +197,8 @@ _KIND[[9, 10, 11, 12, 13, 28, 29, 30, 31, 32]] = 1
 _KIND[[0xC2, 0xE1, 0xE2, 0xE3]] = 2
 
 _FNV_START, _FNV_PRIME = np.uint64(14695981039346656037), np.uint64(1099511628211)
+# Odd, and its bits look random: 2**64 over the golden ratio.
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 @njit(cache=True, nogil=True)
@@ -178,12 +221,12 @@ def space_length(text, at, end):
 
 
 @njit(cache=True, nogil=True)
-def _number_words(text, offsets, n_words, slots, hashes, starts, arena):
-    n_texts = len(offsets) - 1
-    words = np.empty((len(text) + n_texts) // 2 + 1, dtype=np.int32)
-    out = np.zeros(n_texts + 1, dtype=np.int64)
-    n, row = 0, 0
-    at, end = np.uint64(0), np.uint64(0)  # unsigned: no test for an index from the end
+def _number_words(
+    text, offsets, at, row, n, words, out, n_words, slots, hashes, lengths, starts, lanes
+):
+    """Go on at byte `at` of text `row` until all is read or there is no room for a word."""
+    n_texts, end = len(offsets) - 1, np.uint64(offsets[row])
+    at = np.uint64(at)  # unsigned: no test for an index from the end
     one, mask = np.uint64(1), np.uint64(len(slots) - 1)
     while row < n_texts or at < end:
         if at == end:
@@ -200,59 +243,65 @@ def _number_words(text, offsets, n_words, slots, hashes, starts, arena):
             if skip > 0:
                 at += np.uint64(skip)
                 continue
-        start, code = at, _FNV_START
+        first = starts[n_words]
+        if n_words == len(hashes) or first + np.int64((end - at) >> np.uint64(3)) >= len(lanes):
+            break
+        # The word goes behind the last one's lanes, and stays there if it is new.
+        start, last, code = at, first, _FNV_START
+        lane, shift = np.uint64(0), np.uint64(0)
         while at < end:
             kind = _KIND[text[at]]
             if kind == 1 or (kind == 2 and space_length(text, at, end) > 0):
                 break
-            code = (code ^ np.uint64(text[at])) * _FNV_PRIME
+            lane |= np.uint64(text[at]) << shift
+            shift += np.uint64(8)
             at += one
-        # Low bits of FNV mix little; the high half is folded in.
-        slot = (code ^ (code >> np.uint64(32))) & mask
-        word = -1
+            if shift == np.uint64(64):
+                lanes[last], code = lane, _mixed(code, lane)
+                last += 1
+                lane, shift = np.uint64(0), np.uint64(0)
+        if shift > np.uint64(0):
+            lanes[last], code = lane, _mixed(code, lane)
+            last += 1
+        length, code = np.int64(at - start), _scramble(code)
+        slot, word = code & mask, -1
         while slots[slot] != 0:
             candidate = slots[slot] - 1
-            first = np.uint64(starts[candidate])
-            if hashes[candidate] == code and np.uint64(starts[candidate + 1]) - first == at - start:
-                i = np.uint64(0)
-                while start + i < at and arena[first + i] == text[start + i]:
-                    i += one
-                if start + i == at:
+            if hashes[candidate] == code and lengths[candidate] == length:
+                other, i = starts[candidate], 0
+                while first + i < last and lanes[other + i] == lanes[first + i]:
+                    i += 1
+                if first + i == last:
                     word = candidate
                     break
             slot = (slot + one) & mask
         if word < 0:
-            word, length = n_words, np.int64(at - start)
-            if n_words == len(hashes):
-                hashes, starts = _longer(hashes, n_words), _longer(starts, n_words + 1)
-            begin = starts[word]
-            while begin + length > len(arena):
-                arena = _longer(arena, begin)
-            arena[begin : begin + length] = text[start:at]
-            starts[word + 1], hashes[word] = begin + length, code
-            slots[slot] = word + 1
+            word = n_words
+            hashes[word], lengths[word], starts[word + 1] = code, length, last
             n_words += 1
-            if 2 * n_words > len(slots):
-                slots = _wider_words(hashes, n_words, 4 * len(slots))
-                mask = np.uint64(len(slots) - 1)
+            slots[slot] = n_words
         words[n] = word
         n += 1
-    out[n_texts] = n
-    return words[:n].copy(), out, n_words, slots, hashes, starts, arena
+    return np.int64(at), row, n, n_words
 
 
 @njit(cache=True, nogil=True)
-def _longer(array, used):
-    longer = np.empty(2 * len(array) + 1, dtype=array.dtype)
+def _mixed(code, lane):
+    code = (code ^ lane) * _GOLDEN
+    return code ^ (code >> np.uint64(32))
+
+
+def _longer(array: NDArray, used: int, size: int) -> NDArray:
+    longer = np.empty(size, dtype=array.dtype)
     longer[:used] = array[:used]
     return longer
 
 
 @njit(cache=True, nogil=True)
-def _wider_words(hashes, n_words, size):
+def _word_slots(hashes, n_words, size):
     slots = np.zeros(size, dtype=np.int32)
     for word in range(n_words):
-        slot = (hashes[word] ^ (hashes[word] >> np.uint64(32))) & np.uint64(size - 1)
+        slot = hashes[word] & np.uint64(size - 1)
         while slots[slot] != 0:
             slot = (slot + np.uint64(1)) & np.uint64(size - 1)
         slots[slot] = word + 1
@@ -261,41 +310,60 @@ def _wider_words(hashes, n_words, size):
 
 @njit(cache=True, nogil=True)
 def _cut_words(
-    old, n_words, starts, arena, d, sizes, units, markers, kind, seed,
+    first, last, lengths, starts, lanes, d, sizes, units, markers, kind, seed,
     pointers, grams, weights, n_terms, slots, buckets,
 ):  # fmt: skip
-    n = pointers[old]
-    for word in range(old, n_words):
-        first, length = starts[word], starts[word + 1] - starts[word]
-        edge = 1 if markers else 0
-        marked = np.empty(length + 2 * edge, dtype=np.uint8)
-        marked[edge : edge + length] = arena[first : first + length]
+    """Cut some words; `grams`, `weights`, `slots` and `buckets` have room for what they bring."""
+    n, edge = pointers[first], 1 if markers else 0
+    marked = np.empty(lengths[first:last].max() + 2 * edge, dtype=np.uint8)
+    power = d & (d - 1) == 0  # needs no division
+    modulus, low, mask = np.uint64(d), np.uint64(d - 1), np.uint64(len(slots) - 1)
+    for word in range(first, last):
+        length = lengths[word] + 2 * edge
+        for i in range(lengths[word]):
+            lane = lanes[starts[word] + (i >> 3)]
+            marked[edge + i] = (lane >> np.uint64(8 * (i & 7))) & np.uint64(0xFF)
         if markers:
-            marked[0], marked[length + 1] = 94, 36  # ^ and $
-        for start in range(len(marked)):
+            marked[0], marked[length - 1] = 94, 36  # ^ and $
+        for start in range(length):
             if marked[start] & 0xC0 == 0x80:
                 continue  # inside a character
             state = _begin(kind, seed)
             taken, size, at = 0, 0, start
-            while size < len(sizes) and at < len(marked):
+            while size < len(sizes) and at < length:
                 state = _absorb(kind, state, marked[at])
                 at += 1
-                while at < len(marked) and marked[at] & 0xC0 == 0x80:
+                while at < length and marked[at] & 0xC0 == 0x80:
                     state = _absorb(kind, state, marked[at])
                     at += 1
                 taken += 1
                 if taken < sizes[size]:
                     continue
-                bucket = np.uint32(_finish(kind, state) % np.uint64(d))
-                term, slots, buckets = _term(bucket, n_terms, slots, buckets)
-                n_terms = max(n_terms, term + 1)
-                if n == len(grams):
-                    grams, weights = _longer(grams, n), _longer(weights, n)
-                grams[n], weights[n] = term, units[size]
+                code = _finish(kind, state)
+                bucket = np.uint32(code & low if power else code % modulus)
+                slot = _scramble(np.uint64(bucket)) & mask
+                while slots[slot] != 0 and buckets[slots[slot] - 1] != bucket:
+                    slot = (slot + np.uint64(1)) & mask
+                if slots[slot] == 0:
+                    buckets[n_terms] = bucket
+                    n_terms += 1
+                    slots[slot] = n_terms
+                grams[n], weights[n] = slots[slot] - 1, units[size]
                 n += 1
                 size += 1
         pointers[word + 1] = n
-    return grams, weights, n_terms, slots, buckets
+    return n_terms
+
+
+@njit(cache=True, nogil=True)
+def _term_slots(buckets, n_terms, size):
+    slots = np.zeros(size, dtype=np.int32)
+    for term in range(n_terms):
+        slot = _scramble(np.uint64(buckets[term])) & np.uint64(size - 1)
+        while slots[slot] != 0:
+            slot = (slot + np.uint64(1)) & np.uint64(size - 1)
+        slots[slot] = term + 1
+    return slots
 
 
 @njit(cache=True, nogil=True)
@@ -327,32 +395,10 @@ def _finish(kind, state):
 @njit(cache=True, nogil=True)
 def _scramble(x):
     """The finaliser of splitmix64: every bit of the result hangs on every bit of `x`."""
-    x = (x + np.uint64(0x9E3779B97F4A7C15)) & np.uint64(0xFFFFFFFFFFFFFFFF)
+    x = (x + _GOLDEN) & np.uint64(0xFFFFFFFFFFFFFFFF)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))
-
-
-@njit(cache=True, nogil=True)
-def _term(bucket, n_terms, slots, buckets):
-    """The number of the bucket, a new one if need be, and the tables, longer if need be."""
-    slot = _scramble(np.uint64(bucket)) & np.uint64(len(slots) - 1)
-    while slots[slot] != 0:
-        if buckets[slots[slot] - 1] == bucket:
-            return slots[slot] - 1, slots, buckets
-        slot = (slot + np.uint64(1)) & np.uint64(len(slots) - 1)
-    if n_terms == len(buckets):
-        buckets = _longer(buckets, n_terms)
-    buckets[n_terms] = bucket
-    slots[slot] = n_terms + 1
-    if 2 * (n_terms + 1) > len(slots):
-        slots = np.zeros(4 * len(slots), dtype=np.int32)
-        for term in range(n_terms + 1):
-            slot = _scramble(np.uint64(buckets[term])) & np.uint64(len(slots) - 1)
-            while slots[slot] != 0:
-                slot = (slot + np.uint64(1)) & np.uint64(len(slots) - 1)
-            slots[slot] = term + 1
-    return n_terms, slots, buckets
 
 
 @njit(cache=True, nogil=True)

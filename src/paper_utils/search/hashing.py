@@ -327,12 +327,12 @@ class HashedNgrams:
 
     def _counts(self, texts: Sequence[str], table: GramTable) -> Counts:
         words, offsets = table.read(texts)
-        return Counts(
-            *count_terms(words, offsets, table.pointers, table.grams, table.weights, table.n_terms)
+        return count_terms(
+            words, offsets, table.pointers, table.grams, table.weights, table.n_terms
         )
 
     def _segment(self, first, words, offsets, pointers, grams, weights, n_terms) -> Segment:
-        counts = Counts(*count_terms(words, offsets, pointers, grams, weights, n_terms))
+        counts = count_terms(words, offsets, pointers, grams, weights, n_terms)
         return make_segment(first, counts, n_terms, self._values, self.normalise)
 
     def _query_terms(self, queries: Sequence[str], table: GramTable):

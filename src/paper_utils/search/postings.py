@@ -87,7 +87,8 @@ def make_segment(first: int, counts: Counts, n_terms: int, values, normalise: bo
         distinct, units = np.unique(units, return_inverse=True)
         table, units = values(distinct), units.astype(np.int32)
     pointers = _count_postings(counts.terms, n_terms)
-    postings = _fill_postings(counts.pointers, counts.terms, units, pointers[:-1].copy())
+    postings = np.empty(len(units), dtype=np.uint32)
+    _fill_postings(counts.pointers, counts.terms, units, pointers[:-1].copy(), postings)
     # Summed term by term, not in the order of the text: equal bags of words tie to the last bit.
     squares = np.zeros(len(counts.pointers) - 1)
     _add_squares(squares, postings, table**2)
@@ -96,24 +97,47 @@ def make_segment(first: int, counts: Counts, n_terms: int, values, normalise: bo
     return Segment(first, pointers, postings, table, scales)
 
 
-@njit(cache=True, nogil=True)
-def count_terms(words, offsets, pointers, grams, weights, n_terms):
-    """Sum the weights of the grams of each text; `Counts` says what is returned."""
-    n_texts = len(offsets) - 1
+def count_terms(words, offsets, pointers, grams, weights, n_terms: int) -> Counts:
+    """Sum the weights of the grams of each text.
+
+    Parameters
+    ----------
+    words, offsets : ndarray
+        As :meth:`~paper_utils.search.grams.GramTable.read` returns them.
+    pointers, grams, weights : ndarray
+        Grams of each word.
+    n_terms : int
+
+    Returns
+    -------
+    Counts
+    """
+    # numpy's large arrays come in huge pages; those made inside a compiled loop do not.
+    most = int(_grams_of(words, pointers))
+    terms = np.empty(most + 1, dtype=np.uint32)  # the last place is written, never kept
+    units = np.empty(most, dtype=np.int32)
+    out = np.zeros(len(offsets), dtype=np.int64)
     totals = np.zeros(n_terms, dtype=np.int32)
-    terms = np.empty(8 * len(words) + 64, dtype=np.uint32)
-    units = np.empty(len(terms), dtype=np.int32)
-    out = np.zeros(n_texts + 1, dtype=np.int64)
+    n = _sum_units(words, offsets, pointers, grams, weights, totals, terms, units, out)
+    return Counts(out, terms[:n], units[:n])
+
+
+@njit(cache=True, nogil=True)
+def _grams_of(words, pointers):
     n = 0
-    for row in range(n_texts):
+    for word in words:
+        n += pointers[word + 1] - pointers[word]
+    return n
+
+
+@njit(cache=True, nogil=True)
+def _sum_units(words, offsets, pointers, grams, weights, totals, terms, units, out):
+    n = 0
+    for row in range(len(offsets) - 1):
         first = n
         for place in range(offsets[row], offsets[row + 1]):
             word = words[place]
-            low, high = pointers[word], pointers[word + 1]
-            if n + high - low >= len(terms):
-                terms = _room(terms, n, 2 * len(terms) + high - low)
-                units = _room(units, first, len(terms))
-            for i in range(low, high):
+            for i in range(pointers[word], pointers[word + 1]):
                 term = grams[i]
                 terms[n] = term  # overwritten by the next one unless the term is new
                 n += totals[term] == 0
@@ -122,14 +146,7 @@ def count_terms(words, offsets, pointers, grams, weights, n_terms):
             units[i] = totals[terms[i]]
             totals[terms[i]] = 0
         out[row + 1] = n
-    return out, terms[:n], units[:n]
-
-
-@njit(cache=True, nogil=True)
-def _room(array, used, size):
-    longer = np.empty(size, dtype=array.dtype)
-    longer[:used] = array[:used]
-    return longer
+    return n
 
 
 @njit(cache=True, nogil=True)
@@ -143,14 +160,12 @@ def _count_postings(terms, n_terms):
 
 
 @njit(cache=True, nogil=True)
-def _fill_postings(doc_pointers, terms, units, ends):
-    postings = np.empty(len(terms), dtype=np.uint32)
+def _fill_postings(doc_pointers, terms, units, ends, postings):
     for doc in range(len(doc_pointers) - 1):
         for i in range(doc_pointers[doc], doc_pointers[doc + 1]):
             at = ends[terms[i]]
             postings[at] = (np.uint32(units[i]) << _BITS) | np.uint32(doc)
             ends[terms[i]] = at + 1
-    return postings
 
 
 @njit(cache=True, nogil=True)
