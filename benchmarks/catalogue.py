@@ -1,8 +1,8 @@
 """Quality on the catalogue task against queries per second and memory, side by side.
 
-``python benchmarks/catalogue.py`` (alone on the machine, a quarter of an hour) measures anew and keeps
-results/catalogue-speed.json, of which the book draws its figure; ``--recorded`` prints what is
-kept; ``--small`` takes seconds and keeps nothing. Rates are by the time of one processor.
+``python benchmarks/catalogue.py`` (alone on the machine, a quarter of an hour) measures anew and
+keeps results/catalogue-speed.json, of which the book draws its figure; ``--recorded`` prints what
+is kept; ``--small`` takes seconds and keeps nothing. Rates are by the time of one processor.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ TOWER_STEPS, TOWER_RATE = 600, 1e-3
 TEMPERATURE = 0.05
 DSSM_STEPS, DSSM_RATE = 1500, 1e-3
 #: Of the two towers that stand beside the cross-encoder, and of those that stand alone.
-DIMENSION, DIMENSIONS = 128, (16, 32, 64, 128, 256, 512)
+DIMENSION, DIMENSIONS = 128, (16, 64, 128, 512)
 #: Of the penalty on a narrow spectrum, beside a loss that ends near 0.1.
 PENALTY = 0.1
 #: How a tower may be trained.
