@@ -130,6 +130,24 @@ def test_words_are_split_as_str_does():
     assert words.tolist() == [0, 1, 0, 1, 2, 3, 3]
 
 
+def test_any_number_of_words_of_any_length_is_told_apart():
+    """Beyond the first size of every table, and past the eight bytes that are compared at once."""
+    rng = np.random.default_rng(0)
+    stock = ["abcdefgh" * n + tail for n in range(1, 40) for tail in ("", "a", "b", "\0", "\0\0")]
+    stock += ["".join(rng.choice(list("abcжд"), rng.integers(1, 30))) for _ in range(12_000)]
+    texts = [" ".join(stock[start : start + 7]) for start in range(0, len(stock), 7)]
+    order: dict[str, int] = {}
+    expected = [order.setdefault(word, len(order)) for text in texts for word in text.split()]
+    table = GramTable(index(512)._spec)
+    read = [table.read(texts[start : start + 300])[0] for start in range(0, len(texts), 300)]
+    assert np.concatenate(read).tolist() == expected
+    assert table.n_words == len(order) > 10_000
+    found = index(2**20).encode(texts)
+    for row in range(0, len(texts), 100):
+        own = found[[row]].toarray().ravel()
+        np.testing.assert_allclose(own, plain(texts[row], 2**20), rtol=0, atol=1e-12)
+
+
 def corpus(n, seed=0):
     rng = np.random.default_rng(seed)
     stock = ["".join(rng.choice(list("abcdefgh"), 6)) for _ in range(60)]

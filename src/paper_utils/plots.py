@@ -326,6 +326,34 @@ def _is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
+def interval(value: float, low: float, high: float, spec: str = ".2f") -> str:
+    """Return a value and its interval as a cell of a table shows them.
+
+    Parameters
+    ----------
+    value, low, high : float
+        Infinite ones are shown as such.
+    spec : str
+        Format of each.
+
+    Returns
+    -------
+    str
+        A narrow column breaks it before the bracket and not inside.
+
+    Examples
+    --------
+    >>> interval(412, 398.7, float("inf"), ",.0f").replace("\N{WORD JOINER}", "")
+    '412 (399–∞)'
+    >>> interval(-0.1, -0.2, 0.05)
+    '−0.10 (−0.20 to 0.05)'
+    """
+    numbers = [format(number, spec).replace("inf", "∞") for number in (value, low, high)]
+    middle, first, last = (number.replace("-", "−") for number in numbers)
+    dash = " to " if min(low, high) < 0 else "\N{WORD JOINER}–\N{WORD JOINER}"
+    return f"{middle} ({first}{dash}{last})"
+
+
 @dataclass(frozen=True)
 class Table:
     """A data frame that a notebook shows as an accessible HTML table; see `table`."""

@@ -137,7 +137,7 @@ def tower_variant(language: str, kind: str, d: int, seed: int = 0) -> dict[str, 
     ----------
     language : {'ru', 'en'}
     kind : str
-        One of :data:`~paper_utils.experiments.catalogue_ready.KINDS`.
+        One of `KINDS`.
     d : int
     seed : int
 
