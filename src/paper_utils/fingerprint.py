@@ -52,8 +52,12 @@ def canonical_json(value: object) -> str:
 
 def _module_file(module: str) -> Path | None:
     """Return the file of a dotted module of this package, None when there is none."""
-    relative = module.split(".")[1:]
-    base = PACKAGE.joinpath(*relative)
+    return _file_under(PACKAGE, module)
+
+
+@cache
+def _file_under(package: Path, module: str) -> Path | None:
+    base = package.joinpath(*module.split(".")[1:])
     for candidate in (base / "__init__.py", base.with_suffix(".py")):
         if candidate.is_file():
             return candidate
@@ -67,8 +71,8 @@ def _exports() -> dict[str, str]:
     return {name: f"{_NAME}.{module}" for name, module in _EXPORTS.items()}
 
 
-def _imported(tree: ast.AST, package: str) -> set[str]:
-    """Return the package modules that `tree` imports, public names resolved."""
+def _imported(nodes: list[ast.AST], package: str) -> set[str]:
+    """Return the package modules that are imported in `nodes`, public names resolved."""
     found: set[str] = set()
 
     def add(module: str, name: str | None = None) -> None:
@@ -83,7 +87,7 @@ def _imported(tree: ast.AST, package: str) -> set[str]:
             found.add(module)
 
     aliases: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             for item in node.names:
                 add(item.name)
@@ -96,9 +100,10 @@ def _imported(tree: ast.AST, package: str) -> set[str]:
                 module = ".".join([*parents[: len(parents) - node.level + 1], module]).rstrip(".")
             for item in node.names:
                 add(module, item.name)
-    for node in ast.walk(tree):
+    for node in nodes:
         if (
-            isinstance(node, ast.Attribute)
+            aliases
+            and isinstance(node, ast.Attribute)
             and isinstance(node.value, ast.Name)
             and node.value.id in aliases
         ):
@@ -106,9 +111,10 @@ def _imported(tree: ast.AST, package: str) -> set[str]:
     return found
 
 
-def _bare(tree: ast.Module) -> ast.Module:
-    """Return `tree` without docstrings."""
-    for node in ast.walk(tree):
+def _drop_docstrings(nodes: list[ast.AST]) -> set[ast.AST]:
+    """Take the docstrings out of their bodies, in place, and return them."""
+    dropped: set[ast.AST] = set()
+    for node in nodes:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
             if (
@@ -117,7 +123,8 @@ def _bare(tree: ast.Module) -> ast.Module:
                 and isinstance(first.value.value, str)
             ):
                 node.body = node.body[1:] or [ast.Pass()]
-    return tree
+                dropped.add(first.value)
+    return dropped
 
 
 @dataclass(frozen=True)
@@ -134,14 +141,15 @@ def _parsed(path: Path) -> _Module:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     parts = path.relative_to(PACKAGE).with_suffix("").parts
     package = ".".join([_NAME, *parts[:-1]])
-    imports = frozenset(_imported(tree, package))
-    bare = _bare(tree)
+    nodes = list(ast.walk(tree))
+    imports = frozenset(_imported(nodes, package))
+    docstrings = _drop_docstrings(nodes)
     texts = {
         node.value
-        for node in ast.walk(bare)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for node in nodes
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in docstrings
     }
-    return _Module(sha256(ast.dump(bare)), imports, frozenset(texts))
+    return _Module(sha256(ast.dump(tree)), imports, frozenset(texts))
 
 
 def modules_used(code: str, *, without: Collection[str] = ()) -> list[str]:
@@ -164,7 +172,7 @@ def modules_used(code: str, *, without: Collection[str] = ()) -> list[str]:
     >>> modules_used("from paper_utils import UsageError")
     ['paper_utils.errors']
     """
-    pending = _imported(ast.parse(code), _NAME)
+    pending = _imported(list(ast.walk(ast.parse(code))), _NAME)
     seen: set[str] = set()
     while pending:
         module = pending.pop()

@@ -12,7 +12,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from paper_utils.build import site
+from paper_utils.build import site, untouched
 from paper_utils.build.chapters import Chapter
 from paper_utils.build.runner import Job, Outcome, Progress, run_jobs
 from paper_utils.build.state import Book, chapter_fingerprint, check_shared_names
@@ -82,6 +82,10 @@ def build(
         A malformed ledger or profile, another build at work, or a warning of Sphinx.
     """
     with _only_build(book.root):
+        whole = html and only is None
+        if whole and untouched.is_untouched(book):
+            return BuildReport([], len(book.chapters), rendered=False)
+        before = untouched.sources(book)
         if book.site != book.root:
             book.site.mkdir(parents=True, exist_ok=True)
             site.stage(book)
@@ -107,6 +111,8 @@ def build(
             if html and not site.html_is_fresh(book):
                 site.render(book)
                 rendered = True
+            if whole:
+                untouched.remember(book, before)
         return BuildReport(outcomes, len(book.chapters) - len(stale), rendered)
 
 

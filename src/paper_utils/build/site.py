@@ -14,7 +14,6 @@ from pathlib import Path
 import nbformat
 
 from paper_utils.build.chapters import Chapter
-from paper_utils.build.front_page import write_front_page
 from paper_utils.build.runner import build_folder
 from paper_utils.build.runs_page import runs_page
 from paper_utils.build.state import Book
@@ -59,6 +58,8 @@ def claims_json(verdicts: list[Verdict]) -> str:
 
 def write_claims(book: Book) -> list[Verdict]:
     """Write `_build/claims.json` and the pages that are made of results; return the verdicts."""
+    from paper_utils.build.front_page import write_front_page  # draws: heavy to import
+
     verdicts = collect_verdicts(book)
     write_text(book.site / "_build" / "claims.json", claims_json(verdicts))
     write_text(book.built / "runs.md", runs_page(book))

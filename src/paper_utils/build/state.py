@@ -14,6 +14,7 @@ import yaml
 
 from paper_utils.build.chapters import Chapter, find_chapters, pick_chapter
 from paper_utils.claims import accepted
+from paper_utils.claims.ledger import entries_in
 from paper_utils.errors import PaperError, UsageError, did_you_mean
 from paper_utils.fingerprint import canonical_json, file_sha256, modules_used, sha256
 from paper_utils.results import experiments
@@ -165,7 +166,7 @@ def _text(path: Path) -> str:
 
 
 def _ledger_entries(root: Path, chapter: Chapter) -> list[Any]:
-    entries = yaml.safe_load(_text(root / "book" / "claims.yml")) or []
+    entries = entries_in(_text(root / "book" / "claims.yml"))
     return [entry for entry in entries if entry.get("chapter") == chapter.slug]
 
 

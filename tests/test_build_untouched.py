@@ -1,0 +1,75 @@
+"""The quick look that spares an unchanged book the long one."""
+
+import os
+
+import pytest
+
+from paper_utils.build import untouched
+from paper_utils.build.state import Book
+
+
+@pytest.fixture
+def book(tmp_path):
+    """A checkout in the form of one, with outputs."""
+    for name in ("notebooks/01-a.md", "_toc.yml", "book/chapters/01-a.ipynb", "results/r.json"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("text")
+    site = tmp_path / "_build" / "html"
+    site.mkdir(parents=True)
+    (site / "index.html").write_text("page")
+    (tmp_path / "_build" / "claims.json").write_text("{}")
+    made = Book(tmp_path)
+    untouched.remember(made, untouched.sources(made))
+    return made
+
+
+def test_nothing_touched(book):
+    assert untouched.is_untouched(book)
+
+
+def test_what_a_build_does_not_read_is_not_looked_at(book):
+    for name in (".git/index", ".venv/lib/a.py", "src/__pycache__/a.pyc", "_build/tmp/a"):
+        path = book.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("other")
+    assert untouched.is_untouched(book)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "notebooks/01-a.md",
+        "results/r.json",
+        "book/chapters/01-a.ipynb",
+        "_build/html/index.html",
+        "_build/claims.json",
+        "notebooks/02-new.md",
+    ],
+)
+def test_every_source_and_output_counts(book, name):
+    path = book.root / name
+    path.write_text("next")  # as long as before
+    os.utime(path, ns=(1, 1))
+    assert not untouched.is_untouched(book)
+
+
+def test_a_file_that_is_gone_counts(book):
+    (book.html / "index.html").unlink()
+    assert not untouched.is_untouched(book)
+
+
+def test_a_source_touched_during_a_build_is_not_taken_for_built(book):
+    before = untouched.sources(book)
+    (book.root / "notebooks" / "01-a.md").write_text("edited meanwhile")
+    untouched.remember(book, before)
+    assert not untouched.is_untouched(book)
+
+
+def test_links_to_nothing_and_odd_names_are_no_obstacle(book):
+    (book.root / "notebooks" / ".#lock").symlink_to("nowhere")
+    odd = os.path.join(os.fsencode(book.root), b"notebooks", b"\xff.md")
+    with open(odd, "wb") as stream:
+        stream.write(b"x")
+    untouched.remember(book, untouched.sources(book))
+    assert untouched.is_untouched(book)
