@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import tracemalloc
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from scipy import sparse
 
 from paper_utils.audit import audit, controls, geometry, neighbours, robustness
@@ -258,6 +260,16 @@ def test_overlaps_are_those_of_full_scores(monkeypatch, block):
     assert found["hamming"].value == pytest.approx(hamming, abs=1e-9)
 
 
+@given(
+    arrays(np.int64, (3, 12), elements=st.integers(0, 4)),
+    arrays(np.int64, (3, 12), elements=st.integers(0, 4)),
+    st.integers(1, 11),
+)
+def test_the_overlap_of_all_queries_at_once_is_that_of_each(before, after, k):
+    want = topk_overlap(before, after, k).overlap
+    assert robustness.expected_overlap(before, after, k) == pytest.approx(want, abs=1e-12)
+
+
 def test_rows_that_ask_do_not_find_themselves():
     X = unit_rows(cloud(n=200, duplicates=0)).astype(np.float32)
     own = np.arange(40)
@@ -366,6 +378,19 @@ def test_every_key_stands_on_the_page_of_the_package(report, root):
     assert set(told) == set(report.as_dict()) - {"schema_version"} - (GROUPS - {"rows"})
     for name in report.input:
         assert f"`{name}`" in page
+
+
+def test_a_scan_keeps_no_moments_of_its_parts(monkeypatch):
+    rows = controls.sound_cloud(40 * 64, 64, 0).astype(np.float32)
+    monkeypatch.setattr("paper_utils.audit.scan.BLOCK", 64)
+    tracemalloc.start()
+    try:
+        found = scan(Vectors("some", "encoder", rows))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    one = sum(part.scatter.nbytes for part in found.groups)
+    assert peak < 10 * one, "forty parts would take forty times as much"
 
 
 def test_two_audits_are_equal(report):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import psutil
 
-from paper_utils.audit.geometry import NULL_SEARCHES, SEARCHES
+from paper_utils.audit.points import NULL_SEARCHES, SEARCHES
 from paper_utils.audit.readers import Vectors
 
 # Measured once on one thread of a 2-core machine: seconds for each number of the file and each
@@ -86,16 +86,14 @@ def forecast(vectors: Vectors, *, exact_up_to: int) -> Forecast:
 
 def _speed() -> float:
     """Operations a second of a matrix product in single precision, here and now."""
-    import torch
-
-    a, b = torch.ones(512, 384), torch.ones(384, 16_384)
+    a, b = np.ones((512, 384), np.float32), np.ones((384, 16_384), np.float32)
     a @ b
     began = time.perf_counter()
     rounds = 0
     while time.perf_counter() - began < 0.1:
         a @ b
         rounds += 1
-    return rounds * 2.0 * a.numel() * b.shape[1] / (time.perf_counter() - began)
+    return rounds * 2.0 * a.size * b.shape[1] / (time.perf_counter() - began)
 
 
 def memory_short(needed: Forecast) -> bool:

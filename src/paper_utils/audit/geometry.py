@@ -30,6 +30,8 @@ from paper_utils.audit.neighbours import (
     with_duplicates,
 )
 from paper_utils.audit.points import (
+    NULL_SEARCHES,
+    SEARCHES,
     Centred,
     FilePoints,
     Gaussian,
@@ -45,8 +47,8 @@ from paper_utils.audit.scan import Scan
 from paper_utils.geometry.hubness import poisson_reference
 from paper_utils.geometry.spectrum import gaussian_cosine_moments
 
-#: Points that search where not all do; in the nulls; queries of the stability; in the nulls.
-SEARCHES, NULL_SEARCHES, QUERIES, NULL_QUERIES = 5_000, 2_000, 500, 100
+#: Queries of the stability; in the nulls.
+QUERIES, NULL_QUERIES = 500, 100
 
 #: Rows of a null that only moments are asked of.
 _NULL_ROWS = 50_000

@@ -20,7 +20,7 @@ from paper_utils.geometry.hubness import robin_hood_index
 from paper_utils.search.topk import top_k
 
 #: Points that are compared at a time, and searches.
-BLOCK, CHUNK = 65_536, 2_048
+BLOCK, CHUNK = 65_536, 8_192
 
 #: Groups of searches that are left out one after the other for the intervals.
 GROUPS = 20

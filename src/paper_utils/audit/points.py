@@ -12,6 +12,9 @@ from paper_utils.audit.moments import Moments, grouped
 from paper_utils.audit.readers import Vectors
 from paper_utils.checks import unit_rows
 
+#: Points that search where not all do, and in the nulls.
+SEARCHES, NULL_SEARCHES = 5_000, 2_000
+
 #: Unit vectors up to this size are kept in memory; larger sets are made anew for each block.
 _ROOM = 512 * 2**20
 _BLOCK = 8192

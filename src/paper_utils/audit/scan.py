@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,7 +114,7 @@ def scan(vectors: Vectors, where: Workers | None = None) -> Scan:
             if groups is None
             else [one.merge(other) for one, other in zip(groups, part.groups, strict=True)]
         )
-        parts.append(part)
+        parts.append(replace(part, groups=[]))  # 24 MiB a part
 
     def joined(name: str) -> NDArray:
         return np.concatenate([getattr(part, name) for part in parts])
