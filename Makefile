@@ -34,7 +34,8 @@ pdf: book
 	@$(BIN)/paper pdf
 
 test: book lint
-	@$(BIN)/python -m pytest -n 2 --dist loadscope --nbval-lax --nbval-current-env
+	@$(BIN)/python -m pytest -n 2 --dist loadscope --nbval-lax --nbval-current-env \
+		--nbval-sanitize-with tests/nbval.cfg
 
 accept: $(STAMP)
 	@$(BIN)/python tests/accept.py $(CHAPTER)

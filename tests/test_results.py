@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import configparser
 import json
 import re
 import subprocess
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +45,26 @@ def test_a_result_keeps_values_and_provenance(squares):
     for key in ("command", "code_key", "data", "versions", "machine", "date", "duration_s"):
         assert key in kept.provenance
     assert "numpy" in kept.provenance["versions"]
+
+
+def test_a_result_made_anew_changes_no_reference(squares):
+    """What nbval is told not to compare is the day and the duration, and nothing else."""
+    config = configparser.RawConfigParser()
+    config.read(Path(__file__).with_name("nbval.cfg"))
+    rules = [(config[name]["regex"], config[name]["replace"]) for name in config.sections()]
+
+    def compared(provenance):
+        text = replace(kept, provenance=kept.provenance | provenance).label
+        for regex, by in rules:
+            text = re.sub(regex, by, text)
+        return text
+
+    results.run("squares", workers=1, progress=False)
+    kept = results.get("squares")
+    anew = {"date": "2031-01-02T03:04:05", "duration_s": 12345.0}
+    assert compared(anew) == compared({}) != kept.label
+    assert compared(anew | {"cached_encodings": True}) == compared({})
+    assert compared({"command": "paper results run cubes"}) != compared({})
 
 
 def test_a_result_does_not_pass_off_changed_code_as_its_commit(squares):
