@@ -19,7 +19,7 @@ _SECONDS_A_NUMBER = 1.0e-6
 _SHARE = 0.7
 # Starting a kernel and its libraries; executing the page; rendering it.
 _START_SECONDS = 25.0
-_BASE_BYTES = 0.9 * 2**30
+_BASE_BYTES = 1.3 * 2**30
 _HELD = 512 * 2**20
 
 
