@@ -166,7 +166,7 @@ def pages() -> dict[Path, BeautifulSoup]:
 def names(site) -> list[str]:
     """Every page, relative to the site; the root of the site only leads on."""
     paths = [path.relative_to(site) for path in page_paths(site) if path.parent != site]
-    return [*(path.as_posix() for path in paths), "search.html"]
+    return [*(path.as_posix() for path in paths), "genindex.html", "search.html"]
 
 
 # axe-core takes longer than all else, and what it finds depends on the width or on the theme: each
@@ -209,6 +209,16 @@ class TestSearch:
             found = page.eval_on_selector_all("#search-results li a", "all => all.map(a => a.href)")
             name = path.relative_to(site).as_posix()
             assert any(name in link for link in found), f"{word!r} does not find {name}: {found}"
+        page.close()
+
+    def test_an_excerpt_is_the_text_of_the_page(self, site, pages, serve, chromium):
+        content = pages[site / "book" / "glossary.html"]
+        words = content.select_one("article.bd-article").get_text(" ", strip=True).split()
+        page = chromium.new_page()
+        page.goto(f"{serve(site)}/search.html?q=glossary+judgements")
+        excerpt = page.locator("#search-results li:has(a[href*='glossary.html']) .context").first
+        shown = excerpt.text_content().strip(".").split()[1:-1]
+        assert len(shown) > 10 and set(shown) <= set(words)
         page.close()
 
 

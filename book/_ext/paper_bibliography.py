@@ -1,7 +1,8 @@
 """The style of the bibliography: entries sorted by author, each labelled 'Author, year'.
 
 The citations in the text are in author-year style; the styles that pybtex ships label the entries
-of the list with numbers or with codes such as ``WBNL26``, which nobody can look up.
+of the list with numbers or with codes such as ``WBNL26``, which nobody can look up. In the text,
+citations beside each other are parted by semicolons, for each has a comma of its own.
 """
 
 from __future__ import annotations
@@ -10,9 +11,14 @@ from collections import Counter
 from string import ascii_lowercase
 
 import pybtex.plugin
+import sphinxcontrib.bibtex.plugin
+from pybtex.richtext import Text
 from pybtex.style.formatting.plain import Style as PlainStyle
 from pybtex.style.labels import BaseLabelStyle
 from pybtex.style.template import field, sentence
+from sphinxcontrib.bibtex.style.referencing import BracketStyle, PersonStyle
+from sphinxcontrib.bibtex.style.referencing.author_year import AuthorYearReferenceStyle
+from sphinxcontrib.bibtex.style.template import node
 
 
 def _names(entry) -> str:
@@ -55,7 +61,37 @@ class Style(PlainStyle):
         return sentence[title] if as_sentence else title
 
 
+@node
+def _people(children, data, style, full):
+    """Return 'A et al.' for an entry that names one author and others; else what is usual."""
+    people = data["entry"].persons.get("author", [])
+    if len(people) == 2 and str(people[1]) == "others":
+        return Text(style.style_plugin.format(people[0]).format_data(data), style.other)
+    return PersonStyle.author_or_editor_or_title(style, full).format_data(data)
+
+
+class People(PersonStyle):
+    """How citations name authors."""
+
+    def author_or_editor_or_title(self, full):
+        """Return a template of the names."""
+        return _people(style=self, full=full)
+
+
+class ReferenceStyle(AuthorYearReferenceStyle):
+    """Citations by author and year."""
+
+    def __init__(self):
+        brackets = BracketStyle(sep="; ")
+        super().__init__(
+            person=People(), bracket_parenthetical=brackets, bracket_textual=brackets
+        )
+
+
 def setup(app):
-    """Register the style under the name that `_config.yml` uses."""
+    """Register the styles under the name that `_config.yml` uses."""
     pybtex.plugin.register_plugin("pybtex.style.formatting", "paper", Style)
+    sphinxcontrib.bibtex.plugin.register_plugin(
+        "sphinxcontrib.bibtex.style.referencing", "paper", ReferenceStyle
+    )
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

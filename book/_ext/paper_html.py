@@ -6,6 +6,7 @@
   same id for every proof.
 - Jupyter Book loads the formula renderer, 1.3 MB, on pages without a formula too.
 - A script is loaded by the pages alone that have something for it to do.
+- A preformatted block whose lines have nothing in columns is text, and wraps.
 - What a link to a page shows elsewhere (Open Graph) is its title, its first sentences and, once the
   site has an address, the picture that the build draws.
 """
@@ -30,6 +31,8 @@ _WRONG_ATTRIBUTES = re.compile(
 )
 
 _SCRIPTS = {"claim-filter": "verdicts.js", "paper-widget": "widgets.js"}  # by what they work on
+_ON_PAGES = {"search": "excerpts.js"}  # pages without a body of their own
+_PREFORMATTED = re.compile(r"<pre>((?:<[^>]*>)*)([^<]*)</pre>")  # no markup inside: not code
 _PREVIEW = "social-preview.png"
 _DESCRIPTION = 200  # characters that a preview shows
 
@@ -48,6 +51,24 @@ def keep_together(body: str) -> str:
         return f'<span class="together">{match[0]}</span>' if before or after else formula
 
     return _WITH_NEIGHBOURS.sub(glue, body)
+
+
+def mark_sentences(body: str) -> str:
+    """Return `body` with a class for the preformatted blocks that may wrap.
+
+    Examples
+    --------
+    >>> mark_sentences("<pre>took 2 min; re-run: paper</pre>")
+    '<pre class="sentences">took 2 min; re-run: paper</pre>'
+    >>> mark_sentences("<pre>name   n\\nMiniLM 3</pre>")
+    '<pre>name   n\\nMiniLM 3</pre>'
+    """
+
+    def mark(match: re.Match) -> str:
+        columns = re.search(r"\S {2,}\S", match[2])
+        return match[0] if columns else match[0].replace("<pre>", '<pre class="sentences">', 1)
+
+    return _PREFORMATTED.sub(mark, body)
 
 
 def description(doctree) -> str:
@@ -122,10 +143,12 @@ def touch_up(app, pagename, templatename, context, doctree) -> None:
     """Change the body, the scripts and the tags of a page before its template is filled."""
     body = context.get("body", "")
     if body:
-        context["body"] = keep_together(_WRONG_ATTRIBUTES.sub("", body))
+        context["body"] = mark_sentences(keep_together(_WRONG_ATTRIBUTES.sub("", body)))
     for name, script in _SCRIPTS.items():
         if f'class="{name}"' in body:
             app.add_js_file(script, loading_method="defer")
+    if pagename in _ON_PAGES:
+        app.add_js_file(_ON_PAGES[pagename], loading_method="defer")
     context["metatags"] = (
         f"{context.get('metatags', '')}\n{_tags_of(app, pagename, context, doctree)}"
     )

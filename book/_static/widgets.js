@@ -333,7 +333,7 @@
         length: ["attributes of each, L", { from: 2, to: 200, start: 45 }],
         vocabulary: ["attributes in all, V", { from: 300, to: 1e5, start: 1848, log: true }],
         k: ["cut-off, k", { from: 2, to: 100, start: 2 }],
-        recall: ["recall wanted, per cent", { from: 5, to: 99, start: 90 }],
+        recall: ["recall wanted, %", { from: 5, to: 99, start: 90 }],
       },
       show({ n, length, vocabulary, k, recall }) {
         if (k >= n / 2) return { say: "The cut-off must be less than half of the documents.", svg: "" };

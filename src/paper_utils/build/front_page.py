@@ -153,17 +153,21 @@ def front_figure(found: Mapping[str, Any]) -> Figure:
     import matplotlib.pyplot as plt
     from matplotlib.patches import Patch
 
-    figure, axes = plt.subplots(2, 3, figsize=(5.2, 4.3))
+    # On a phone the figure is shrunk to three quarters of an inch a panel: few, large letters.
+    figure, axes = plt.subplots(2, 3, figsize=(4.6, 3.9))
+    figure.get_layout_engine().set(w_pad=0.09, h_pad=0.09)
     for ax, (system, name) in zip(axes.flat, SYSTEMS.items(), strict=True):
         _triangle(ax, found, system, fontsize=17, fontweight="bold", color=plots.INK)
-        ax.set_title(name, fontsize=9.5, loc="left")
-    said = ("neither found", "one of two", "both documents found")
+        ax.set_title(name, fontsize=10.6, loc="left")
+    said = ("none found", "one of the two", "both found")
     figure.legend(
         handles=[Patch(color=shade, label=text) for shade, text in zip(SHADES, said, strict=True)],
         loc="outside lower center",
         ncols=3,
-        handlelength=1.0,
-        columnspacing=1.4,
+        fontsize=10.2,
+        handlelength=0.9,
+        handletextpad=0.5,
+        columnspacing=1.0,
     )
     return figure
 

@@ -106,6 +106,19 @@ def _result_rows(contents: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
     return rows
 
 
+def _chapter_table(rows: list[list[str]]) -> str:
+    """Return the table of chapters; what all have by default needs no column."""
+    head = ["Chapter", "Parameters", "Code cells", "Claims recorded", "Long results shown"]
+    if all(row[1] == "defaults" for row in rows):
+        head, *rows = [[line[0], *line[2:]] for line in (head, *rows)]
+    return _classed("chapters", _table(head, rows))
+
+
+def _classed(name: str, table: str) -> str:
+    """Return a table that the style sheet knows: on a phone each row is a card."""
+    return f'<div class="runs {name}">\n\n{table}\n\n</div>'
+
+
 def runs_page(book: Book) -> str:
     """Return the page as MyST Markdown; the same text for the same runs.
 
@@ -120,12 +133,10 @@ def runs_page(book: Book) -> str:
         _HEAD,
         "## Chapters\n",
         f"Executed with the profile `{book.profile}`, under {_versions(installed_versions())}. All "
-        "versions are in `constraints.txt`; encoders run in single precision on the processor, one "
+        "versions are in `constraints.txt`. Parameters are the defaults unless a column names others; "
+        "encoders run in single precision on the processor, one "
         "thread a chapter.\n",
-        _table(
-            ["Chapter", "Parameters", "Code cells", "Claims recorded", "Long results shown"],
-            _chapters(book),
-        ),
+        _chapter_table(_chapters(book)),
     ]
     if contents:
         total = sum(content["duration_s"] for content in contents.values())
@@ -135,7 +146,7 @@ def runs_page(book: Book) -> str:
             f"{len(contents)} computations, {duration_text(total)} in all. A chapter that shows one"
             " computes a part of it anew, and the build fails when the two differ."
             " `paper results run NAME` computes one again.\n",
-            _table(["What", "Date", "Took", "Tasks"], _result_rows(contents)),
+            _classed("results", _table(["What", "Date", "Took", "Tasks"], _result_rows(contents))),
             "\nThey were computed on:\n",
             "\n".join(f"- {place} ({n} of them)" for place, n in places.items()),
         ]

@@ -18,6 +18,7 @@ from paper_utils.claims.tables import (
     number_of_items,
     shown_reason,
     table_row,
+    typeset,
 )
 from paper_utils.errors import PaperError, did_you_mean
 
@@ -77,7 +78,7 @@ def verdict_page(root: Path, chapters: Sequence[Chapter], verdicts: Sequence[Ver
         "",
         "A verdict is computed from the claim, a rule and the measurement. Where no rule can "
         "decide, it is marked *(judged)* and gives its reason. Brackets after a value hold its "
-        "interval, 95 per cent unless the chapter says otherwise.",
+        "interval, 95% unless the chapter says otherwise.",
         "",
         _filter(by_source, names, verdicts),
         "",
@@ -108,9 +109,10 @@ def _summary(verdicts: Sequence[Verdict]) -> list[str]:
         "",
         f"Of all {len(verdicts)}, {statuses['measured']} were measured here and "
         f"{statuses['citation']} checked in the sources; {statuses['published']} are published "
-        f"values that nobody has run here, and {statuses['not_run']} were not run for another "
-        f"reason. Each of these says what running it would take. {judged} verdicts are judged, not "
-        "computed.",
+        "values that nobody has run here"
+        + (f", and {statuses['not_run']} were not run for another reason" * (statuses["not_run"] > 0))
+        + ". Each of these is counted as open and says what running it would take. "
+        f"{judged} verdicts are judged, not computed.",
         "",
     ]
 
@@ -182,8 +184,7 @@ def headline(says: str, verdict: Verdict) -> str:
     >>> headline("Near {measured[all of it]:.0%}.", judge(claim, Record("X", {"all of it": 0.5})))
     'Near 50%.'
     """
-    text = says.format(measured=verdict.record.measured, interval=verdict.record.interval)
-    return re.sub(r"(?<![^\s(])-(?=\d)", "−", text)  # a minus sign
+    return typeset(says.format(measured=verdict.record.measured, interval=verdict.record.interval))
 
 
 def _filter(
@@ -226,7 +227,7 @@ def _table(items: Sequence[Verdict], links: Mapping[str, str]) -> str:
             [
                 f"{mark}**{claim.id}** {place}{claim.statement}<br>"
                 f'<span class="place">{links.get(claim.chapter, claim.chapter)}</span>',
-                f'<span class="label">Claimed:</span> {format_value(claim.claimed)}<br>'
+                f'<span class="label">Claimed:</span> {typeset(format_value(claim.claimed))}<br>'
                 f'<span class="label">Measured:</span> {_measured(item)}',
                 "<br>".join(filter(None, [badge(item), shown_reason(item)])),
             ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Mapping, Sequence
 
 from paper_utils.claims.values import format_value
@@ -36,6 +37,17 @@ def badge(verdict: Verdict) -> str:
     )
 
 
+def typeset(text: str) -> str:
+    """Return `text` with a minus sign, not a hyphen, before negative numbers.
+
+    Examples
+    --------
+    >>> typeset("[-0.5, 2e-07], 2026-11-20")
+    '[−0.5, 2e-07], 2026-11-20'
+    """
+    return re.sub(r"(?<![^\s(\[])-(?=\d)", "−", text)
+
+
 def measured_lines(record: Record) -> list[str]:
     """Return a measurement as HTML lines: one a condition, with its interval."""
     several = isinstance(record.measured, Mapping)
@@ -43,9 +55,9 @@ def measured_lines(record: Record) -> list[str]:
     intervals = record.interval if isinstance(record.interval, Mapping) else {"": record.interval}
     lines = []
     for name, value in values.items():
-        text = format_value(value)
+        text = typeset(format_value(value))
         if intervals.get(name) is not None:
-            text += f" {format_value(intervals[name])}"
+            text += f" {typeset(format_value(intervals[name]))}"
         lines.append(f"{html.escape(name, quote=False)}: {text}" if name else text)
     return lines
 
@@ -58,7 +70,9 @@ def number_of_items(record: Record) -> str:
 def shown_reason(verdict: Verdict) -> str:
     """Return what decided, as MyST text."""
     # Conditions may carry the names of a reader's files; a judged reason is our own MyST.
-    return verdict.reason if verdict.judged else html.escape(verdict.reason, quote=False)
+    if verdict.judged:
+        return verdict.reason
+    return html.escape(typeset(verdict.reason), quote=False)
 
 
 def table_row(cells: Sequence[str]) -> str:
@@ -87,7 +101,7 @@ def markdown_table(verdicts: Sequence[Verdict]) -> str:
         rows.append(
             [
                 f"**{item.claim.id}**<br>{item.claim.statement}",
-                format_value(item.claim.claimed),
+                typeset(format_value(item.claim.claimed)),
                 measured,
                 "<br>".join(filter(None, [badge(item), shown_reason(item)])),
             ]
