@@ -83,9 +83,7 @@ class ReferenceStyle(AuthorYearReferenceStyle):
 
     def __init__(self):
         brackets = BracketStyle(sep="; ")
-        super().__init__(
-            person=People(), bracket_parenthetical=brackets, bracket_textual=brackets
-        )
+        super().__init__(person=People(), bracket_parenthetical=brackets, bracket_textual=brackets)
 
 
 def setup(app):

@@ -7,6 +7,7 @@ those of the book. It is printed twice: the first time tells on which page each 
 from __future__ import annotations
 
 import io
+import logging
 import mimetypes
 import posixpath
 import re
@@ -42,16 +43,9 @@ html[data-theme="light"] { --paper-bg: #fff; font-size: 13.5px; }
 .bd-article { font-size: 1.06rem; line-height: 1.5; overflow: visible; padding: 0 !important; }
 article.bd-article { break-before: page; }
 .bd-article h1 { display: block !important; }
-h1, h2, h3, h4, dt, .admonition-title, summary, caption { break-after: avoid; }
-figure, .opening-card, .admonition, .sd-card, tr, div.math { break-inside: avoid; }
 .bd-article figure img, .bd-article .cell_output img { max-height: 225mm; width: 34rem; }
-pre { overflow: visible !important; overflow-wrap: anywhere; white-space: pre-wrap !important; }
-.bd-article .table-scroll, .cell_output, .text_html { overflow: visible !important; }
-.bd-article table { font-size: 0.74rem; max-width: 174mm; }
-.bd-article table :is(th, td) {
-  overflow-wrap: anywhere; padding: 0.22rem 0.7rem 0.22rem 0 !important;
-}
-.bd-article tr:has(.verdict) > td { min-width: 0 !important; }
+.bd-article table { font-size: 0.74rem; }
+.bd-article table.wide :is(th, td) { overflow-wrap: anywhere; }
 .bd-article .sd-row { display: grid; grid-template-columns: repeat(3, 1fr); margin: 0; }
 .bd-article .sd-col { max-width: none; padding: 0 0.4rem; width: auto; }
 dl.py dt { overflow-wrap: anywhere; }
@@ -60,9 +54,10 @@ a { text-decoration: none !important; }
 #book-title .name { font: 600 2.9rem/1.15 var(--paper-serif); }
 #book-title p { font: 400 1.2rem/1.5 var(--paper-serif); max-width: 34rem; }
 #book-contents p { font: 600 1.6rem var(--paper-serif); }
-#book-contents p.part { font: 600 0.95rem var(--pst-font-family-base); margin: 1.1rem 0 0.3rem; }
+#book-contents p { margin: 0 0 0.8rem; }
+#book-contents p.part { font: 600 0.95rem var(--pst-font-family-base); margin: 0.7rem 0 0.15rem; }
 #book-contents ol {
-  font: 400 1.05rem/1.7 var(--paper-serif); list-style: none; margin: 0; padding: 0;
+  font: 400 1.05rem/1.5 var(--paper-serif); list-style: none; margin: 0; padding: 0;
 }
 #book-contents li { display: flex; gap: 0.4rem; }
 #book-contents a { color: inherit; }
@@ -81,6 +76,9 @@ _SETTLED = """async () => {
     await MathJax.startup.promise;
   }
   await Promise.all([...document.images].map(image => image.decode().catch(() => image.src)));
+  // Words break inside where a table would otherwise be cut off at the edge of the sheet.
+  for (const table of document.querySelectorAll('.bd-article table'))
+    if (table.offsetWidth > table.closest('article').clientWidth) table.classList.add('wide');
   await document.fonts.ready;
 }"""
 
@@ -236,6 +234,7 @@ def _print(browser: Any, site: Path, html: str) -> bytes:
     page = browser.new_page(color_scheme="light", viewport={"width": 794, "height": 1123})
     page.set_default_timeout(600_000)
     page.route("**/*", _answer(site, lambda: html))
+    page.emulate_media(media="print", color_scheme="light")  # what is measured is what is printed
     page.goto(f"{_HOST}/", wait_until="load")
     page.evaluate(_SETTLED)
     wrong = page.locator("mjx-merror").count()
@@ -342,6 +341,7 @@ def write_pdf(book: Book, path: Path) -> int:
             content = _print(browser, book.html, joined(book, first_pages(draft)))
         finally:
             browser.close()
+    logging.getLogger("pypdf").setLevel(logging.ERROR)  # it counts other objects than Chromium
     writer = PdfWriter(clone_from=PdfReader(io.BytesIO(content)))
     _name_outline(writer, headings(joined(book)))
     settings = yaml.safe_load((book.site / "_config.yml").read_text(encoding="utf-8"))

@@ -133,9 +133,8 @@ def runs_page(book: Book) -> str:
         _HEAD,
         "## Chapters\n",
         f"Executed with the profile `{book.profile}`, under {_versions(installed_versions())}. All "
-        "versions are in `constraints.txt`. Parameters are the defaults unless a column names others; "
-        "encoders run in single precision on the processor, one "
-        "thread a chapter.\n",
+        "versions are in `constraints.txt`. Parameters are the defaults unless a column names "
+        "others; encoders run in single precision on the processor, one thread a chapter.\n",
         _chapter_table(_chapters(book)),
     ]
     if contents:

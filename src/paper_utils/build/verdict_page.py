@@ -102,6 +102,7 @@ def _summary(verdicts: Sequence[Verdict]) -> list[str]:
     own = [item for item in verdicts if item.claim.source == "own"]
     statuses = Counter(item.status for item in verdicts)
     judged = sum(item.judged for item in verdicts)
+    not_run = statuses["not_run"]
     return [
         f"Of {len(others)} claims of the literature {_count_words(others)}. Beside them stand "
         f"{len(own)} results of this book's own, of which {_count_words(own)}: they were found on "
@@ -110,7 +111,7 @@ def _summary(verdicts: Sequence[Verdict]) -> list[str]:
         f"Of all {len(verdicts)}, {statuses['measured']} were measured here and "
         f"{statuses['citation']} checked in the sources; {statuses['published']} are published "
         "values that nobody has run here"
-        + (f", and {statuses['not_run']} were not run for another reason" * (statuses["not_run"] > 0))
+        + (f", and {not_run} were not run for another reason" if not_run else "")
         + ". Each of these is counted as open and says what running it would take. "
         f"{judged} verdicts are judged, not computed.",
         "",
