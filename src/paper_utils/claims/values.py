@@ -49,13 +49,15 @@ def format_value(value: Any) -> str:
     --------
     >>> format_value(0.123456), format_value([1, 2.5]), format_value({"a": 1, "b": 2})
     ('0.1235', '[1, 2.5]', 'a: 1; b: 2')
+    >>> format_value(1035)
+    '1,035'
     """
     if value is None:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Integral):
-        return str(int(value))
+        return f"{int(value):,}"
     if isinstance(value, Real):
         return f"{float(value):.4g}"
     if isinstance(value, Mapping):
