@@ -203,11 +203,11 @@ def test_reference_line_rejects_what_it_cannot_draw(axes, given_):
 
 
 def test_log_axis_writes_plain_numbers_only_where_asked(axes):
-    axes.plot([1, 2], [30, 500])
-    plots.log_axis(axes.yaxis, [30, 100, 300])
+    axes.plot([1, 2], [30, 5000])
+    plots.log_axis(axes.yaxis, [30, 100, 3000])
     axes.figure.canvas.draw()
     assert axes.get_yscale() == "log"
-    assert [text.get_text() for text in axes.get_yticklabels()] == ["30", "100", "300"]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["30", "100", "3,000"]
     assert not axes.get_yticks(minor=True).size
 
 

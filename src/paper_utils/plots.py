@@ -271,7 +271,7 @@ def reference_line(
     line = {"color": MUTED, "linewidth": 1.2, "linestyle": (0, (4, 2)), "zorder": 1.5}
     # The rim in the colour of the paper keeps the label readable where it crosses the data.
     rim = [withStroke(linewidth=3, foreground=PAPER)]
-    label = {"color": MUTED, "fontsize": 9, "textcoords": "offset points", "path_effects": rim}
+    label = {"color": MUTED, "fontsize": 9.5, "textcoords": "offset points", "path_effects": rim}
     if x is not None:
         ax.axvline(x, **line)
         ax.annotate(
@@ -298,7 +298,7 @@ def reference_line(
 
 
 def log_axis(axis: Axis, ticks: Sequence[float]) -> None:
-    """Make an axis logarithmic with plain numbers, such as 30, 100, 300, at the ticks named.
+    """Make an axis logarithmic with plain numbers, such as 100, 300, 1,000, at the ticks named.
 
     Parameters
     ----------
@@ -317,7 +317,7 @@ def log_axis(axis: Axis, ticks: Sequence[float]) -> None:
     >>> plt.close(fig)
     """
     getattr(axis.axes, f"set_{axis.axis_name}scale")("log")
-    axis.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
+    axis.set_ticks(ticks, labels=[f"{tick:,g}" for tick in ticks])
     axis.set_ticks([], minor=True)
 
 

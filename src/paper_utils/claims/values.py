@@ -59,7 +59,7 @@ def format_value(value: Any) -> str:
     if isinstance(value, Integral):
         return f"{int(value):,}"
     if isinstance(value, Real):
-        return f"{float(value):.4g}"
+        return f"{float(value):,.4g}"
     if isinstance(value, Mapping):
         return "; ".join(f"{key}: {format_value(item)}" for key, item in value.items())
     if isinstance(value, Sequence) and not isinstance(value, str):
