@@ -193,7 +193,8 @@
     return node;
   };
   const whole = x => x.toLocaleString("en", { maximumFractionDigits: 0 });
-  const short = x => x >= 1e6 ? `${+(x / 1e6).toPrecision(3)} M` : x >= 1e4 ? `${+(x / 1e3).toPrecision(3)} k` : `${+x.toPrecision(3)}`;
+  const short = x => x >= 1e6 ? `${+(x / 1e6).toPrecision(3)} M` : x >= 1e4 ? `${+(x / 1e3).toPrecision(3)} k` :
+    (+x.toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3 });
 
   /* A slider and a number that say the same. On a logarithmic scale the slider holds the logarithm. */
   function knob(title, { from, to, step = 1, start, log = false }, onChange) {
@@ -236,7 +237,13 @@
     const Y = value => place(Math.min(y[1], Math.max(y[0], value)), y, logY, H - bottom, top);
     const svg = draw("svg", { viewBox: `0 0 ${W} ${H}`, "aria-hidden": "true", focusable: "false" });
     const ticks = ([low, high], log) => {
-      if (!log) return [0, 1, 2, 3, 4].map(i => low + (high - low) * i / 4);
+      if (!log) {
+        const about = (high - low) / 4, power = 10 ** Math.floor(Math.log10(about));
+        const step = power * [1, 2, 5, 10].find(size => about / power < 1.5 * size);
+        const found = [];
+        for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; i++) found.push(i * step);
+        return found;
+      }
       const found = [];
       for (let p = Math.ceil(Math.log10(low) - 1e-9); p <= Math.log10(high) + 1e-9; p++) found.push(10 ** p);
       return found.filter((_, i) => i % Math.ceil(found.length / 6) === 0);
