@@ -213,11 +213,11 @@ class TestSearch:
 
     def test_an_excerpt_is_the_text_of_the_page(self, site, pages, serve, chromium):
         content = pages[site / "book" / "glossary.html"]
-        words = content.select_one("article.bd-article").get_text(" ", strip=True).split()
+        words = re.findall(r"\w+", content.select_one("article.bd-article").get_text(" "))
         page = chromium.new_page()
         page.goto(f"{serve(site)}/search.html?q=glossary+judgements")
         excerpt = page.locator("#search-results li:has(a[href*='glossary.html']) .context").first
-        shown = excerpt.text_content().strip(".").split()[1:-1]
+        shown = re.findall(r"\w+", excerpt.text_content())[1:-1]  # the ends are cut anywhere
         assert len(shown) > 10 and set(shown) <= set(words)
         page.close()
 

@@ -13,6 +13,7 @@
     const heading = shown.querySelector("h1, h2, h3, h4");
     for (const node of [heading, ...shown.querySelectorAll(".headerlink, script, style, details.hide")])
       if (node) node.remove();
+    for (const node of shown.querySelectorAll("p, li, dt, dd, th, td, h2, h3, h4, figcaption, pre")) node.append(" ");
     return shown.textContent.replace(/\\[()[\]]/g, "").replace(/\s+/g, " ").trim();
   };
 })();
