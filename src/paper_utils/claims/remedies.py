@@ -18,7 +18,7 @@ _BADGES = {
     "partly": '<span class="verdict verdict-conditional">◐ in part</span>',
     "no": '<span class="verdict verdict-fails">✗ does not help</span>',
 }
-_WORDS = {  # how a key of the audit's report reads in a sentence
+WORDS = {
     "cosine.mean": "mean cosine",
     "dimension.participation": "participation ratio",
     "dimension.share": "effective dimension over the dimension",
@@ -39,6 +39,7 @@ _WORDS = {  # how a key of the audit's report reads in a sentence
     "stability.int8": "top k kept with one byte",
     "stability.tied": "share of searches with a tie at the cut",
 }
+"""How a key of the audit's report reads in a sentence, for every key that a symptom names."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ class Symptom:
 
     def __str__(self) -> str:
         """Return the symptom in words."""
-        than = _WORDS[self.than] if isinstance(self.than, str) else f"{self.than:g}"
-        return f"{_WORDS[self.key]} {self.side} {than}"
+        than = WORDS[self.than] if isinstance(self.than, str) else f"{self.than:g}"
+        return f"{WORDS[self.key]} {self.side} {than}"
 
 
 @dataclass(frozen=True)
