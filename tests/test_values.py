@@ -62,6 +62,14 @@ def test_negative_numbers_get_a_minus_sign(values):
     assert values["with_minus"]("-8e-06, 2e+10, f1e5") == "−8\xa0×\xa010⁻⁶, 2\xa0×\xa010¹⁰, f1e5"
 
 
+def test_of_a_table_only_the_cells_with_numbers_change(values):
+    row = (
+        '<tr><th>-1 a</th><td class="number">-1.5</td><td>-2</td><td class="number">3e-08</td></tr>'
+    )
+    told = row.replace(">-1.5", ">−1.5").replace("3e-08", "3\xa0×\xa010⁻⁸")
+    assert values["table_with_minus"](row) == told
+
+
 @pytest.mark.book
 def test_no_glued_number_has_a_hyphen():
     pages = list((site_folder() / "book").rglob("*.html"))
@@ -69,7 +77,7 @@ def test_no_glued_number_has_a_hyphen():
         node.get_text()
         for page in pages
         for node in BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser").select(
-            ".pasted-text"
+            ".pasted-text, td.number"
         )
     ]
     assert len(glued) > 500 and any("−" in text for text in glued)

@@ -5,8 +5,8 @@ what its source prints, and ``{verdicts}`source | verdict` `` how many claims of
 verdict. All are read from the claims that the build has collected; one that is not there is a
 warning, and so the build fails.
 
-Every number in a text, of the ledger or glued by a cell, gets a minus sign in place of the hyphen,
-and its power of ten is written out.
+Every number in a text, of the ledger or glued by a cell, and every number in a table gets a minus
+sign in place of the hyphen, and its power of ten is written out.
 """
 
 from __future__ import annotations
@@ -60,6 +60,20 @@ def with_minus(text: str) -> str:
         return f"{found[1]}\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}10{raised}"
 
     return _NEGATIVE.sub("−", _POWER.sub(power, text))
+
+
+_CELL = re.compile(r'(?<=<td class="number">)[^<]+')
+
+
+def table_with_minus(source: str) -> str:
+    """Return the HTML of a table with the same signs in the cells that hold numbers.
+
+    Examples
+    --------
+    >>> table_with_minus('<td>-1</td><td class="number">-0.5</td>')
+    '<td>-1</td><td class="number">−0.5</td>'
+    """
+    return _CELL.sub(lambda found: with_minus(found[0]), source)
 
 
 def claimed(found: list[dict], text: str) -> str:
@@ -120,7 +134,7 @@ class _FromClaims(SphinxRole):
 
 
 class MinusSigns(SphinxPostTransform):
-    """Numbers that cells have glued, and those of the roles above."""
+    """Numbers that cells have glued, those of the roles above, and those in tables."""
 
     default_priority = 900  # after everything that puts a text in
 
@@ -128,8 +142,19 @@ class MinusSigns(SphinxPostTransform):
         """Replace the hyphens."""
         for node in self.document.findall(nodes.inline):
             if "pasted-text" in node["classes"]:
-                for text in list(node.findall(nodes.Text)):
-                    text.parent.replace(text, nodes.Text(with_minus(text)))
+                self._mend(node)
+        for node in self.document.findall(nodes.entry):
+            self._mend(node)
+        for node in self.document.findall(nodes.raw):
+            source = node.astext()
+            if node.get("format") == "html" and 'class="paper-table"' in source:
+                node.children = []
+                node += nodes.Text(table_with_minus(source))
+
+    def _mend(self, node: nodes.Element) -> None:
+        for text in list(node.findall(nodes.Text)):
+            if not isinstance(text.parent, nodes.literal | nodes.math | nodes.raw):
+                text.parent.replace(text, nodes.Text(with_minus(text)))
 
 
 def setup(app):

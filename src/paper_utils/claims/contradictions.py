@@ -74,7 +74,8 @@ class Contradiction:
     def _markdown(self) -> str:
         rows = [("side", "says", "where"), ("---", "---", "---")]
         for name, said in (("one side", self.one), ("the other", self.two)):
-            rows.append((name, said.says, f"{said.at} {{cite:p}}`{said.source}`"))
+            mark = f'<span class="sides"></span>{name}'  # by which the style sheet knows the table
+            rows.append((mark, said.says, f"{said.at} {{cite:p}}`{said.source}`"))
         found = "<br>".join(f"{item.what}: **{item}**" for item in self.measured)
         rows.append(("measured", found, chapter_link(self.chapter)))
         rows.append(("it sides with", f"**{self.sides}**", ""))
