@@ -311,9 +311,9 @@ def log_axis(axis: Axis, ticks: Sequence[float]) -> None:
     --------
     >>> import matplotlib.pyplot as plt
     >>> fig, ax = plt.subplots()
-    >>> log_axis(ax.xaxis, [30, 100, 300])
+    >>> log_axis(ax.xaxis, [30, 100, 3000])
     >>> ax.get_xscale(), [label.get_text() for label in ax.get_xticklabels()]
-    ('log', ['30', '100', '300'])
+    ('log', ['30', '100', '3,000'])
     >>> plt.close(fig)
     """
     getattr(axis.axes, f"set_{axis.axis_name}scale")("log")
@@ -345,12 +345,13 @@ def interval(value: float, low: float, high: float, spec: str = ".2f") -> str:
     --------
     >>> interval(412, 398.7, float("inf"), ",.0f").replace("\N{WORD JOINER}", "")
     '412 (399–∞)'
-    >>> interval(-0.1, -0.2, 0.05)
+    >>> interval(-0.1, -0.2, 0.05).replace("\N{NO-BREAK SPACE}", " ")
     '−0.10 (−0.20 to 0.05)'
     """
     numbers = [format(number, spec).replace("inf", "∞") for number in (value, low, high)]
     middle, first, last = (number.replace("-", "−") for number in numbers)
-    dash = " to " if min(low, high) < 0 else "\N{WORD JOINER}–\N{WORD JOINER}"
+    to = "\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}"
+    dash = to if min(low, high) < 0 else "\N{WORD JOINER}–\N{WORD JOINER}"
     return f"{middle} ({first}{dash}{last})"
 
 
