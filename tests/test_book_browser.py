@@ -83,11 +83,17 @@ _LOOK = """() => {
   const sticksOut = node => node.getBoundingClientRect().right > window.innerWidth + 1 &&
     !scrolls(node.parentElement) && !node.closest('mjx-assistive-mml');
   const stray = [...document.querySelectorAll('article *')].find(sticksOut);
+  // Where a background has an image axe-core cannot tell.
+  const drowned = [...document.querySelectorAll('article *')].find(node => {
+    const look = getComputedStyle(node);
+    return look.color === look.backgroundColor && node.textContent.trim();
+  });
   return {
     theme: document.documentElement.dataset.theme,
     page: document.documentElement.scrollWidth,
     window: window.innerWidth,
     stray: stray ? stray.outerHTML.slice(0, 120) : '',
+    drowned: drowned ? drowned.outerHTML.slice(0, 120) : '',
     formulas: document.querySelectorAll('.math').length,
     rendered: document.querySelectorAll('mjx-container').length,
     wrong: [...document.querySelectorAll('mjx-merror')].map(node => node.textContent),
@@ -137,6 +143,8 @@ def page_faults(
             complain(f"is {seen['page'] - seen['window']} px wider than the window")
         if seen["stray"]:
             complain(f"sticks out of the window: {seen['stray']}")
+        if seen["drowned"]:
+            complain(f"has text in the colour of its background: {seen['drowned']}")
         if seen["formulas"] and not seen["rendered"]:
             complain("shows its formulas as source")
         for text in seen["wrong"]:
@@ -399,6 +407,7 @@ class TestTheChecksThemselves:
             "<mjx-merror>Undefined control sequence</mjx-merror>"
             "<img src='http://localhost:9/pixel.png'><img src='gone.png'>"
             "<p style='color: #bbb; background: #fff'>pale</p>"
+            "<article><p style='color: #eee; background-color: #eee'>drowned</p></article>"
             "<script>console.error('told'); throw new Error('thrown')</script>"
         )
         faults = " ".join(
@@ -411,6 +420,7 @@ class TestTheChecksThemselves:
             "404 http://127.0.0.1",
             "wider than the window",
             "sticks out of the window: <p style",
+            "text in the colour of its background: <p style",
             "formulas as source",
             "Undefined control sequence",
             "shows the None theme",
