@@ -260,6 +260,13 @@ def test_a_table_prints_the_same_as_text():
     assert repr(shown).splitlines() == ["d    name  value", "30   a     1.50", "250  –     2.25"]
 
 
+def test_a_table_says_yes_and_no():
+    frame = pd.DataFrame({"text": ["a", "b"], "found": [True, False]})
+    shown = plots.table(frame, "c")
+    assert repr(shown).split() == ["text", "found", "a", "yes", "b", "no"]
+    assert "<td>yes</td>" in shown._repr_html_()
+
+
 @pytest.mark.parametrize("nothing", [None, float("nan"), np.float32("nan"), pd.NA, pd.NaT])
 def test_every_kind_of_missing_value_is_a_dash(nothing):
     frame = pd.DataFrame({"name": ["a"], "value": pd.Series([nothing], dtype=object)})

@@ -370,6 +370,8 @@ class Table:
 
         if is_scalar(value) and isna(value):
             return "–"
+        if isinstance(value, bool):
+            return "yes" if value else "no"
         return format(value, self.formats.get(column, ""))
 
     def _cell(self, column: str, value: object) -> str:
@@ -419,8 +421,9 @@ class Table:
 def table(frame: pd.DataFrame, caption: str, *, formats: Mapping[str, str] | None = None) -> Table:
     """Return a data frame as a table that a page, a phone and a screen reader can show.
 
-    Every text is escaped; the first column names the rows; missing values are dashes; on a narrow
-    screen the table scrolls by itself. As plain text it prints aligned columns.
+    Every text is escaped; the first column names the rows; missing values are dashes, truth values
+    yes and no; on a narrow screen the table scrolls by itself. As plain text it prints aligned
+    columns.
 
     Parameters
     ----------

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,13 +97,21 @@ class Cloud:
         return cls(scan, rows, distinct, moments, min(k, distinct.n - 1), exact_up_to, seed)
 
     def nulls(self, n: int) -> dict[str, Points]:
-        """Return a Gaussian and a shuffled cloud of `n` points."""
+        """Return a Gaussian and a shuffled cloud of `n` points; fewer are the first of more."""
         if n not in self._nulls:
-            self._nulls[n] = {
-                "gaussian": held(Gaussian.like(self.moments, n, self.seed)),
-                "shuffled": Shuffled.like(self.rows, n, self.seed),
-            }
+            whole = self._gaussian
+            first = Held(whole.rows[:n]) if isinstance(whole, Held) else held(replace(whole, n=n))
+            shuffled = Shuffled(n, self._pool, self.seed)
+            self._nulls[n] = {"gaussian": first, "shuffled": shuffled}
         return self._nulls[n]
+
+    @cached_property
+    def _gaussian(self) -> Held | Gaussian:
+        return held(Gaussian.like(self.moments, self.rows.n, self.seed))
+
+    @cached_property
+    def _pool(self) -> NDArray[np.float32]:
+        return Shuffled.like(self.rows, self.rows.n, self.seed).pool
 
 
 def row_measures(scan: Scan) -> dict[str, Measure]:

@@ -266,11 +266,16 @@ def with_duplicates(lists: Lists, point_of_row: NDArray[np.int64]) -> Lists:
     starts = np.concatenate([[0], np.cumsum(sizes)])
     indices = np.empty((n, k), dtype=np.int64)
     scores = np.empty((n, k), dtype=np.float32)
-    for point, (near, cosines) in enumerate(zip(lists.indices, lists.scores, strict=True)):
+    # Where neither a point nor a neighbour stands for several rows, numbers alone change.
+    alone = (sizes == 1) & (sizes[lists.indices] == 1).all(axis=1)
+    first = order[starts[:-1]]
+    indices[first[alone]] = first[lists.indices[alone]]
+    scores[first[alone]] = lists.scores[alone]
+    for point in np.flatnonzero(~alone):
         mine = order[starts[point] : starts[point + 1]]
         found, values = [], []
         if len(mine) <= k:
-            for other, cosine in zip(near, cosines, strict=True):
+            for other, cosine in zip(lists.indices[point], lists.scores[point], strict=True):
                 rows = order[starts[other] : starts[other + 1]]
                 found.extend(rows[: k - len(found)].tolist())
                 values.extend([cosine] * (len(found) - len(values)))

@@ -211,7 +211,8 @@ def _without_own(setting: Setting, scores: NDArray, start: int) -> NDArray:
     inside = (setting.own >= start) & (setting.own < start + scores.shape[1])
     rows = np.flatnonzero(inside)
     # Below everything, whatever the scale of the scores is.
-    scores[rows, setting.own[rows] - start] = _NOWHERE * max(1.0, float(np.abs(scores).max()))
+    largest = max(1.0, float(scores.max()), -float(scores.min()))
+    scores[rows, setting.own[rows] - start] = _NOWHERE * largest
     return scores
 
 
@@ -223,8 +224,14 @@ def _unit(X: NDArray[np.floating]) -> NDArray[np.float32]:
 
 def _products(Q: NDArray[np.float32], X: NDArray[np.float32]) -> NDArray[np.float32]:
     """All inner products, equal rows getting equal ones."""
-    sides = [torch.from_numpy(np.pad(A, ((0, -len(A) % _TILE), (0, 0)))) for A in (Q, X)]
+    sides = [torch.from_numpy(_whole_tiles(A)) for A in (Q, X)]
     return (sides[0] @ sides[1].T).numpy()[: len(Q), : len(X)]
+
+
+def _whole_tiles(A: NDArray[np.float32]) -> NDArray[np.float32]:
+    missing = -len(A) % _TILE
+    # As torch wants it: blocks that came from another process cannot be written to.
+    return np.pad(A, ((0, missing), (0, 0))) if missing else np.require(A, requirements=["C", "W"])
 
 
 def _overlap(

@@ -130,7 +130,7 @@ def keys_of(report: Report, *prefixes: str) -> list[str]:
 
 
 def said(report: Report, keys: Iterable[str]) -> Said:
-    """Return the sentences of some measures.
+    """Return the sentences of some measures, equal ones once.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def said(report: Report, keys: Iterable[str]) -> Said:
     keys : iterable of str
         Dotted keys.
     """
-    return Said(tuple(report[key].sentence for key in keys))
+    return Said(tuple(dict.fromkeys(report[key].sentence for key in keys)))
 
 
 def notes(report: Report) -> Said:
