@@ -500,4 +500,6 @@ def test_shares_medians_and_sentences():
     one = median_of(np.arange(101.0))
     assert (one.value, one.low, one.high) == (50, 40, 60)
     assert sentence("rows.nan", Measure(3, n=9)).startswith("3 rows hold NaN")
+    assert sentence("rows.nan", Measure(0, n=9)) == "No row holds NaN."
+    assert "by −0.149 or less" in sentence("relevance.gap", Measure(-0.149, n=9))
     assert sentence("cosine.mean", Measure(reason="why not")) == "Not measured: why not."

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from paper_utils.audit.measure import Measure
 from paper_utils.audit.robustness import CHANGES
+
+_HYPHEN = re.compile(r"(?<!\w)-(?=\d)")  # of a negative number
 
 _PLAIN = {
     "rows.total": "The file has {v:,.0f} rows.",
@@ -31,12 +34,13 @@ _PLAIN = {
     "spectrum.",
     "cosine.mu2": "The mean direction has squared length {v:.3f}.",
     "cosine.variance_centred": "After centring cosines vary with variance {v:.4f}; that is the one "
-    "to compare with 1/d_eff.",
-    "cosine.inverse_d_eff": "1/d_eff is {v:.4f}.",
-    "dimension.participation": "The participation ratio (d_eff) is {v:.1f}.",
-    "dimension.unbiased": "Without its bias for the number of rows d_eff is {v:.1f}.",
-    "dimension.isoscore": "IsoScore is {v:.3f}; it says the same as d_eff.",
-    "dimension.share": "d_eff is {v:.1%} of the number of coordinates.",
+    "to compare with one over the effective dimension.",
+    "cosine.inverse_d_eff": "One over the effective dimension is {v:.4f}.",
+    "dimension.participation": "The participation ratio (the effective dimension) is {v:.1f}.",
+    "dimension.unbiased": "Without its bias for the number of rows the effective dimension is "
+    "{v:.1f}.",
+    "dimension.isoscore": "IsoScore is {v:.3f}; it says the same as the participation ratio.",
+    "dimension.share": "The effective dimension is {v:.1%} of the number of coordinates.",
     "dimension.effective_rank": "The effective rank (entropy of the spectrum) is {v:.0f}.",
     "dimension.rankme": "RankMe is {v:.0f}.",
     "dimension.stable_rank": "The stable rank is {v:.1f}.",
@@ -81,6 +85,15 @@ _PLAIN = {
     "{v:.0f} dimensions.",
 }
 
+#: The same where the value is zero.
+_NONE = {
+    "rows.nan": "No row holds NaN.",
+    "rows.infinite": "No row holds infinite values.",
+    "rows.zero": "No row is zero.",
+    "rows.duplicate_share": "No row repeats the direction of an earlier row.",
+    "stability.tied": "No top list is cut inside a tie.",
+}
+
 _HUBS = {
     "skewness": "The skewness of the k-occurrence is {v:.2f}",
     "antihubs": "{v:.1%} of the items are in nobody's list",
@@ -119,12 +132,16 @@ def sentence(key: str, one: Measure) -> str:
     """
     if one.value is None:
         return f"Not measured: {one.reason or 'not defined here'}."
+    if one.value == 0 and key in _NONE:
+        return _NONE[key]
     values = {"v": one.value, "n": one.n or 0}
     parts = key.split(".")
     if parts[0] == "hubness" and len(parts) == 3:
         text = f"{_HUBS[parts[2]]} ({_WHEN[parts[1]]})."
     elif parts[0] == "stability" and parts[1] in CHANGES:
         text = f"With {CHANGES[parts[1]]} {{v:.1%}} of the top list stays."
+    elif key == "relevance.recall_1":
+        text = "{v:.1%} of the relevant items stand first."
     elif parts[0] == "relevance" and parts[1].startswith("recall_") and parts[1][7:].isdecimal():
         text = f"{{v:.1%}} of the relevant items are among the best {parts[1][7:]}."
     elif parts[0] == "relevance" and parts[1].startswith("oracle_"):
@@ -133,7 +150,7 @@ def sentence(key: str, one: Measure) -> str:
         text = _SLICE[parts[1]]
     else:
         text = _PLAIN[key]
-    return text.format(**values)
+    return _HYPHEN.sub("−", text.format(**values))
 
 
 def with_sentences(measures: Mapping[str, Measure], under: str = "") -> dict[str, Measure]:
