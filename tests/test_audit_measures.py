@@ -18,7 +18,7 @@ from paper_utils.audit.advice import advice_table, advise, parse_advice
 from paper_utils.audit.inputs import Inputs, read_inputs
 from paper_utils.audit.judged import Judged, oracle, ranks, retrieval_measures
 from paper_utils.audit.limits import limit_measures
-from paper_utils.audit.measure import Measure, from_jackknife, median_of, share_of
+from paper_utils.audit.measure import Measure, from_jackknife, median_of, not_measured, share_of
 from paper_utils.audit.moments import (
     Moments,
     cosine_statistics,
@@ -37,9 +37,10 @@ from paper_utils.audit.neighbours import (
 )
 from paper_utils.audit.points import Centred, FilePoints, Gaussian, Held, Shuffled
 from paper_utils.audit.readers import Vectors
-from paper_utils.audit.report import measures_in
+from paper_utils.audit.report import Report, measures_in
 from paper_utils.audit.scan import scan
 from paper_utils.audit.sentences import sentence
+from paper_utils.audit.show import said
 from paper_utils.audit.slices import labels_of
 from paper_utils.audit.wording import wording_measures
 from paper_utils.checks import unit_rows
@@ -493,6 +494,20 @@ def test_advice_rests_on_claims_of_the_ledger():
 
 
 # ------------------------------------------------------------------------ small things
+
+
+def test_what_has_no_value_is_said_once_for_each_reason():
+    nothing = not_measured("no texts were given")
+    measures = {
+        "slices_summary.seen_min": nothing,
+        "rows.nan": Measure(0, n=9).saying("No row holds NaN."),
+        "fragmentation.words_per_text": nothing,
+    }
+    found = said(Report({}, {}, (), measures, [], []), measures)
+    assert found.lines == (
+        "No row holds NaN.",
+        "Not measured: no texts were given (least seen slice, of its fair share; words a text).",
+    )
 
 
 def test_shares_medians_and_sentences():

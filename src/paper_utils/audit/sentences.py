@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from paper_utils.audit.measure import Measure
 from paper_utils.audit.robustness import CHANGES
-
-_HYPHEN = re.compile(r"(?<!\w)-(?=\d)")  # of a negative number
+from paper_utils.claims.tables import typeset
 
 _PLAIN = {
     "rows.total": "The file has {v:,.0f} rows.",
@@ -150,7 +148,7 @@ def sentence(key: str, one: Measure) -> str:
         text = _SLICE[parts[1]]
     else:
         text = _PLAIN[key]
-    return _HYPHEN.sub("−", text.format(**values))
+    return typeset(text.format(**values))
 
 
 def with_sentences(measures: Mapping[str, Measure], under: str = "") -> dict[str, Measure]:

@@ -130,7 +130,7 @@ def keys_of(report: Report, *prefixes: str) -> list[str]:
 
 
 def said(report: Report, keys: Iterable[str]) -> Said:
-    """Return the sentences of some measures, equal ones once.
+    """Return the sentences of some measures; last, once for each reason, what has no value.
 
     Parameters
     ----------
@@ -138,7 +138,15 @@ def said(report: Report, keys: Iterable[str]) -> Said:
     keys : iterable of str
         Dotted keys.
     """
-    return Said(tuple(dict.fromkeys(report[key].sentence for key in keys)))
+    lines, without = [], dict[str, list[str]]()
+    for key in keys:
+        one = report[key]
+        if one.measured:
+            lines.append(one.sentence)
+        else:
+            without.setdefault(one.sentence.removesuffix("."), []).append(name_of(key))
+    lines += [f"{why} ({'; '.join(names)})." for why, names in without.items()]
+    return Said(tuple(lines))
 
 
 def notes(report: Report) -> Said:
