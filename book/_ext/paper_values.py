@@ -20,11 +20,12 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxRole
 
+from paper_utils.claims.tables import typeset
+
 _LOG = logging.getLogger(__name__)
 _KEPT: dict[Path, list[dict]] = {}
 _POWER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]?\d+)\b")
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_NEGATIVE = re.compile(r"(?<![\w.])-(?=\.?\d)")
 
 
 def claims(srcdir: Path) -> list[dict]:
@@ -59,7 +60,7 @@ def with_minus(text: str) -> str:
         raised = str(int(found[2])).translate(_RAISED)
         return f"{found[1]}\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}10{raised}"
 
-    return _NEGATIVE.sub("−", _POWER.sub(power, text))
+    return typeset(_POWER.sub(power, text))
 
 
 _CELL = re.compile(r'(?<=<td class="number">)[^<]+')

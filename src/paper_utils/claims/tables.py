@@ -45,7 +45,7 @@ def typeset(text: str) -> str:
     >>> typeset("[-0.5, 2e-07], 2026-11-20")
     '[−0.5, 2e-07], 2026-11-20'
     """
-    return re.sub(r"(?<![^\s(\[])-(?=\d)", "−", text)
+    return re.sub(r"(?<![\w.])-(?=\.?\d)", "−", text)
 
 
 def measured_lines(record: Record) -> list[str]:
