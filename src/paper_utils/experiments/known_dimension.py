@@ -23,25 +23,8 @@ LAWS = ("gaussian", "student-12")
 
 
 def dimension_row(X: ArrayLike) -> dict[str, float]:
-    """Participation ratio of the rows of `X`, plug-in and unbiased, with standard errors.
+    """Participation ratio of `X`, shape (n_items, d): `plug_in` and `unbiased`, each with `_se`.
 
-    Parameters
-    ----------
-    X : array_like, shape (n_items, d)
-        At least four rows.
-
-    Returns
-    -------
-    dict
-        `n`, `d`, `plug_in`, `unbiased`, each with `_se`.
-
-    Raises
-    ------
-    UsageError
-        As for :func:`~paper_utils.geometry.dimension.effective_dimension`.
-
-    Examples
-    --------
     >>> row = dimension_row(np.random.default_rng(0).normal(size=(200, 50)))
     >>> f"{row['plug_in']:.1f} {row['unbiased']:.1f}"
     '40.0 50.3'
@@ -68,27 +51,11 @@ def dimension_row(X: ArrayLike) -> dict[str, float]:
 def estimates_of_known_dimension(
     d: int, d_eff: float, n: int, law: str = "gaussian", repeats: int = 200
 ) -> dict[str, float]:
-    """Estimate d_eff of samples from a law with a power-law spectrum, many times over.
+    """Estimate d_eff on many samples of a distribution with a power-law spectrum; 'student-12' is
+    elliptical with 12 degrees of freedom. Returns mean and `_sd` of `plug_in` and `unbiased`, its
+    mean jackknife `_se`, `coverage` (share of intervals of ± 1.96 `_se` that hold `d_eff`), and
+    `predicted`, the expected plug-in 1/(1/d_eff + 1/(n - 1)).
 
-    Parameters
-    ----------
-    d, d_eff, n : int
-        Of the law, and the size of each sample.
-    law : {'gaussian', 'student-12'}
-        Student's with 12 degrees of freedom: elliptical, with heavier tails.
-    repeats : int
-        Samples; sample i has the seed i.
-
-    Returns
-    -------
-    dict
-        Over samples: mean and standard deviation (`_sd`) of `plug_in` and `unbiased`, the
-        average jackknife standard error (`_se`) of `unbiased`, the share of samples whose
-        interval of ± 1.96 standard errors holds the truth (`coverage`), and `predicted`, the
-        plug-in that 1/(1/d_eff + 1/(n - 1)) leads one to expect.
-
-    Examples
-    --------
     >>> found = estimates_of_known_dimension(60, 20, 50, repeats=40)
     >>> abs(found["unbiased"] - 20) < 1 and found["plug_in"] < 16
     True

@@ -28,7 +28,7 @@ CAPACITY = ((100, 20, 20), (150, 5, 60), (300, 10, 60), (600, 20, 40), (300, 60,
 DIMS = (224, 256, 384, 512)
 CUTOFFS = (2, 10, 100)
 N_DOCS, N_ASKED = 400, 400
-#: Words that ask for nothing. They are in no vocabulary.
+#: Words of queries that name no attribute: in no vocabulary.
 STOP_WORDS = ("who", "likes", "and", "the", "of", "a", "in", "with")
 _BLOCK = 100
 
@@ -43,28 +43,9 @@ _BLOCK = 100
 def least_level_dimensions(
     n_attributes: int, length: int, n_sets: int, seed: int
 ) -> dict[str, Any]:
-    """Find the least dimension of each random set, by bisection with linear programs.
-
-    The sets and vectors are the first of
-    :func:`~paper_utils.experiments.set_codes.least_dimensions` with the same seed.
-
-    Parameters
-    ----------
-    n_attributes, length : int
-        V and L.
-    n_sets : int
-        Sets tried.
-    seed : int
-
-    Returns
-    -------
-    dict
-        `least`: one dimension a set, in order.
-
-    Raises
-    ------
-    UsageError
-        As in :func:`~paper_utils.codes.level.level_dimension`; no sets.
+    """Find the `least` dimension of each random set, by bisection with linear programs.
+    With the same seed, sets and vectors are the first of those of
+    :func:`~paper_utils.experiments.set_codes.least_dimensions`.
     """
     reach = max(2, round(3 * transition(n_attributes, length).width))
     centre = round(level_dimension(n_attributes, length))
@@ -98,24 +79,10 @@ def least_level_dimensions(
     tasks=lambda: [{"d": 256, "seed": 0, "n_docs": 60}, *({"d": d, "seed": 0} for d in DIMS)],
 )
 def several(d: int, seed: int, n_docs: int = N_DOCS, length: int = 45) -> dict[str, Any]:
-    """Ask for several attributes at once on generated data of LIMIT's form.
-
-    Parameters
-    ----------
-    d : int
-        Dimension.
-    seed : int
-        Of the data, of the query vectors and of what is asked for.
-    n_docs, length : int
-        Documents, and attributes of each.
-
-    Returns
-    -------
-    dict
-        `unsolved`: documents without a code, by kind of code ('set', 'level'). Then by kind ('set',
-        'level', 'sum') and number asked for ('2', '3'): share of the relevant among as many
-        first ones; and of 'set' and 'level', `precision` and `recall` at the cut-off of one less
-        than asked for. `margin` by kind: median for unit vectors.
+    """Query for two and three attributes at once, on generated data of LIMIT's form.
+    By kind of code: `unsolved` documents, median `margin` of unit vectors. By kind and number
+    ("set, 2"): `among first`, the share of relevant documents among as many first ones; of codes
+    also `precision` and `recall` above the cut-off number - 1.
     """
     data = generate_limit(46, 2, n_docs=n_docs, n_attributes=length, seed=seed)
     names = [[data.attributes[a] for a in row] for row in data.doc_attributes]
@@ -178,23 +145,10 @@ def _released() -> dict[str, str]:
     data=_released,
 )
 def level_words(d: int, n_docs: int, seed: int = 0) -> dict[str, Any]:
-    """Encode the replica from words and answer its queries by sums of word vectors.
-
-    Parameters
-    ----------
-    d : int
-        Dimension.
-    n_docs : int
-        At least 46.
-    seed : int
-        Of the replica and of the query vectors.
-
-    Returns
-    -------
-    dict
-        `vocabulary` and `length` (mean), `wrong` (documents without a code), `steps` (median,
-        most), `margin` (median for unit vectors), and `recall` at 2, 10 and 100 of 'level', 'bf16'
-        and 'int8' (both sides rounded).
+    """Encode the replica from its words; a query is the sum of its word vectors.
+    `length` is the mean, `wrong` counts documents without a code, `steps` has median and maximum,
+    `margin` is the median for unit vectors, `recall` is at 2, 10 and 100 ('bf16' and 'int8': both
+    sides rounded).
     """
     data = limit_replica(n_docs, seed)
     vocabulary, documents, asked = words_of(data)
@@ -216,18 +170,8 @@ def level_words(d: int, n_docs: int, seed: int = 0) -> dict[str, Any]:
 
 
 def words_of(data: LimitData) -> tuple[tuple[str, ...], list[list[str]], list[list[str]]]:
-    """Return the words that can be asked for, and those of each document and query.
-
-    Parameters
-    ----------
-    data : LimitData
-
-    Returns
-    -------
-    vocabulary : tuple of str
-        Words of the attributes but for stop words, sorted.
-    documents, queries : list of lists of str
-        Names, which no query asks for, are left out.
+    """Return the sorted words of all attributes, and which of them each document and query has.
+    Stop words are left out, and so are names, which no query contains.
     """
     cut: Callable[[str], Sequence[str]] = WordTokenizer(stop_words=STOP_WORDS)
     vocabulary = sorted({word for attribute in data.attributes for word in cut(attribute)})

@@ -24,7 +24,7 @@ from paper_utils.search.ranks import RelevantRanks
 #: Relevant documents of each query of LIMIT.
 _K = 2
 
-# The same measurement where it takes an hour: the chapter adds it as soon as it is recorded.
+# The same measurement, an hour long. The chapter shows it once it is recorded.
 experiment(
     "limit-encoders-rest",
     "As limit-encoders, on the rest of the 50,000 documents of the replica",
@@ -40,26 +40,9 @@ def recorded_chunks() -> list[Result]:
 
 
 def replica_rows(results: Iterable[Result]) -> tuple[int, dict[str, dict[str, list[float]]]]:
-    """Add up what the chunks counted.
-
-    Parameters
-    ----------
-    results : iterable of Result
-        Records of :func:`~paper_utils.experiments.limit_encoders.encoder_row`; tasks of other
-        sources are left out.
-
-    Returns
-    -------
-    n_docs : int
-        Documents of the replica that the chunks cover, the first ones.
-    rows : dict
-        System -> ``recall@2`` -> [mean, low, high], and so on. Systems that were not given all
-        queries have wider intervals.
-
-    Raises
-    ------
-    PaperError
-        The chunks do not cover the first documents without gap or overlap.
+    """Add up the chunks counted by :func:`~paper_utils.experiments.limit_encoders.encoder_row`.
+    Returns how many first documents of the replica they cover, and system -> ``recall@2`` -> [mean,
+    low, high], and so on. Systems scored on fewer queries have wider intervals.
     """
     chunks = sorted(
         (

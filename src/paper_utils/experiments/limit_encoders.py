@@ -1,7 +1,6 @@
-"""MiniLM on data of LIMIT's form: pooled, cut short, and by late interaction; and its word pieces.
-
-One pass through the network gives all of it. On the replica of 50,000 documents the pass is cut
-into chunks of documents: a chunk counts which of its documents outrank each relevant one.
+"""MiniLM on data of LIMIT's form: pooled, truncated, by MaxSim; and its subword token embeddings.
+One pass through the network gives all. On the replica of 50,000 documents the pass is cut into
+chunks of documents, which count their documents that outrank each relevant one.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ SYSTEMS = (*POOLED.values(), MAXSIM, STATIC_MEAN, STATIC_MAXSIM)
 SOURCES = ("generated", "limit-small", "replica")
 #: Documents of the replica in the first part of the record, and in one task.
 FIRST, CHUNK = 6_000, 2_000
-# On the replica every fourth query is scored by MaxSim over states, the dearest of the systems.
+# On the replica MaxSim over states, the most costly system, scores every fourth query.
 _MAXSIM_STEP = 4
 # Nothing beyond the last cut-off matters.
 _CAP = 100
@@ -48,13 +47,13 @@ _CAP = 100
 class _Texts:
     """What one pass gives of some texts, in their order."""
 
-    pooled: NDArray[np.float32]
-    pieces: list[NDArray[np.int64]]
-    states: list[NDArray[np.float32]]
+    pooled: NDArray[np.float32]  # (n_texts, d)
+    pieces: list[NDArray[np.int64]]  # ids of the tokens that are not special
+    states: list[NDArray[np.float32]]  # (n_tokens, d) a text, last layer
 
 
 class _Pass:
-    """The network and the vectors of word pieces met so far."""
+    """The network, and the embeddings of the subword tokens read so far."""
 
     def __init__(self) -> None:
         self.encoder = load_encoder("minilm")
@@ -82,7 +81,7 @@ class _Pass:
 
 
 def _pooled(batch: TokenBatch) -> NDArray[np.float32]:
-    """Means over all tokens, as MiniLM takes them."""
+    """Means over all tokens, special ones included, as MiniLM takes them."""
     weights = batch.mask.unsqueeze(-1).float()
     return ((batch.states * weights).sum(dim=1) / weights.sum(dim=1)).numpy()
 
@@ -104,26 +103,9 @@ def _pieces(batch: TokenBatch) -> list[NDArray[np.int64]]:
 )
 def encoder_row(source: str, start: int = 0, stop: int = 0) -> dict[str, Any]:
     """Measure all systems on a whole collection, or count for a chunk of the replica.
-
-    Parameters
-    ----------
-    source : {'generated', 'limit-small', 'replica'}
-        *generated*: LIMIT-small's form with the book's own attributes, seed 0.
-    start, stop : int
-        Documents of the replica of 50,000: its 46 relevant ones (0 to 46), or distractors.
-
-    Returns
-    -------
-    dict
-        Of a whole collection: system -> ``recall@2`` -> [mean, low, high], and so on (see
-        :func:`~paper_utils.experiments.limit_measures.summary`). Of a chunk: system ->
-        ``better`` and ``tied``, how many of its documents stand above each relevant document
-        and how many on its score, itself included; packed by :func:`pack`, at most 100.
-
-    Raises
-    ------
-    UsageError
-        Unknown source.
+    Collection: system -> ``recall@2`` -> [mean, low, high], and so on. Chunk of documents `start`
+    to `stop`: system -> ``better`` and ``tied``, how many of them score above or equal to each
+    relevant one, itself included; packed by :func:`pack`, at most 100.
     """
     if source not in SOURCES:
         raise UsageError(f"no source {source!r}: {did_you_mean(source, SOURCES)}")
@@ -137,17 +119,8 @@ def encoder_row(source: str, start: int = 0, stop: int = 0) -> dict[str, Any]:
 
 
 def encoder_scores(data: LimitData) -> dict[str, NDArray[np.float32]]:
-    """Score a small collection by all of `SYSTEMS` in one pass.
-
-    Parameters
-    ----------
-    data : LimitData
-        Documents and queries of at most 256 word pieces; the rest is cut off.
-
-    Returns
-    -------
-    dict
-        System -> scores, shape (n_queries, n_docs).
+    """Return system -> scores, shape (n_queries, n_docs), from one pass.
+    Texts are cut off after 256 subword tokens.
     """
     network = _Pass()
     queries = network.read(data.queries)
@@ -162,8 +135,6 @@ def small_generated() -> LimitData:
 def replica_tasks(start: int, stop: int) -> list[dict[str, Any]]:
     """Return the tasks for some documents of the replica; its 46 relevant ones are one.
 
-    Examples
-    --------
     >>> [task["stop"] for task in replica_tasks(0, 4000)]
     [46, 2000, 4000]
     """
@@ -174,7 +145,7 @@ def replica_tasks(start: int, stop: int) -> list[dict[str, Any]]:
 
 
 def released_checksums() -> dict[str, str]:
-    """Return the checksums of the released files that enter."""
+    """Return the checksums of the released files that are read."""
     return {
         f"{name}/{file.name}": file.checksum
         for name in ("limit-small", "limit")
@@ -184,15 +155,13 @@ def released_checksums() -> dict[str, str]:
 
 
 def maxsim_queries(source: str, n_queries: int) -> NDArray[np.int64]:
-    """Return which queries MaxSim over states was given: all, or every fourth on the replica."""
+    """Return the queries that MaxSim over states scores: all, or every fourth on the replica."""
     return np.arange(0, n_queries, _MAXSIM_STEP if source == "replica" else 1)
 
 
 def pack(counts: NDArray[np.int64]) -> str:
     """Return whole numbers as text, runs of equal ones as ``number*times``.
 
-    Examples
-    --------
     >>> pack(np.array([0, 0, 0, 7])), unpack("0*3 7").tolist()
     ('0*3 7', [0, 0, 0, 7])
     """
@@ -271,20 +240,10 @@ def static_maxsim(
     queries: Sequence[NDArray[np.int64]],
     documents: Sequence[NDArray[np.int64]],
 ) -> NDArray[np.float32]:
-    """Return MaxSim over vectors that belong to word pieces, whatever stands around them.
-
-    The same as :func:`~paper_utils.search.late_interaction.maxsim` of the rows of `table`, but
-    each pair of distinct pieces is compared once.
-
-    Parameters
-    ----------
-    table : ndarray, shape (n_pieces, d)
-    queries, documents : sequence of ndarray of int64
-        Pieces of each text.
-
-    Returns
-    -------
-    ndarray of float32, shape (n_queries, n_docs)
+    """Return MaxSim over input embeddings, shape (n_queries, n_docs); each text is given as token
+    ids. `table` has shape (n_tokens, d). Equals
+    :func:`~paper_utils.search.late_interaction.maxsim`, but each pair of distinct tokens is
+    compared once.
     """
     asked, of_queries = np.unique(np.concatenate(queries), return_inverse=True)
     listed, of_documents = np.unique(np.concatenate(documents), return_inverse=True)

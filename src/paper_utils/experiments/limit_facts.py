@@ -32,17 +32,8 @@ SOURCES = {
 
 def graph_facts(qrels: sparse.csr_array, n_docs: int) -> dict[str, Any]:
     """Return sizes, degrees, densities, strength and largest clique of judgements.
-
-    Parameters
-    ----------
-    qrels : scipy.sparse.csr_array of bool, shape (n_queries, n)
-    n_docs : int
-        Documents of the whole collection, for the density over all of them.
-
-    Returns
-    -------
-    dict
-        `degrees` maps a number of queries to the documents that are relevant to so many.
+    `degrees` maps a number of queries to how many documents are relevant to so many; `density_all`
+    is the density over all `n_docs` documents of the collection.
     """
     degrees = document_degrees(qrels)
     active = int(np.count_nonzero(degrees))
@@ -62,7 +53,7 @@ def graph_facts(qrels: sparse.csr_array, n_docs: int) -> dict[str, Any]:
 
 
 def text_facts(data: LimitData) -> dict[str, Any]:
-    """Return lengths of the documents: attributes, characters, words and MiniLM's tokens."""
+    """Return [least, median, most] of the documents' attributes, characters, words, tokens."""
     tokenizer = load_encoder("minilm").model.tokenizer
     pieces = [len(ids) for ids in tokenizer(list(data.documents))["input_ids"]]
     return {
@@ -84,23 +75,10 @@ def _spread(values: Sequence[int]) -> list[float]:
     data=lambda: released_checksums(),
 )
 def limit_facts(source: str) -> dict[str, Any]:
-    """Describe one collection.
-
-    Parameters
-    ----------
-    source : {'generated', 'limit-small', 'limit'}
-
-    Returns
-    -------
-    dict
-        :func:`graph_facts` and :func:`text_facts`. Of `limit`, whose documents are those of the
-        replica, also the number of attributes in its list, how many of its queries are among
-        them, and how many of its queries LIMIT-small has at the same place and at all.
-
-    Raises
-    ------
-    UsageError
-        Unknown source.
+    """Return :func:`graph_facts` and :func:`text_facts` of one collection.
+    Of 'limit', with the documents of the replica, also the size of its attribute list, how many of
+    its query attributes are in it, and how many queries, names and relevant sets LIMIT-small
+    shares.
     """
     if source not in SOURCES:
         raise UsageError(f"no source {source!r}: {did_you_mean(source, SOURCES)}")

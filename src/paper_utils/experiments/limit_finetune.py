@@ -1,8 +1,7 @@
-"""Fine-tuning on LIMIT: does practice with other attributes help with new ones?
-
-LIMIT's authors train on attributes that the test does not use and see hardly any gain, so
-that, they say, it is no shift of domain. Archish et al. fine-tune and see a large one. Here a
-small encoder is trained both ways and asked about both kinds of attributes.
+"""Fine-tuning on LIMIT: does training on other attributes help with new ones?
+LIMIT's authors train on attributes that the test does not use, see hardly any gain, and conclude
+that domain shift is not the cause. Archish et al. fine-tune and see a large gain. Here a small
+encoder is trained both ways and tested on both kinds of attributes.
 """
 
 from __future__ import annotations
@@ -35,29 +34,14 @@ if TYPE_CHECKING:
 #: What an encoder is trained on: nothing, other attributes, or the test itself.
 CONDITIONS = ("none", "other attributes", "the test")
 LENGTH = 16  # attributes of a document
-N_DOCS = 17  # documents of a test; every pair of them is asked for: 136 questions
+N_DOCS = 17  # documents of a test; every pair of them has a query: 136
 N_TESTS = 6
 N_STEPS = 120
 HAYSTACK = 1000
 
 
 def halves(seed: int) -> tuple[list[str], list[str]]:
-    """Return the attributes of training and those of the test, which share none.
-
-    Parameters
-    ----------
-    seed : int
-
-    Returns
-    -------
-    train, test : list of str
-
-    Examples
-    --------
-    >>> train, test = halves(0)
-    >>> set(train) & set(test), abs(len(train) - len(test)) <= 1
-    (set(), True)
-    """
+    """Return the attributes of training and those of the test, which are disjoint."""
     attributes = list(load_vocabulary("en"))
     order = np.random.default_rng(seed).permutation(len(attributes))
     shuffled = [attributes[i] for i in order]
@@ -67,20 +51,8 @@ def halves(seed: int) -> tuple[list[str], list[str]]:
 def pair_test(
     attributes: Sequence[str], rng: np.random.Generator, *, n_docs: int = N_DOCS
 ) -> Batch:
-    """Return documents of which every pair is the answer to a question, as in LIMIT.
-
-    Parameters
-    ----------
-    attributes : sequence of str
-        At least n_docs (n_docs - 1)/2 and some more to fill up with.
-    rng : Generator
-    n_docs : int
-        At most `LENGTH` + 1, so that a document has room for its questions.
-
-    Returns
-    -------
-    Batch
-        Each document lists `LENGTH` attributes.
+    """Return documents of `LENGTH` attributes of which every pair answers one query, as in LIMIT.
+    At most `LENGTH` + 1 documents, so that each has room; more attributes than pairs are needed.
     """
     pairs = list(combinations(range(n_docs), 2))
     drawn = [attributes[i] for i in rng.permutation(len(attributes))]
@@ -91,18 +63,7 @@ def pair_test(
 def practice(
     attributes: Sequence[str], rng: np.random.Generator, *, n_docs: int = 16, n_queries: int = 32
 ) -> Iterator[Batch]:
-    """Yield fresh batches: new documents, and questions whose answers are two of them.
-
-    Parameters
-    ----------
-    attributes : sequence of str
-    rng : Generator
-    n_docs, n_queries : int
-
-    Yields
-    ------
-    Batch
-    """
+    """Yield fresh batches for training: new documents, and queries with two relevant ones each."""
     while True:
         drawn = [attributes[i] for i in rng.permutation(len(attributes))]
         pairs: list[tuple[int, int]] = []
@@ -137,7 +98,7 @@ def _batch(
 
 
 def again(batch: Batch, rng: np.random.Generator, *, n_queries: int = 32) -> Iterator[Batch]:
-    """Yield one test over and over, each time with some of its questions."""
+    """Yield one test over and over, each time with some of its queries."""
     while True:
         some = rng.choice(len(batch.queries), n_queries, replace=False)
         queries = tuple(batch.queries[i] for i in some)
@@ -145,19 +106,7 @@ def again(batch: Batch, rng: np.random.Generator, *, n_queries: int = 32) -> Ite
 
 
 def recalls(model: SentenceTransformer, tests: Sequence[Batch], cutoffs: Sequence[int]) -> dict:
-    """Return the mean recall over the questions of all tests, with its standard error.
-
-    Parameters
-    ----------
-    model : SentenceTransformer
-    tests : sequence of Batch
-    cutoffs : sequence of int
-
-    Returns
-    -------
-    dict
-        `R@k` and `R@k se` in percent, and `n` questions.
-    """
+    """Return mean recall over the queries of all tests: `R@k` and `R@k se` in percent, and `n`."""
     ranks = [ranks_from_scores(_scores(model, test), test.relevant) for test in tests]
     found: dict[str, Any] = {"n": sum(len(test.queries) for test in tests)}
     for k in cutoffs:
@@ -190,7 +139,7 @@ def _vectors(model: SentenceTransformer, texts: Sequence[str]) -> np.ndarray:
 
 
 def minilm() -> SentenceTransformer:
-    """Return a copy of MiniLM of its own, free to be trained."""
+    """Return a new copy of MiniLM, free to be trained."""
     from sentence_transformers import SentenceTransformer
 
     with loading("minilm"):
@@ -217,27 +166,10 @@ def _data() -> dict[str, str]:
     data=_data,
 )
 def fine_tuned(condition: str, seed: int) -> dict[str, Any]:
-    """Train MiniLM and ask it about attributes that it has practised and others.
-
-    Parameters
-    ----------
-    condition : str
-        One of `CONDITIONS`.
-    seed : int
-        Of the halves of the vocabulary, the documents and dropout.
-
-    Returns
-    -------
-    dict
-        :func:`recalls` by test: `the test` (17 documents, all 136 pairs), `the test among
-        1,000` documents, `held out` (other documents of the test's attributes), `practised`
-        (other documents of the other half), `limit-small` as released; `diy nDCG@10` of
-        English tool queries, for what was forgotten; `loss`, first and mean of the last ten.
-
-    Raises
-    ------
-    UsageError
-        An unknown condition.
+    """Train MiniLM in one of `CONDITIONS`, then return its :func:`recalls` by test.
+    `held out` and `practised` have new documents, of the test's and of the training attributes;
+    `the test among 1,000` adds documents without queries. `diy nDCG@10` (English tool queries)
+    shows what was forgotten; `loss` has the first and the mean of the last ten.
     """
     if condition not in CONDITIONS:
         raise UsageError(f"no condition {condition!r}; {did_you_mean(condition, CONDITIONS)}")
@@ -269,7 +201,7 @@ def fine_tuned(condition: str, seed: int) -> dict[str, Any]:
 
 
 def _haystack(test: Batch, attributes: Sequence[str], rng: np.random.Generator) -> Batch:
-    """Return the test among documents that list only attributes which nobody asks for."""
+    """Return the test among documents that list only attributes without a query."""
     asked = {query.removeprefix("Who likes ").removesuffix("?") for query in test.queries}
     unasked = [attribute for attribute in attributes if attribute not in asked]
     more = HAYSTACK - len(test.documents)

@@ -21,17 +21,8 @@ _CELLS = 1 << 24
 
 
 def rank_values(ranks: RelevantRanks) -> dict[str, NDArray[np.float64]]:
-    """Return recall@k and complete@k of each query at the cut-offs that the collection has.
-
-    Parameters
-    ----------
-    ranks : RelevantRanks
-
-    Returns
-    -------
-    dict
-        ``recall@2``, ``complete@2``, ... -> array of shape (n_queries,). complete@k is the
-        probability that the first k hold all relevant documents.
+    """Return ``recall@2``, ``complete@2``, ... -> shape (n_queries,), at cut-offs up to n_docs.
+    complete@k is the probability that the first k hold all relevant documents.
     """
     found = {}
     for k in CUTOFFS:
@@ -44,21 +35,9 @@ def rank_values(ranks: RelevantRanks) -> dict[str, NDArray[np.float64]]:
 def query_values(
     score: Callable[[slice], ArrayLike], qrels: sparse.csr_array
 ) -> dict[str, NDArray[np.float64]]:
-    """Score block after block of queries and return :func:`rank_values`.
+    """Return :func:`rank_values`, scoring block after block of queries.
+    `score` takes a slice of queries and returns their scores, shape (n_rows, n_docs).
 
-    Parameters
-    ----------
-    score : callable
-        Takes the rows of some queries as a slice, gives their scores of all documents,
-        shape (n_rows, n_docs).
-    qrels : scipy.sparse.csr_array of bool, shape (n_queries, n_docs)
-
-    Returns
-    -------
-    dict
-
-    Examples
-    --------
     >>> qrels = sparse.csr_array([[True, True, False]])
     >>> values = query_values(lambda rows: [[3, 1, 2]], qrels)
     >>> values["recall@2"].tolist(), values["complete@2"].tolist()
@@ -74,16 +53,5 @@ def query_values(
 
 
 def summary(values: Mapping[str, NDArray[np.float64]]) -> dict[str, list[float]]:
-    """Return the mean of each measure with a 95% bootstrap interval over queries.
-
-    Returns
-    -------
-    dict
-        ``recall@2`` -> [mean, low, high], and so on.
-
-    Examples
-    --------
-    >>> summary({"recall@2": np.array([1.0, 1.0, 1.0])})
-    {'recall@2': [1.0, 1.0, 1.0]}
-    """
+    """Return measure -> [mean, low, high], a 95% bootstrap interval over queries."""
     return {name: list(bootstrap_interval(row)[:3]) for name, row in values.items()}

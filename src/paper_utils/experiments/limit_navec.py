@@ -36,26 +36,10 @@ def _released() -> dict[str, str]:
     data=_released,
 )
 def navec_row(source: str, n_docs: int = 0) -> dict[str, Any]:
-    """Measure recall and completeness of means of navec's word vectors.
-
-    Parameters
-    ----------
-    source : {'russian', 'english', 'limit-small', 'replica'}
-        The first two: LIMIT-small's form with the book's own attributes, seed 0.
-    n_docs : int
-        Of the replica, at least 46; 0 for all 50,000.
-
-    Returns
-    -------
-    dict
-        ``recall@2`` -> [mean, low, high], and so on (see
-        :func:`~paper_utils.experiments.limit_measures.summary`), and `words read`: how many
-        different words of a query navec knows, on average.
-
-    Raises
-    ------
-    UsageError
-        Unknown source.
+    """Measure means of navec's word vectors: ``recall@2`` -> [mean, low, high], and so on.
+    'russian' and 'english' have LIMIT-small's form, the book's own attributes and seed 0; `n_docs`
+    is of the replica, 0 for all 50,000. `words read`: mean number of distinct words of a query that
+    navec knows.
     """
     if source not in SOURCES:
         raise UsageError(f"no source {source!r}: {did_you_mean(source, SOURCES)}")

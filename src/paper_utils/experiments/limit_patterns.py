@@ -1,4 +1,4 @@
-"""Which documents are asked for together: the same number of queries in four patterns."""
+"""Which documents are relevant together: the same number of queries in four patterns."""
 
 from __future__ import annotations
 
@@ -24,37 +24,14 @@ SEEDS = (0, 1, 2, 3, 4)
 
 
 def sums(data: LimitData, d: int, seed: int) -> Score:
-    """Score by sums of random attribute vectors: a document is the sum, a query one vector.
-
-    Parameters
-    ----------
-    data : LimitData
-    d, seed : int
-
-    Returns
-    -------
-    callable
-        Slice of queries -> scores, shape (n_rows, n_docs).
-    """
+    """Score by sums of random attribute vectors: a document is the sum, a query one vector."""
     vectors = np.random.default_rng(seed).standard_normal((len(data.attributes), d))
     documents = np.array([vectors[row].sum(axis=0) for row in data.doc_attributes])
     return lambda rows: vectors[data.query_attributes[rows]] @ documents.T
 
 
 def pooled(data: LimitData, encoder: str) -> Score:
-    """Score by cosines of an encoder's vectors.
-
-    Parameters
-    ----------
-    data : LimitData
-    encoder : str
-        As for :func:`~paper_utils.encoders.load_encoder`.
-
-    Returns
-    -------
-    callable
-        Slice of queries -> scores, shape (n_rows, n_docs).
-    """
+    """Score by cosines of an encoder's vectors."""
     model = load_encoder(encoder)
     queries, documents = (
         unit_rows(model.encode(texts)) for texts in (data.queries, data.documents)
@@ -63,26 +40,8 @@ def pooled(data: LimitData, encoder: str) -> Score:
 
 
 def pattern_data(pattern: str, seed: int, n_queries: int = N_QUERIES) -> LimitData:
-    """Return a collection of `n_queries` pairs in a pattern, among twice as many documents.
+    """Return `n_queries` queries for pairs in a pattern, among twice as many documents.
 
-    Parameters
-    ----------
-    pattern : {'dense', 'random', 'cycle', 'disjoint'}
-    seed : int
-    n_queries : int
-        At least 3.
-
-    Returns
-    -------
-    LimitData
-
-    Raises
-    ------
-    UsageError
-        Unknown pattern, or more queries than the vocabulary allows.
-
-    Examples
-    --------
     >>> [pattern_data(pattern, 0, 10).relevant.size for pattern in ("dense", "cycle", "disjoint")]
     [5, 10, 20]
     """
@@ -110,28 +69,7 @@ def _tasks() -> list[dict[str, Any]]:
 def pattern_row(
     pattern: str, system: str, seed: int, n_queries: int = N_QUERIES
 ) -> dict[str, list[float]]:
-    """Measure one system on one collection.
-
-    Parameters
-    ----------
-    pattern : {'dense', 'random', 'cycle', 'disjoint'}
-    system : str
-        One of `LEXICAL`, `SUMS` or `ENCODER`.
-    seed : int
-        Of the collection and of the random vectors.
-    n_queries : int
-        Of the collection.
-
-    Returns
-    -------
-    dict
-        ``recall@2`` -> [mean, low, high], and so on.
-
-    Raises
-    ------
-    UsageError
-        Unknown pattern or system.
-    """
+    """Measure one system on one collection: ``recall@2`` -> [mean, low, high], and so on."""
     known = (*LEXICAL, *SUMS, ENCODER)
     if system not in known:
         raise UsageError(f"no system {system!r}: {did_you_mean(system, known)}")

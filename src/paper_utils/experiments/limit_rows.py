@@ -16,18 +16,7 @@ from paper_utils.search.hashing import HashedNgrams
 
 
 def numen(data: LimitData, d: int) -> Score:
-    """Return NUMEN's scores with `d` buckets, at its published settings.
-
-    Parameters
-    ----------
-    data : LimitData
-    d : int
-
-    Returns
-    -------
-    callable
-        Slice of queries -> scores, shape (n_rows, n_docs).
-    """
+    """Return NUMEN's scores with `d` buckets, at its published settings."""
     index = HashedNgrams(d, threads=1).fit(data.documents)
     return lambda rows: index.scores(data.queries[rows])
 
@@ -46,13 +35,7 @@ SOURCES = {
 
 @functools.cache
 def collection(source: str) -> LimitData:
-    """Return the generated collection of LIMIT-small's form, LIMIT-small, or the replica.
-
-    Raises
-    ------
-    UsageError
-        Unknown source.
-    """
+    """Return the generated collection of LIMIT-small's form, LIMIT-small, or the replica."""
     if source not in SOURCES:
         raise UsageError(f"no source {source!r}: {did_you_mean(source, SOURCES)}")
     return SOURCES[source]()
@@ -74,25 +57,7 @@ def _released() -> dict[str, str]:
     data=_released,
 )
 def limit_row(source: str, system: str) -> dict[str, list[float]]:
-    """Measure one system on one collection.
-
-    Parameters
-    ----------
-    source : {'generated', 'limit-small', 'replica'}
-    system : str
-        One of `ROWS`.
-
-    Returns
-    -------
-    dict
-        ``recall@2`` -> [mean, low, high], and so on: recall and completeness at 2, 10, 20 and,
-        where there are as many documents, 100.
-
-    Raises
-    ------
-    UsageError
-        Unknown source or system.
-    """
+    """Measure one of `ROWS` on one collection: ``recall@2`` -> [mean, low, high], and so on."""
     if system not in ROWS:
         raise UsageError(f"no system {system!r}: {did_you_mean(system, ROWS)}")
     data = collection(source)

@@ -19,23 +19,12 @@ from paper_utils.theory.construction import (
     trigonometric_queries,
 )
 
-#: Scores of all documents for the queries of some rows.
+#: Slice of queries -> scores, shape (n_rows, n_docs).
 Score = Callable[[slice], NDArray]
 
 
 def bm25(data: LimitData, *, stemmed: bool = False, stopped: bool = False) -> Score:
-    """Return BM25's scores, with Snowball's English stemmer and Lucene's 33 stop words or without.
-
-    Parameters
-    ----------
-    data : LimitData
-    stemmed, stopped : bool
-
-    Returns
-    -------
-    callable
-        Slice of queries -> scores, shape (n_rows, n_docs).
-    """
+    """Return BM25's scores, on request with Snowball's stemmer and Lucene's 33 stop words."""
     tokenizer = WordTokenizer(
         stemmer="english" if stemmed else None, stop_words=STOPWORDS_EN if stopped else ()
     )
@@ -54,15 +43,9 @@ def tf_idf(data: LimitData) -> Score:
 
 
 def letter_trigrams(data: LimitData) -> Score:
-    """Return cosines of counts of letter trigrams, DSSM's first layer without its network.
-
-    Each word is put between number signs and cut into all runs of three characters. With one
-    column for each trigram nothing collides.
-
-    References
-    ----------
-    P.-S. Huang et al., "Learning deep structured semantic models for web search using
-    clickthrough data", CIKM 2013, section 3.2.
+    """Return cosines of counts of letter trigrams: DSSM's first layer, without its network.
+    One column for each trigram, so nothing collides. P.-S. Huang et al., "Learning deep structured
+    semantic models for web search using clickthrough data", CIKM 2013, section 3.2.
     """
     from sklearn.feature_extraction.text import CountVectorizer
     from sklearn.preprocessing import normalize
@@ -81,8 +64,6 @@ def letter_trigrams(data: LimitData) -> Score:
 def trigrams_of(word: str) -> list[str]:
     """Return the letter trigrams of a word between its marks.
 
-    Examples
-    --------
     >>> trigrams_of("good")
     ['#go', 'goo', 'ood', 'od#']
     """
@@ -91,13 +72,7 @@ def trigrams_of(word: str) -> list[str]:
 
 
 def exact_match(data: LimitData) -> Score:
-    """Score 1 where the document lists the attribute that is asked for, and 0 elsewhere.
-
-    Raises
-    ------
-    UsageError
-        The attributes of the data are unknown.
-    """
+    """Score 1 where the document lists the attribute of the query, and 0 elsewhere."""
     if not data.attributes:
         raise UsageError(f"{data.name}: its texts do not say which attributes they list")
     places = np.concatenate(data.doc_attributes)
@@ -111,16 +86,10 @@ def exact_match(data: LimitData) -> Score:
 
 
 def constructed(data: LimitData) -> Score:
-    """Score by the explicit vectors of 2k dimensions in which every answer is exact.
-
-    The relevant documents stand on the trigonometric moment curve, all others at one further
-    place of it. The vectors are made from the judgements: a proof that 2k dimensions can hold
-    the answers, not a search engine. Single precision.
-
-    Raises
-    ------
-    UsageError
-        Queries with different numbers of relevant documents.
+    """Score by the explicit vectors of 2k dimensions in which every answer is exact, in float32.
+    Relevant documents stand on the trigonometric moment curve, all others at one further place of
+    it. Made from the judgements: a proof that 2k dimensions can hold the answers, not a search
+    engine.
     """
     sizes = np.diff(data.qrels.indptr)
     if len(np.unique(sizes)) > 1:
@@ -139,7 +108,7 @@ def constructed(data: LimitData) -> Score:
 
 
 def chance(data: LimitData) -> Score:
-    """Score every document alike: the exact expectation of a random order."""
+    """Score every document alike: tied ranks give the exact expectation of a random order."""
     n_docs = len(data.documents)
     return lambda rows: np.zeros((len(data.queries[rows]), n_docs), dtype=np.float32)
 

@@ -1,4 +1,4 @@
-"""How wide a gap free vectors reach."""
+"""The widest gap that free vectors reach."""
 
 from __future__ import annotations
 
@@ -42,27 +42,10 @@ def _frontier_tasks() -> list[dict]:
     tasks=_frontier_tasks,
 )
 def frontier_gap(n: int, d: int, start: str, seed: int, k: int = 2) -> dict[str, float]:
-    """Widen the least gap over all k-subsets of n documents, from one start.
+    """Widen the least `gap` over all k-subsets of n documents; negative where some set is not
+    returned. `start` 'curve' is the trigonometric curve in its 2k dimensions and noise in the
+    others; the rest as in :func:`~paper_utils.optimise.max_margin.max_margin`.
 
-    Parameters
-    ----------
-    n, d : int
-        Documents and dimension.
-    start : {'random', 'cyclic', 'curve'}
-        As in :func:`~paper_utils.optimise.max_margin.max_margin`; 'curve' is the trigonometric
-        curve in its 2k dimensions and noise in the others.
-    seed : int
-        Seed of the start.
-    k : int
-        Relevant documents of a query.
-
-    Returns
-    -------
-    dict
-        `gap`: the least gap reached, negative where some set is not returned.
-
-    Examples
-    --------
     >>> round(frontier_gap(n=6, d=5, start="random", seed=0)["gap"], 3)
     0.949
     """
