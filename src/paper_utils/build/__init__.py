@@ -1,4 +1,1 @@
-"""From chapter sources to a static site: staleness, execution, rendering.
-
-Nothing else decides what is out of date.
-"""
+"""From chapter sources to a static site; nothing else decides what is out of date."""

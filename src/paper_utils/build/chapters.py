@@ -22,21 +22,11 @@ from paper_utils.fingerprint import code_key, modules_used
 
 @dataclass(frozen=True)
 class Parameter:
-    """One line of a chapter's parameters cell.
-
-    Attributes
-    ----------
-    name : str
-    default : object
-        A literal: number, text, bool or list.
-    help : str
-        The trailing comment. ``one of: a, b``, ``at least 2`` and ``at most 9`` in it are
-        enforced.
-    """
+    """One line of a chapter's parameters cell."""
 
     name: str
-    default: Any
-    help: str = ""
+    default: Any  # a literal: number, text, bool or list
+    help: str = ""  # the comment; `one of: a, b`, `at least 2` and `at most 9` in it are enforced
 
     @property
     def choices(self) -> list[str] | None:
@@ -50,16 +40,8 @@ class Parameter:
         return float(match.group(1).replace("_", "").rstrip(".")) if match else None
 
     def coerce(self, value: Any) -> Any:
-        """Return `value` (YAML text or an object) as this parameter's type, or raise.
+        """Return `value` (YAML text or an object) as this parameter's type, or raise UsageError.
 
-        Raises
-        ------
-        UsageError
-            The value has another type than the default, is not among the choices, or is
-            out of bounds.
-
-        Examples
-        --------
         >>> Parameter("n_items", 2000, "at least 50").coerce("100")
         100
         >>> Parameter("models", ["minilm"], "").coerce("minilm,random")
@@ -142,13 +124,7 @@ class Chapter:
 
     @cached_property
     def notebook(self) -> nbformat.NotebookNode:
-        """Return the source as a notebook, without outputs.
-
-        Raises
-        ------
-        PaperError
-            The file is not a MyST notebook with a kernel named in its header.
-        """
+        """Return the source as a notebook without outputs; PaperError where it is none."""
         try:
             notebook = jupytext.read(self.path, fmt="md:myst")
         except Exception as error:  # YAML, nbformat and jupytext each have errors of their own
@@ -197,13 +173,7 @@ class Chapter:
         return {}
 
     def resolve(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return `given` with every value checked and of the right type.
-
-        Raises
-        ------
-        UsageError
-            An unknown name, or a value that does not fit.
-        """
+        """Return `given` with every name and value checked and of the right type."""
         for name in given:
             if name not in self.parameters:
                 raise UsageError(
@@ -259,13 +229,7 @@ def find_chapters(root: Path) -> list[Chapter]:
 
 
 def pick_chapter(chapters: Sequence[Chapter], name: str) -> Chapter:
-    """Return the chapter that `name` (slug, number, `NN-slug` or file) means.
-
-    Raises
-    ------
-    UsageError
-        No chapter has that name.
-    """
+    """Return the chapter that `name` (slug, number, `NN-slug` or file) means."""
     stem = Path(name).name.removesuffix(".md").removesuffix(".ipynb")
     for chapter in chapters:
         number = chapter.name.split("-")[0]

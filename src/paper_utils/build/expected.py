@@ -38,8 +38,6 @@ def entries(verdicts: Sequence[Verdict]) -> dict[str, Any]:
 def agrees(measured: Any, accepted: Any, rel: float = REL) -> bool:
     """Return whether two measurements are equal up to rounding of their computation.
 
-    Examples
-    --------
     >>> agrees({"a": 1.0}, {"a": 1.0000001}), agrees(1.0, 1.1), agrees([1], [1, 2])
     (True, False, False)
     """

@@ -41,19 +41,10 @@ _STAMP = ".front-page"
 def write_front_page(
     root: Path, built: Path, chapters: Sequence[Chapter], verdicts: Sequence[Verdict]
 ) -> None:
-    """Write the parts that `book/index.md` includes, and the picture for links.
+    """Write into `built` the parts that `book/index.md` includes, and the picture for links.
 
-    Nothing is written for a book without the result or without its chapter; the two pictures are
-    drawn again only when the result or what draws them has changed.
-
-    Parameters
-    ----------
-    root : Path
-        The checkout.
-    built : Path
-        Folder of the executed chapters, where all this goes.
-    chapters : sequence of Chapter
-    verdicts : sequence of Verdict
+    Nothing is written for a book without the result or its chapter. The two pictures are drawn
+    again only when the result or what draws them has changed.
     """
     chapter = next((one for one in chapters if one.slug == CHAPTER), None)
     record = root / "results" / f"{RESULT}.json"
@@ -88,25 +79,9 @@ def draw(found: Mapping[str, Any], svg: Path, png: Path) -> None:
 def pair_grid(found: Mapping[str, Any], system: str) -> np.ndarray:
     """Return how many of its two documents each query finds, laid out by these documents.
 
-    Parameters
-    ----------
-    found : mapping
-        From :func:`~paper_utils.experiments.dimension_verdict.ablation`.
-    system : str
+    (n, n): 0, 1 or 2 below the diagonal, NaN where there is no such query. Documents are in the
+    order of how often the pooled vector finds them, the same for all systems.
 
-    Returns
-    -------
-    ndarray, shape (n, n)
-        0, 1 or 2 below the diagonal; NaN where there is no such query. Documents are in the order
-        of how often the pooled vector finds them, the same for all systems.
-
-    Raises
-    ------
-    UsageError
-        Queries and digits do not match.
-
-    Examples
-    --------
     >>> pairs = [[0, 1], [0, 2], [1, 2]]
     >>> pair_grid({"pairs": pairs, "hits": {"pooled": "102", "x": "001"}}, "x")[2, 1]
     np.float64(0.0)
@@ -219,13 +194,7 @@ def figure_text(found: Mapping[str, Any], chapter: Chapter) -> str:
 
 
 def answers(root: Path, chapters: Sequence[Chapter], verdicts: Sequence[Verdict]) -> str:
-    """Return the short answers that are marked for the front page as MyST Markdown.
-
-    Raises
-    ------
-    PaperError
-        An answer names a claim that the ledger lacks.
-    """
+    """Return the short answers that are marked for the front page as MyST Markdown."""
     by_id = {item.claim.id: item for item in verdicts}
     links = {one.slug: f"[{one.title}](chapters/{one.name}.ipynb)" for one in chapters}
     lines = []

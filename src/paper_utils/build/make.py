@@ -23,21 +23,11 @@ BUDGET_SECONDS = 90  # what the design allows a chapter on one thread
 
 @dataclass(frozen=True)
 class BuildReport:
-    """What a build did.
+    """What a build did."""
 
-    Attributes
-    ----------
-    outcomes : list of Outcome
-        The chapters that were executed.
-    fresh : int
-        Chapters that were up to date.
-    rendered : bool
-        Whether the site was rendered anew.
-    """
-
-    outcomes: list[Outcome]
-    fresh: int
-    rendered: bool
+    outcomes: list[Outcome]  # of the chapters that were executed
+    fresh: int  # chapters that were up to date
+    rendered: bool  # whether the site was rendered anew
 
     @property
     def failures(self) -> list[Outcome]:
@@ -60,26 +50,10 @@ def _only_build(root: Path) -> Iterator[None]:
 def build(
     book: Book, *, workers: int | None = None, html: bool = True, only: Chapter | None = None
 ) -> BuildReport:
-    """Bring the book up to date.
+    """Execute what is stale (no chapter but `only`), then render the site if no chapter failed.
 
-    Parameters
-    ----------
-    book : Book
-    workers : int, optional
-        Chapters side by side; by default one per processor.
-    html : bool
-        Render the site when every chapter is fresh.
-    only : Chapter, optional
-        Execute no other chapter.
-
-    Returns
-    -------
-    BuildReport
-
-    Raises
-    ------
-    PaperError
-        A malformed ledger or profile, another build at work, or a warning of Sphinx.
+    `workers` chapters run side by side, by default one per processor. PaperError: a malformed
+    ledger or profile, another build at work, or a warning of Sphinx.
     """
     with _only_build(book.root):
         whole = html and only is None
@@ -200,13 +174,7 @@ def _check_titles(values: Mapping[str, Any], least: float | None) -> None:
 
 
 def writable(folder: Path) -> None:
-    """Create `folder` where it is missing and try to write into it, before anything long begins.
-
-    Raises
-    ------
-    UsageError
-        Names the folder and what the system says.
-    """
+    """Create `folder` where it is missing and try to write into it, before anything long begins."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -224,31 +192,9 @@ def run(
     *,
     html: bool = False,
 ) -> tuple[Path, Path | None]:
-    """Execute one chapter with a reader's parameters, apart from the book.
+    """Execute one chapter with a reader's parameters, apart from the book: (notebook, page).
 
-    Parameters
-    ----------
-    root : Path
-        The checkout.
-    chapter : Chapter
-    given : mapping
-        Parameter values as given; checked here before anything runs.
-    out : Path
-        Folder that receives the notebook and the page.
-    html : bool
-        Render a page of its own.
-
-    Returns
-    -------
-    notebook : Path
-    page : Path or None
-
-    Raises
-    ------
-    UsageError
-        An unknown parameter, a value that does not fit, or a catalogue without enough titles.
-    PaperError
-        A cell failed; the message names cell and exception.
+    `given` is checked before anything runs. `out` receives the notebook and, with `html`, the page.
     """
     parameters = {name: _absolute(value) for name, value in chapter.resolve(given).items()}
     values = _all_values(chapter, parameters)

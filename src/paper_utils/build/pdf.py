@@ -161,8 +161,6 @@ def _contents(root: Path, titles: dict[str, str], number: dict[str, int], pages:
 def toc_files_of(part: dict[str, Any]) -> list[str]:
     """Return the pages of one part of `_toc.yml`, sections included.
 
-    Examples
-    --------
     >>> toc_files_of({"chapters": [{"file": "a", "sections": [{"file": "b"}]}]})
     ['a', 'b']
     """
@@ -173,18 +171,9 @@ def toc_files_of(part: dict[str, Any]) -> list[str]:
 
 
 def joined(book: Book, pages: dict[int, int] | None = None) -> str:
-    """Return the whole book as one HTML document.
+    """Return the rendered book as one HTML document.
 
-    Parameters
-    ----------
-    book : Book
-        Its site is rendered.
-    pages : dict, optional
-        On which page of the PDF each document begins, by its number.
-
-    Returns
-    -------
-    str
+    `pages` maps the number of a document to the page of the PDF on which it begins.
     """
     names = list(toc_files(book.site))
     lost = [name for name in names if not (book.html / f"{name}.html").is_file()]
@@ -273,8 +262,6 @@ def first_pages(content: bytes) -> dict[int, int]:
 def headings(html: str) -> list[str]:
     """Return the text of all headings of a document, in order.
 
-    Examples
-    --------
     >>> headings("<h1><span>1. </span>Hubs of \\\\(n\\\\) points</h1><p>text</p><h2>Why</h2>")
     ['1. Hubs of n points', 'Why']
     """
@@ -306,23 +293,7 @@ def _name_outline(writer: Any, titles: list[str]) -> None:
 
 
 def write_pdf(book: Book, path: Path) -> int:
-    """Print the rendered book to `path`; return the number of its pages.
-
-    Parameters
-    ----------
-    book : Book
-        Its site is rendered.
-    path : Path
-
-    Returns
-    -------
-    int
-
-    Raises
-    ------
-    PaperError
-        No site, no Chromium, or a package of the extra `pdf` is missing.
-    """
+    """Print the rendered book to `path` with Chromium; return the number of its pages."""
     if not (book.html / "index.html").is_file():
         raise PaperError("there is no built book; run: paper build")
     try:

@@ -35,44 +35,25 @@ THREAD_VARIABLES = (
 
 @dataclass(frozen=True)
 class Job:
-    """One chapter to execute.
+    """One chapter to execute."""
 
-    Attributes
-    ----------
-    name : str
-        How progress lines call it.
-    source : Path
-        The MyST source.
-    target, failed : Path
-        Where the notebook goes when it succeeds, and where it is kept when it fails.
-    parameters : mapping
-        Checked overrides of the defaults.
-    stamp : mapping
-        Kept in the notebook's metadata under `paper`.
-    profile : str
-        `default`, `full`, `smoke`, or `custom` for a reader's own run.
-    """
-
-    name: str
-    source: Path
-    target: Path
-    failed: Path
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    stamp: Mapping[str, Any] = field(default_factory=dict)
-    profile: str = "default"
+    name: str  # in lines of progress
+    source: Path  # MyST
+    target: Path  # where the notebook goes when it succeeds
+    failed: Path  # where it is kept when it fails
+    parameters: Mapping[str, Any] = field(default_factory=dict)  # checked overrides of defaults
+    stamp: Mapping[str, Any] = field(default_factory=dict)  # kept in the metadata under `paper`
+    profile: str = "default"  # or `full`, `smoke`, or `custom` for a reader's own run
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job ended: `error` is None, or one line with cell and exception.
-
-    `mistake` is what a cell said of a mistake in the parameters or files that it was given.
-    """
+    """How a job ended."""
 
     job: Job
     seconds: float
-    error: str | None = None
-    mistake: str | None = None
+    error: str | None = None  # one line with cell and exception
+    mistake: str | None = None  # what a cell said of a mistake in the parameters or files given
 
 
 class Progress:
@@ -195,11 +176,7 @@ def _environment(root: Path, folder: Path, profile: str, threads: int | None) ->
 
 
 def build_folder(root: Path) -> Path:
-    """Return where runs keep what they need on the way: ``_build`` of the checkout.
-
-    A checkout that may not be written, one that several people share, is no hindrance to a
-    reader's own run: then it is a folder in the user's cache.
-    """
+    """Return ``_build`` of the checkout, or a folder in the user's cache where it is read-only."""
     folder = root / "_build"
     try:
         folder.mkdir(exist_ok=True)
@@ -227,28 +204,10 @@ def run_jobs(
     threads: int | None = 1,
     progress: Progress | None = None,
 ) -> list[Outcome]:
-    """Execute `jobs`, at most `workers` at a time.
+    """Execute `jobs`, at most `workers` at a time; return the outcomes, first ended first.
 
-    Parameters
-    ----------
-    jobs : sequence of Job
-    root : Path
-        The checkout; the chapters' working directory.
-    workers : int
-        Processes side by side.
-    threads : int or None
-        Threads of the numerical libraries in each; None leaves the machine's default.
-    progress : Progress, optional
-
-    Returns
-    -------
-    list of Outcome
-        In the order in which they ended. One failure does not stop the others.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        After all workers and kernels have been stopped.
+    `threads` bounds the numerical libraries of each; None leaves the machine's default. One failure
+    does not stop the others; an interrupt is raised after all workers and kernels are stopped.
     """
     scratch = build_folder(root) / "tmp"
     scratch.mkdir(parents=True, exist_ok=True)

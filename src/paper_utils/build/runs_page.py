@@ -38,8 +38,6 @@ def _versions(found: Mapping[str, str]) -> str:
 def installed_versions(names: Iterable[str] = _NAMED) -> dict[str, str]:
     """Return the versions of Python and of the packages that numbers depend on most.
 
-    Examples
-    --------
     >>> list(installed_versions(["numpy", "no-such-package"]))
     ['python', 'numpy']
     """
@@ -120,13 +118,7 @@ def _classed(name: str, table: str) -> str:
 
 
 def runs_page(book: Book) -> str:
-    """Return the page as MyST Markdown; the same text for the same runs.
-
-    Parameters
-    ----------
-    book : Book
-        Its chapters are executed.
-    """
+    """Return the page as MyST Markdown; the same text for the same runs."""
     paths: list[Path] = sorted((book.root / "results").glob("*.json"))
     contents = {path.stem: load(path) for path in paths}
     parts = [

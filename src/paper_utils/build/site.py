@@ -81,10 +81,7 @@ def stage(book: Book) -> None:
 
 
 def site_fingerprint(site: Path, constraints: Path) -> str:
-    """Return the checksum of everything that the rendered site depends on.
-
-    The package is among it: the pages on its functions show their docstrings.
-    """
+    """Return the checksum of all that the site depends on; its API pages show our docstrings."""
     files = [site / "_config.yml", site / "_toc.yml", constraints]
     files += [path for path in sorted((site / "book").rglob("*")) if path.is_file()]
     parts: list[bytes | str] = []
@@ -107,13 +104,7 @@ def html_is_fresh(book: Book) -> bool:
 
 
 def render(book: Book) -> None:
-    """Render the whole site strictly and put it in place in one step.
-
-    Raises
-    ------
-    PaperError
-        Sphinx warned or failed; the site that was there stays.
-    """
+    """Render the site strictly and put it in place in one step; on failure the old one stays."""
     fingerprint = site_fingerprint(book.site, book.root / "constraints.txt")
     build = book.root / "_build"
     scratch = _render(book.site, ["-W", "-n", "--keep-going", "--all"], build, "html")
@@ -173,18 +164,7 @@ def _first_warning(log: Path) -> str:
 
 
 def render_page(root: Path, chapter: Chapter, notebook: Path, out: Path) -> Path:
-    """Render one executed notebook as a site of its own; return the page.
-
-    Parameters
-    ----------
-    root : Path
-        The checkout, for settings, style and bibliography.
-    chapter : Chapter
-    notebook : Path
-        The executed notebook.
-    out : Path
-        Folder that receives `html/`.
-    """
+    """Render one executed notebook as a site of its own in `out`/html; return the page."""
     build = build_folder(root)
     site = _scratch(build)
     try:

@@ -25,18 +25,10 @@ _ACCEPTED = accepted.__name__
 
 @dataclass(frozen=True)
 class Book:
-    """The book in one checkout, under one profile.
-
-    Attributes
-    ----------
-    root : Path
-        The checkout.
-    profile : {'default', 'full', 'smoke'}
-        `smoke` is built apart, under `_build/smoke/`, and never reaches the book.
-    """
+    """The book in one checkout, under one profile."""
 
     root: Path
-    profile: str = "default"
+    profile: str = "default"  # `smoke` is built apart, under `_build/smoke/`
 
     def __post_init__(self) -> None:
         if self.profile not in PROFILES:
@@ -69,13 +61,7 @@ class Book:
 
     @cached_property
     def overrides(self) -> dict[str, dict[str, Any]]:
-        """Return the profile's parameters by chapter name, checked.
-
-        Raises
-        ------
-        PaperError
-            `profiles.yml` names an unknown profile, chapter or parameter.
-        """
+        """Return the profile's parameters by chapter name, checked."""
         path = self.root / "profiles.yml"
         table = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         for profile in table:
@@ -131,10 +117,9 @@ def chapter_fingerprint(
 ) -> str:
     """Return the checksum of what an executed chapter depends on.
 
-    The chapter's source, the code and data files of the package modules that it uses,
-    parameters, profile, the ledger entries it records, the long results it names, the
-    pinned versions, and the content of files that parameters name. A chapter that quotes what
-    others measured depends on the whole ledger and on all accepted values but its own.
+    Its source; code and data files of the modules it uses; parameters and the files they name;
+    profile; pinned versions; its ledger entries; the long results it names. A chapter that quotes
+    other chapters depends on the whole ledger and on all accepted values but its own.
     """
     parts = [
         chapter.path.read_text(encoding="utf-8"),
@@ -186,13 +171,7 @@ def _as_file(root: Path, value: Any) -> Path | None:
 
 
 def check_shared_names(parameters: Mapping[str, Any]) -> None:
-    """Check the values of parameters whose names all chapters share, before a kernel starts.
-
-    Raises
-    ------
-    PaperError
-        A catalogue or an encoder that does not exist or cannot be reached here.
-    """
+    """Check that catalogues and encoders named exist and can be reached, before a kernel starts."""
     for name, value in parameters.items():
         for item in value if isinstance(value, list) else [value]:
             if name == "catalogue":

@@ -43,17 +43,7 @@ def source_names(root: Path) -> dict[str, tuple[str, str]]:
 
 
 def verdict_page(root: Path, chapters: Sequence[Chapter], verdicts: Sequence[Verdict]) -> str:
-    """Return the page as MyST Markdown.
-
-    Parameters
-    ----------
-    root : Path
-        The checkout, for sources and headlines.
-    chapters : sequence of Chapter
-        Where claims link to.
-    verdicts : sequence of Verdict
-        One a claim, in the order of the ledger.
-    """
+    """Return the page as MyST Markdown; `verdicts` are in the order of the ledger."""
     known = source_names(root)
     by_source: dict[str, list[Verdict]] = {}
     for item in verdicts:  # this book's own results stand last
@@ -130,14 +120,9 @@ def _counts(by_source: Mapping[str, Sequence[Verdict]], names: Mapping[str, str]
 
 
 def load_headlines(root: Path) -> list[dict[str, str]]:
-    """Return `book/headlines.yml`: id, claim and answer, empty when there is no such file.
+    """Return `book/headlines.yml`: id, claim and what it says, empty when there is no such file.
 
     `front: true` marks those that the front page shows too.
-
-    Raises
-    ------
-    PaperError
-        An entry has other fields than these.
     """
     path = root / "book" / "headlines.yml"
     if not path.is_file():
@@ -171,15 +156,8 @@ def _headlines(root: Path, verdicts: Sequence[Verdict], links: Mapping[str, str]
 def headline(says: str, verdict: Verdict) -> str:
     """Return a sentence with the measured values that it names in braces.
 
-    Raises
-    ------
-    KeyError
-        The claim was not measured under a condition that the sentence names.
-    AttributeError
-        It was not measured at all.
+    KeyError: no such condition was measured. AttributeError: nothing was.
 
-    Examples
-    --------
     >>> from paper_utils.claims import Claim, Record, judge
     >>> claim = Claim("X", "own", "here", "s", "own", "c")
     >>> headline("Near {measured[all of it]:.0%}.", judge(claim, Record("X", {"all of it": 0.5})))

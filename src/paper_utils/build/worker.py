@@ -53,20 +53,9 @@ def _relay(path: Path, ended: threading.Event) -> None:
 
 
 def normalise(notebook: Any, stamp: dict[str, Any]) -> Any:
-    """Return `notebook` without anything that differs between two equal runs.
+    """Return the executed `notebook` without anything that differs between two equal runs.
 
-    Parameters
-    ----------
-    notebook : NotebookNode
-        An executed notebook.
-    stamp : mapping
-        Fingerprint, profile and parameters, kept under the metadata key `paper`.
-
-    Returns
-    -------
-    NotebookNode
-        The same object: cell ids numbered, times and papermill's bookkeeping dropped,
-        code folded.
+    `stamp` (fingerprint, profile, parameters) is kept under the metadata key `paper`.
     """
     notebook.metadata.pop("papermill", None)
     notebook.metadata.pop("widgets", None)
@@ -119,13 +108,9 @@ def _engine() -> Any:
 
 
 def execute(job: dict[str, Any]) -> None:
-    """Execute the chapter that `job` describes and write the notebook.
+    """Execute the chapter `job`; write the notebook to `target`, or to `failed` if a cell fails.
 
-    Parameters
-    ----------
-    job : mapping
-        `source` (path of the MyST source), `target` (path of the notebook to write),
-        `failed` (where a failed one is kept), `parameters`, `stamp`, `cwd`.
+    Keys of `job`: the paths `source` (MyST), `target`, `failed` and `cwd`; `parameters`; `stamp`.
     """
     import logging
 

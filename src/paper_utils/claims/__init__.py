@@ -1,9 +1,8 @@
 """The ledger of claims: what was claimed, what was measured, and the verdict.
 
-`book/claims.yml` lists the claims. A chapter calls :func:`record` with what it measured;
-the record travels inside the executed notebook. :func:`judge` computes the verdict from
-claim, rule and measurement, so that no verdict is typed by hand unless it is marked
-`judged` and gives its reason.
+`book/claims.yml` lists the claims. A chapter calls :func:`record`; the record travels inside the
+executed notebook. :func:`judge` computes the verdict from claim, rule and measurement; one typed
+by hand is marked `judged` and gives its reason.
 """
 
 from paper_utils.claims.ledger import VERDICTS, Claim, load_claims

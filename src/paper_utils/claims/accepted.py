@@ -34,25 +34,8 @@ def _default() -> dict[str, Any]:
 
 
 def accepted(id: str) -> Verdict:
-    """Return the verdict on a claim with the value that was accepted for it.
+    """Return the verdict on a claim with the value accepted for it under the default profile.
 
-    Parameters
-    ----------
-    id : str
-        A claim that a chapter measures, under the default profile.
-
-    Returns
-    -------
-    Verdict
-        Its `record` holds `measured`, `interval` and `n`.
-
-    Raises
-    ------
-    UsageError
-        No chapter has an accepted value for this claim.
-
-    Examples
-    --------
     >>> accepted("K-EQ-norm-tab").verdict
     'holds'
     """

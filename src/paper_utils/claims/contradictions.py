@@ -26,32 +26,16 @@ class Statement:
 
 @dataclass(frozen=True)
 class Contradiction:
-    """Two statements that do not agree; shows itself as a table.
-
-    Attributes
-    ----------
-    id, claim : str
-        Its name, and the claim of the ledger under which it is recorded, empty where another
-        chapter records it.
-    one, two : Statement
-    measured : tuple of Evidence
-        What decides between them.
-    recorded : tuple of Evidence
-        Those to which the rule of the claim applies.
-    sides : str
-        With whom the measurement sides.
-    chapter : str
-        Slug of the chapter that measured it.
-    """
+    """Two statements that do not agree; shows itself as a table."""
 
     id: str
-    claim: str
+    claim: str  # under which it is recorded; empty where another chapter records it
     one: Statement
     two: Statement
-    measured: tuple[Evidence, ...]
-    recorded: tuple[Evidence, ...]
-    sides: str
-    chapter: str
+    measured: tuple[Evidence, ...]  # what decides between them
+    recorded: tuple[Evidence, ...]  # those to which the rule of the claim applies
+    sides: str  # with whom the measurement sides
+    chapter: str  # slug of the chapter that measured it
 
     @property
     def values(self) -> float | dict[str, float]:
@@ -88,13 +72,7 @@ class Contradiction:
 
 
 def contradictions() -> dict[str, Contradiction]:
-    """Return all contradictions of ``resources/contradictions.yml`` by id.
-
-    Raises
-    ------
-    UsageError
-        A value that an entry names does not exist.
-    """
+    """Return all contradictions of ``resources/contradictions.yml`` by id."""
     return dict(_table())
 
 
@@ -126,20 +104,8 @@ def _statement(fields: Mapping) -> Statement:
 
 
 def side_by_side(id: str) -> Contradiction:
-    """Return one contradiction, which a chapter shows as a table.
+    """Return one contradiction by id, which a chapter shows as a table.
 
-    Parameters
-    ----------
-    id : str
-        A key of ``resources/contradictions.yml``.
-
-    Raises
-    ------
-    UsageError
-        No such contradiction.
-
-    Examples
-    --------
     >>> side_by_side("queries").values
     1000.0
     """

@@ -15,27 +15,14 @@ from paper_utils.published import published
 
 @dataclass(frozen=True)
 class Evidence:
-    """One quoted measurement.
-
-    Attributes
-    ----------
-    value : float
-    low, high : float or None
-        Its 95% interval, where it was recorded with one.
-    what : str
-        What was measured, for people.
-    format : str
-        Format of the number.
-    source : str
-        Claim, recorded result or published value that it comes from.
-    """
+    """One quoted measurement."""
 
     value: float
-    low: float | None
+    low: float | None  # of the 95% interval, where one was recorded
     high: float | None
-    what: str
-    format: str
-    source: str
+    what: str  # what was measured, for people
+    format: str  # of the numbers
+    source: str  # claim, recorded result or published value
 
     def __str__(self) -> str:
         """Return the number with its interval, such as ``+0.04 [+0.03, +0.05]``."""
@@ -48,20 +35,9 @@ class Evidence:
 def read_evidence(entry: Mapping[str, Any]) -> Evidence:
     """Return the number that an entry of ``resources/advice.yml`` names.
 
-    Parameters
-    ----------
-    entry : mapping
-        `what`, `format`, and one of: `claim` with `case` where it was measured under several
-        conditions; `result`, `task` and `at`, the path to a number or to (value, low, high);
-        `published` and `at`, the path within a published value.
+    It has `what`, `format` and one of: `claim`, with `case` where it has several conditions;
+    `result`, `task` and `at`, the path to a number or (value, low, high); `published` and `at`.
 
-    Raises
-    ------
-    UsageError
-        The claim, the case, the task or the place does not exist.
-
-    Examples
-    --------
     >>> entry = {"claim": "O-hub-duplicates", "what": "added skewness", "format": "+.1f"}
     >>> str(read_evidence(entry))
     '+2.8'

@@ -46,41 +46,20 @@ _REQUIRED = ("id", "source", "at", "statement", "kind", "chapter")
 
 @dataclass(frozen=True)
 class Claim:
-    """One entry of `book/claims.yml`.
-
-    Attributes
-    ----------
-    id, source, at, statement
-        Identifier, bibliography key, place in the source, and the claim as its authors
-        mean it (MyST text).
-    claimed : object
-        What the source prints; never a test target.
-    kind : {'identity', 'arithmetic', 'measurement', 'citation', 'own'}
-    data : str
-        What the measurement is made on.
-    rule : mapping or None
-        `kind` (one of :data:`RULES`) and its numbers; computes the verdict.
-    judged : mapping or None
-        `verdict` and `reason` where no rule can decide.
-    chapter : str
-        Slug of the chapter that treats the claim.
-    status, needs : str
-        For claims that no chapter measures: 'published', 'citation' or 'not_run', and
-        what measuring them would take.
-    """
+    """One entry of `book/claims.yml`."""
 
     id: str
-    source: str
-    at: str
-    statement: str
-    kind: str
-    chapter: str
-    claimed: Any = None
-    data: str = ""
-    rule: Mapping[str, Any] | None = None
-    judged: Mapping[str, str] | None = None
-    status: str = "not_run"
-    needs: str = ""
+    source: str  # bibliography key
+    at: str  # place in the source
+    statement: str  # the claim as its authors mean it, MyST
+    kind: str  # one of KINDS
+    chapter: str  # slug of the chapter that treats it
+    claimed: Any = None  # what the source prints; never a test target
+    data: str = ""  # what the measurement is made on
+    rule: Mapping[str, Any] | None = None  # `kind`, one of RULES, and its numbers
+    judged: Mapping[str, str] | None = None  # `verdict` and `reason` where no rule can decide
+    status: str = "not_run"  # where no chapter measures it: published, citation or not_run
+    needs: str = ""  # what measuring it would take
 
 
 def _one_claim(entry: Mapping[str, Any], place: str) -> Claim:
@@ -128,18 +107,7 @@ def entries_in(text: str) -> tuple[dict[str, Any], ...]:
 
 
 def load_claims(path: Path | None = None) -> dict[str, Claim]:
-    """Return the ledger, checked, by id.
-
-    Parameters
-    ----------
-    path : Path, optional
-        A file of the form of `book/claims.yml`, which is the default.
-
-    Raises
-    ------
-    PaperError
-        A field is unknown, missing or malformed, or an id occurs twice.
-    """
+    """Return the ledger, by default `book/claims.yml`, checked, by id."""
     path = path or project_root() / "book" / "claims.yml"
     claims: dict[str, Claim] = {}
     for number, entry in enumerate(entries_in(path.read_text(encoding="utf-8")), 1):

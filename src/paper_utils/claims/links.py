@@ -22,17 +22,6 @@ def _chapters() -> dict[str, tuple[str, str]]:
 def chapter_link(slug: str) -> str:
     """Return a link to a chapter, with its title.
 
-    Parameters
-    ----------
-    slug : str
-
-    Raises
-    ------
-    UsageError
-        No such chapter.
-
-    Examples
-    --------
     >>> chapter_link("hubness")
     '[Hubs](./05-hubness.ipynb)'
     """

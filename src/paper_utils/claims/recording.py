@@ -49,31 +49,11 @@ def record(
     data: Any = None,
     note: str = "",
 ) -> None:
-    """Record what this chapter measured for the claim `id`.
+    """Record what this chapter measured for the claim `id`, as an output of the cell.
 
-    Parameters
-    ----------
-    id : str
-        An id of `book/claims.yml`.
-    measured : number, str, bool, list or mapping
-        The measurement; a mapping gives one value per condition (see :func:`judge`).
-    interval : (low, high) or mapping of these, optional
-        Uncertainty of `measured`, 95% unless `note` says otherwise.
-    n : int, optional
-        Number of items measured.
-    seeds : iterable of int
-        Seeds that entered.
-    data : Catalogue, mapping or None
-        The catalogue, or name -> checksum, of the data.
-    note : str
-        One sentence on how it was measured.
-
-    The record becomes an output of the cell and so travels with the notebook.
-
-    Raises
-    ------
-    UsageError
-        Unknown id, an id recorded twice, an interval the wrong way round, NaN.
+    `measured` is a value or maps conditions to values (see :func:`judge`); `interval`, (low, high)
+    or a mapping of these, is 95% unless `note`, on how it was measured, says otherwise. `n` counts
+    the items measured. `data` is a catalogue or maps names to checksums.
     """
     claims = load_claims()
     if id not in claims:
@@ -104,21 +84,9 @@ def record(
 
 
 def glue(name: str, value: Any) -> None:
-    """Store a value under `name`, for ``{glue:text}`name:.3f` `` in the prose.
+    """Store one number or text as `name`, for ``{glue:text}`name:.3f` `` in the prose.
 
-    NumPy scalars become Python numbers, so that the page prints `0.5`, not
-    `np.float64(0.5)`.
-
-    Parameters
-    ----------
-    name : str
-        Unique within the chapter.
-    value : number or str
-
-    Raises
-    ------
-    UsageError
-        The value is neither a number nor text.
+    NumPy scalars become Python numbers: the page prints `0.5`, not `np.float64(0.5)`.
     """
     from myst_nb import glue as store
 
@@ -147,15 +115,7 @@ class _Table:
 
 
 def verdicts() -> _Table:
-    """Return the table of the claims recorded so far in this chapter.
-
-    The last cell of every chapter shows it.
-
-    Raises
-    ------
-    UsageError
-        Nothing was recorded.
-    """
+    """Return the table of the claims recorded so far, shown by the last cell of every chapter."""
     if not _recorded:
         raise UsageError("this chapter has recorded no claim yet; call record(...) first")
     claims = load_claims()

@@ -40,8 +40,6 @@ def badge(verdict: Verdict) -> str:
 def typeset(text: str) -> str:
     """Return `text` with a minus sign, not a hyphen, before negative numbers.
 
-    Examples
-    --------
     >>> typeset("[-0.5, 2e-07], 2026-11-20")
     '[−0.5, 2e-07], 2026-11-20'
     """
@@ -81,16 +79,7 @@ def table_row(cells: Sequence[str]) -> str:
 
 
 def markdown_table(verdicts: Sequence[Verdict]) -> str:
-    """Return verdicts as a Markdown table.
-
-    Parameters
-    ----------
-    verdicts : sequence of Verdict
-
-    Returns
-    -------
-    str
-    """
+    """Return verdicts as a Markdown table."""
     head = ["Claim", "Claimed", "Measured", "Verdict"]
     rows = [head, ["---"] * len(head)]
     for item in verdicts:

@@ -11,15 +11,8 @@ from paper_utils.errors import UsageError
 
 
 def plain(value: Any) -> Any:
-    """Return `value` with NumPy scalars and arrays as Python numbers and lists.
+    """Return `value` with NumPy scalars and arrays as Python numbers and lists; NaN is an error.
 
-    Raises
-    ------
-    UsageError
-        The value is of a kind that JSON cannot hold, or NaN.
-
-    Examples
-    --------
     >>> import numpy as np
     >>> plain({"a": np.float64(0.5), "b": np.arange(2)})
     {'a': 0.5, 'b': [0, 1]}
@@ -45,8 +38,6 @@ def plain(value: Any) -> Any:
 def format_value(value: Any) -> str:
     """Return a measurement as short text: four significant digits, ranges as [a, b].
 
-    Examples
-    --------
     >>> format_value(0.123456), format_value([1, 2.5]), format_value({"a": 1, "b": 2})
     ('0.1235', '[1, 2.5]', 'a: 1; b: 2')
     >>> format_value(1035)

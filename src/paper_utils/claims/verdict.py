@@ -31,17 +31,13 @@ class Record:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A claim beside its measurement.
-
-    `verdict` is one of :data:`VERDICTS`, `status` one of :data:`STATUSES`; `reason` says
-    in words what decided.
-    """
+    """A claim beside its measurement."""
 
     claim: Claim
     record: Record | None
-    verdict: str
-    status: str
-    reason: str
+    verdict: str  # one of VERDICTS
+    status: str  # one of STATUSES
+    reason: str  # what decided, in words
     judged: bool = False
 
     def as_dict(self) -> dict[str, Any]:
@@ -97,26 +93,9 @@ def _passes(rule: Mapping[str, Any], claimed: Any, measured: Any, interval: Any)
 def judge(claim: Claim, record: Record | None) -> Verdict:
     """Return the verdict on one claim.
 
-    A rule is applied to the measurement. Where `measured` maps conditions to values the
-    rule is applied under each: all pass, the claim *holds*; some pass, it is
-    *conditional*; none passes, it *fails*. A smoke run never supports a verdict.
+    Where `measured` maps conditions to values, the rule is applied under each: all pass, the claim
+    *holds*; some pass, it is *conditional*; none passes, it *fails*. A smoke run supports none.
 
-    Parameters
-    ----------
-    claim : Claim
-    record : Record or None
-
-    Returns
-    -------
-    Verdict
-
-    Raises
-    ------
-    PaperError
-        An interval rule without an interval, or a mapping without a condition.
-
-    Examples
-    --------
     >>> claim = Claim("X-1", "me", "here", "Two is small.", "own", "x", claimed=2,
     ...               rule={"kind": "at_most", "value": 3})
     >>> judge(claim, Record("X-1", measured={"small": 1, "large": 5})).verdict
