@@ -1,25 +1,8 @@
-"""Attributes that product titles state: a number and its unit, found by documented rules.
+"""Millimetres, centimetres, metres, pieces, watts and volts that titles state, found by `RULES`.
 
-========  ===============================================  ==========================
-name      spellings                                        range kept, unit
-========  ===============================================  ==========================
-mm        мм, mm, миллиметр…, millimet…                    0.1 to 5,000 millimetres
-cm        см, cm, сантиметр…, centimet…                    0.5 to 1,000 centimetres
-metres    м, метр…, meter(s), metre(s)                     0.3 to 1,000 metres
-pieces    шт, штук…, pc, pcs, piece(s), pk, pack           1 to 100,000
-watts     вт, ватт, w, watt(s); квт, kw times 1,000        1 to 20,000 watts
-volts     в, вольт, v, volt(s)                             1.2 to 1,000 volts
-========  ===============================================  ==========================
-
-A rule says nothing (rather than something uncertain) where
-
-* the number is part of a product, a range or a list: ``30x150мм``, ``1-10мм``, ``8/10/12мм``;
-* the title states two different values of the unit;
-* the letters can mean something else: the preposition ``в`` (``5 в 1``), oil (``10w-40``), a
-  thread (``м 8x40``), a norm (``din 84м 2x20``), a code (``t-101в``, ``03м``). A single Latin
-  ``m`` is never read: it is the brand 3M, a million, or a thread as often as a metre.
-
-So 'mm' is not the length of the article but its only measure in millimetres, whatever it measures.
+A rule gives no value where it is uncertain: products, ranges and lists ("30x150мм", "1-10мм"), two
+values of one unit, ambiguous letters ("5 в 1", "10w-40", "м 8x40"), codes ("t-101в", "03м").
+"mm" is the only measure in millimetres that a title states, whatever it measures.
 """
 
 from __future__ import annotations
@@ -36,27 +19,14 @@ from paper_utils.errors import UsageError, did_you_mean
 
 @dataclass(frozen=True)
 class Rule:
-    """How one attribute is written.
-
-    Attributes
-    ----------
-    name : str
-    units : tuple of (str, float)
-        Regular expression of a unit, and what a number with it is multiplied by.
-    low, high : float
-        Values outside are not believed.
-    not_before : str
-        Regular expression of what must not follow the unit.
-    query : dict
-        Language -> how a query writes it, with ``{x}`` for the number.
-    """
+    """How one attribute is written."""
 
     name: str
-    units: tuple[tuple[str, float], ...]
-    low: float
-    high: float
-    query: dict[str, str]
-    not_before: str = r"(?!)"
+    units: tuple[tuple[str, float], ...]  # regular expression, factor of the number
+    low: float  # values below are not believed
+    high: float  # values above are not believed
+    query: dict[str, str]  # language -> how a query writes it, {x} for the number
+    not_before: str = r"(?!)"  # regular expression of what must not follow the unit
 
 
 RULES: tuple[Rule, ...] = (
@@ -76,6 +46,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "metres",
+        # A single Latin m is never read: the brand 3M, a million or a thread as often as a metre.
         ((r"м|метр\w*|meters?|metres?", 1.0),),
         0.3,
         1000,
@@ -121,20 +92,8 @@ _IN = re.compile(r"\s+(?:уп|наб|кор|пак|чем|кейс|сборе|б
 
 
 def mine_title(title: str) -> dict[str, float]:
-    """Return the attributes that a title states, each with its only value.
+    """Return the attributes that a title states with one certain value, in the units of `RULES`.
 
-    Parameters
-    ----------
-    title : str
-
-    Returns
-    -------
-    dict
-        Names of `ATTRIBUTE_NAMES` -> value in the unit of the table above. What is not stated,
-        or not for certain, is absent.
-
-    Examples
-    --------
     >>> mine_title("Саморез кровельный 250шт, 28 мм")
     {'mm': 28.0, 'pieces': 250.0}
     >>> mine_title("Дрель аккумуляторная 18В 1,2 кВт")
@@ -196,27 +155,7 @@ def _said_plainly(rule: Rule, match: re.Match[str], text: str) -> bool:
 
 
 def mine_attributes(titles: Iterable[str]) -> pd.DataFrame:
-    """Return what each title states.
-
-    Parameters
-    ----------
-    titles : iterable of str
-
-    Returns
-    -------
-    DataFrame of float64, shape (n_titles, 6)
-        Columns `ATTRIBUTE_NAMES`; NaN where nothing is stated for certain.
-
-    Raises
-    ------
-    UsageError
-        A title that is no text.
-
-    Examples
-    --------
-    >>> mine_attributes(["Отвертка 100мм", "Hammer"])["mm"].tolist()
-    [100.0, nan]
-    """
+    """Return float64 columns `ATTRIBUTE_NAMES`, a row for each title; NaN where not stated."""
     rows = []
     for number, title in enumerate(titles):
         if not isinstance(title, str):
@@ -226,13 +165,7 @@ def mine_attributes(titles: Iterable[str]) -> pd.DataFrame:
 
 
 def find_rule(name: str) -> Rule:
-    """Return the rule of an attribute.
-
-    Raises
-    ------
-    UsageError
-        There is none of that name.
-    """
+    """Return the rule of an attribute, or raise `UsageError`."""
     for rule in RULES:
         if rule.name == name:
             return rule
@@ -240,23 +173,8 @@ def find_rule(name: str) -> Rule:
 
 
 def attribute_text(name: str, value: float, language: str) -> str:
-    """Return how a query asks for a value.
+    """Return how a query in "ru" or "en" writes a value of the attribute `name`.
 
-    Parameters
-    ----------
-    name : str
-        One of `ATTRIBUTE_NAMES`.
-    value : float
-        In the unit of the attribute.
-    language : {'ru', 'en'}
-
-    Raises
-    ------
-    UsageError
-        Another name or language.
-
-    Examples
-    --------
     >>> attribute_text("volts", 18.0, "ru"), attribute_text("pieces", 12.0, "en")
     ('18 в', '12 pcs')
     """
@@ -267,12 +185,10 @@ def attribute_text(name: str, value: float, language: str) -> str:
 
 
 def without_attribute(title: str, name: str) -> str:
-    """Return the title, lower case and without spaces, with the stated value of `name` taken out.
+    """Return the title in lower case, without spaces and without the value of `name`.
 
-    Two titles that are equal afterwards are twins: they differ in nothing but this number.
+    Two titles that are equal afterwards are a minimal pair: they differ in this number alone.
 
-    Examples
-    --------
     >>> a, b = (without_attribute(t, "mm") for t in ("Отвертка neo 40мм", "Отвертка neo 75 мм"))
     >>> a == b
     True
@@ -281,15 +197,8 @@ def without_attribute(title: str, name: str) -> str:
 
 
 def rewrite_attribute(title: str, name: str, language: str) -> str:
-    """Return the title with the stated value of `name` written as a query writes it.
+    """Return the title in lower case with the stated value of `name` written as a query writes it.
 
-    Raises
-    ------
-    UsageError
-        The title states no such value, or as :func:`attribute_text`.
-
-    Examples
-    --------
     >>> rewrite_attribute("Rivet 1/8 15pk", "pieces", "en")
     'rivet 1/8 15 pcs'
     """

@@ -100,24 +100,10 @@ def titles_sha256(titles: Iterable[str]) -> str:
 
 
 def title_language(title: str) -> str:
-    """Return the language that a title's letters tell.
+    """Return "ru" with any Cyrillic letter, "en" with Latin letters only, "" with neither.
 
-    Parameters
-    ----------
-    title : str
-
-    Returns
-    -------
-    str
-        ``"ru"`` with any Cyrillic letter (a Russian title often has a Latin brand), ``"en"`` with
-        Latin letters only, ``""`` with neither.
-
-    Examples
-    --------
-    >>> title_language("Дрель Bosch"), title_language("Drill 18V"), title_language("4x40")
-    ('ru', 'en', 'en')
-    >>> title_language("4 / 40")
-    ''
+    >>> title_language("Дрель Bosch"), title_language("4x40"), title_language("4 / 40")
+    ('ru', 'en', '')
     """
     if _CYRILLIC.search(title):
         return "ru"
@@ -309,7 +295,7 @@ def _title_column(table: pd.DataFrame, column: str | None, source: str) -> str:
 
 
 def _clean(table: pd.DataFrame, column: str | None, source: str) -> tuple[pd.DataFrame, list[str]]:
-    """Return the table with checked titles first, and the notes on what that took."""
+    """Return the table with checked titles first, and notes on the treatments applied."""
     title = _title_column(table, column, source)
     values = table[title]
     missing = values.isna().to_numpy()

@@ -113,10 +113,9 @@ def diy_catalogue(
 
 
 def _distinct(seed: int, diversity: float) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
-    """Yield tools with their titles, distinct in every language, until hardly any are new.
+    """Yield tools with their titles until fewer than 100 of 10,000 draws are new.
 
-    Distinct in *every* language, so that all have the same items; and not by the case of letters
-    or by ё alone.
+    Titles are distinct in every language, case and ё aside, so that all have the same items.
     """
     seen: dict[str, set[str]] = {language: set() for language in DIY_LANGUAGES}
     n_new = n_drawn = 0

@@ -1,7 +1,6 @@
-"""Draw power tools: their class, brand and attributes, before any language enters.
+"""Draw power tools: their class, brand and attributes, independent of the language.
 
-Everything is drawn from uniform numbers by comparisons and exact arithmetic, so that a seed gives
-the same tools on every machine.
+Only uniform numbers, comparisons and exact arithmetic: a seed gives the same tools everywhere.
 """
 
 from __future__ import annotations
@@ -62,8 +61,6 @@ _CYRILLIC_TO_LATIN = str.maketrans(
 class Choice:
     """Values and their weights: ``choice(u)`` takes a uniform number to a value.
 
-    Examples
-    --------
     >>> choice = Choice({"a": 1, "b": 3})
     >>> choice(0.2), choice(0.3)
     ('a', 'b')
@@ -79,13 +76,7 @@ class Choice:
 
 @functools.cache
 def zipf(values: tuple[Any, ...]) -> Choice:
-    """Return a choice in which the r-th value has a weight of 1/r.
-
-    Examples
-    --------
-    >>> zipf(("a", "b")).edges
-    [1.0, 1.5]
-    """
+    """Return a choice in which the r-th value has a weight of 1/r."""
     return Choice(_zipf_weights(values))
 
 
@@ -95,13 +86,7 @@ def _zipf_weights(values: Iterable[Any]) -> dict[Any, float]:
 
 @functools.cache
 def vocabulary() -> dict[str, Any]:
-    """Return the content of ``resources/diy.yml``; treat it as read-only.
-
-    Examples
-    --------
-    >>> vocabulary()["classes"][0]["id"]
-    'drill-driver'
-    """
+    """Return the content of ``resources/diy.yml``; treat it as read-only."""
     text = files("paper_utils").joinpath("resources/diy.yml").read_text(encoding="utf-8")
     return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
 
@@ -119,16 +104,7 @@ class Brand:
 class Shelf:
     """The classes and brands that a diversity leaves, and how titles mention attributes.
 
-    Parameters
-    ----------
-    diversity : float
-        0: two classes, three brands, every title mentions the same attributes; 1: everything that
-        the vocabulary has.
-
-    Examples
-    --------
-    >>> len(Shelf(0).classes), len(Shelf(0).brand.values)
-    (2, 3)
+    Diversity 0: two classes, three brands, the same attributes in every title; 1: everything.
     """
 
     def __init__(self, diversity: float):
@@ -174,28 +150,16 @@ class Shelf:
 
 @functools.lru_cache(maxsize=16)
 def shelf(diversity: float) -> Shelf:
-    """Return the `Shelf` of a diversity (kept, because tables of choices take a while)."""
+    """Return the cached `Shelf` of a diversity."""
     return Shelf(diversity)
 
 
 def draw_item(u: Iterator[float], on: Shelf) -> dict[str, Any]:
-    """Draw one tool.
+    """Draw the `ATTRIBUTES` of one tool from uniform numbers; None where one does not apply.
 
-    A grade between 0 (budget) and 1 (professional) that leans to the brand's tier ties the
-    attributes together: watts, torque, capacity and a brushless motor rise with it.
-
-    Parameters
-    ----------
-    u : iterator of float
-        Uniform numbers in [0, 1).
-    on : Shelf
-        What there is to choose from.
-
-    Returns
-    -------
-    dict
-        The `ATTRIBUTES` of the tool; None where an attribute does not apply. Beside them
-        ``brand_forms`` and ``model_russian``, which only the Russian title needs.
+    A grade from 0 (budget) to 1 (professional), which leans to the brand's tier, correlates watts,
+    torque, capacity and a brushless motor. The result also holds ``brand_forms`` and
+    ``model_russian``, for Russian titles only.
     """
     draw = u.__next__
     id_ = on.tool_class(draw())
@@ -214,7 +178,7 @@ def draw_item(u: Iterator[float], on: Shelf) -> dict[str, Any]:
 
 
 def _draw_supply(item, draw, on, entry, choices, grade) -> None:
-    """Battery or cord: voltage, capacity, batteries, chemistry, motor, watts."""
+    """Draw battery or cord: voltage, capacity, batteries, chemistry, motor, watts."""
     item["brushless"] = False
     if item["power_source"] == "cordless":
         item["voltage_v"] = voltage = choices["volts"](_lean(draw(), grade, 0.3))
@@ -232,7 +196,7 @@ def _draw_supply(item, draw, on, entry, choices, grade) -> None:
 
 
 def _draw_mechanics(item, draw, entry, choices, grade) -> None:
-    """Torque, size, chuck, tip, speed, impact."""
+    """Draw torque, size, chuck, tip, speed, impact."""
     power = item["power_source"]
     torque = entry.get("torque", {}).get(power)
     if torque and power == "cordless":
@@ -263,7 +227,7 @@ def _draw_mechanics(item, draw, entry, choices, grade) -> None:
 
 
 def _draw_extras(item, draw, on, entry) -> None:
-    """Features, accessories, case."""
+    """Draw features, accessories, case."""
     fits = vocabulary()["feature_power"]
     names = [
         name
@@ -284,7 +248,7 @@ def _draw_extras(item, draw, on, entry) -> None:
 
 
 def _mentioned(item, draw, on: Shelf) -> list[str]:
-    """Names of the attributes that the title mentions; the same for every language."""
+    """Return the attributes that the title mentions; the same for every language."""
     present = {
         **item,
         "n_batteries": item["n_batteries"] is not None,
@@ -295,7 +259,7 @@ def _mentioned(item, draw, on: Shelf) -> list[str]:
 
 
 def _model_code(item, draw, entry, brand: Brand) -> tuple[str, str]:
-    """Invent a model code; returns its Latin and its Russian spelling."""
+    """Invent a model code; return its Latin and its Russian spelling."""
     russian_letters, latin_letters = entry["code"]
     main = item["voltage_v"] or item["power_w"] or item["size_mm"] or item["torque_nm"] or 100
     main = f"{main:g}"
@@ -334,12 +298,12 @@ def _first(values: Sequence[Any], diversity: float, *, least: int) -> Sequence[A
 
 
 def _lean(u: float, grade: float, weight: float) -> float:
-    """A uniform number, pulled towards the grade."""
+    """Return a uniform number pulled towards the grade."""
     return (1 - weight) * u + weight * grade
 
 
 def _in_range(bounds: Sequence[float], u: float, grade: float) -> float:
-    """A multiple of a step between two bounds; a higher grade gives a higher one."""
+    """Return a multiple of a step between two bounds; a higher grade gives a higher one."""
     least, most, step = bounds
     value = least + (most - least) * _lean(u, grade, 0.45)
     steps = round((value - least) / step)

@@ -209,7 +209,7 @@ def _coarse_need(row: Mapping[str, Any], u: Iterator[float]) -> dict[str, Any]:
 
 
 def _fine_need(row: Mapping[str, Any], u: Iterator[float]) -> dict[str, Any]:
-    """Class, power source and one to three attributes that the item's title mentions."""
+    """Return class, power source and one to three attributes that the item's title mentions."""
     mentioned = {*row["mentions"].split(), "brand"}
     if "tip" in mentioned:  # "PH2x100" says the length too, which nobody asks for by itself
         mentioned.discard("size_mm")
@@ -298,6 +298,6 @@ def _brand(name: str, language: str, u: Iterator[float]) -> str:
 
 
 def _pick(forms, u: Iterator[float]) -> Any:
-    """One of the forms, the first ones more often: the r-th has a weight of 1/r."""
+    """Return one of the forms; the r-th has a weight of 1/r."""
     weights = np.cumsum([1 / rank for rank in range(1, len(forms) + 1)])
     return forms[min(int(np.searchsorted(weights, next(u) * weights[-1])), len(forms) - 1)]

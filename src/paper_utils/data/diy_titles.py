@@ -1,4 +1,4 @@
-"""Say a tool in Russian or English, as the titles of a catalogue do."""
+"""Write the title of a tool in Russian or English."""
 
 from __future__ import annotations
 
@@ -54,11 +54,7 @@ _LEADS = frozenset(("tip", "voltage_v", "power_w"))
 class Writer:
     """Writes titles in one language.
 
-    Parameters
-    ----------
-    language : {"ru", "en"}
-    diversity : float
-        The chance that a wording is not the most usual one; also scales misspellings.
+    `diversity` is the chance that a wording is not the most usual one; it also scales misspellings.
     """
 
     def __init__(self, language: str, diversity: float):
@@ -86,19 +82,7 @@ class Writer:
         }
 
     def title(self, item: dict[str, Any], u: Iterator[float]) -> str:
-        """Return the title of a tool.
-
-        Parameters
-        ----------
-        item : dict
-            As :func:`paper_utils.data.diy_items.draw_item` returns it.
-        u : iterator of float
-            Uniform numbers in [0, 1).
-
-        Returns
-        -------
-        str
-        """
+        """Return the title of an item from `draw_item`, worded by uniform numbers."""
         pattern, case = self._pick(self.words["titles"], next(u)), "nom"
         mentioned = item["mentions"].split()
         if "n_accessories" in mentioned and next(u) < 0.4 * self.diversity:
@@ -124,7 +108,7 @@ class Writer:
         return title
 
     def _pick(self, values: Sequence[Any], u: float) -> Any:
-        """The first value, or with the chance `diversity` one of all (Zipf)."""
+        """Return the first value, or with the chance `diversity` one of all (Zipf)."""
         if len(values) == 1 or u >= self.diversity:
             return values[0]
         edges = _zipf_edges(len(values))
@@ -260,25 +244,10 @@ def _zipf_edges(n: int) -> tuple[float, ...]:
 
 @functools.cache
 def inflect(form: str, gender: str, case: str) -> str:
-    """Put the adjectives of a wording into a gender and a case.
+    """Put the adjectives of a wording, endings in angle brackets, into a gender and a case.
 
-    Parameters
-    ----------
-    form : str
-        An adjective carries its masculine nominative ending in angle brackets.
-    gender : {"m", "f"}
-    case : {"nom", "gen", "ins"}
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
     >>> inflect("аккумуляторн<ый>", "f", "nom"), inflect("сетев<ой>", "m", "ins")
     ('аккумуляторная', 'сетевым')
-    >>> inflect("аккум.", "f", "gen")
-    'аккум.'
     """
     place = _CASES.index(case)
     return re.sub(r"<(..)>", lambda match: _ENDINGS[match[1]][gender][place], form)
@@ -306,12 +275,8 @@ def _fill(form: str, value: Any, comma: bool, key: str = "", extra: Any = None) 
 def plural(n: int, forms: Sequence[str]) -> str:
     """Return the form for a number: of two (one, many) or of three (one, few, many; Russian).
 
-    Examples
-    --------
     >>> [plural(n, ["бита", "биты", "бит"]) for n in (1, 2, 5, 11, 21, 22)]
     ['бита', 'биты', 'бит', 'бит', 'бита', 'биты']
-    >>> [plural(n, ["battery", "batteries"]) for n in (1, 2)]
-    ['battery', 'batteries']
     """
     if len(forms) == 2:
         return forms[n != 1]

@@ -19,46 +19,16 @@ _HEADERS = {"Accept-Encoding": "identity"}
 
 @dataclass(frozen=True)
 class FetchPlan:
-    """What a download would do; show it before `fetch_dataset`.
-
-    Attributes
-    ----------
-    dataset : str
-    folder : pathlib.Path
-        Where the files will lie.
-    files : tuple of DataFile
-        Files that are missing there, or that differ from what the pinned commit has.
-    n_bytes : int or None
-        Bytes to download; None where the server does not say.
-    """
+    """What a download would do; show it before `fetch_dataset`."""
 
     dataset: str
     folder: Path
-    files: tuple[DataFile, ...]
-    n_bytes: int | None
+    files: tuple[DataFile, ...]  # missing, or different from the pinned commit
+    n_bytes: int | None  # to download; None where the server does not say
 
 
 def git_blob_id(path: str | Path) -> str:
-    """Return the name that git gives to a file's content: SHA-1 of ``blob SIZE``, NUL, content.
-
-    Parameters
-    ----------
-    path : str or path
-
-    Returns
-    -------
-    str
-        40 hexadecimal digits.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     file = Path(folder, "empty")
-    ...     file.touch()
-    ...     git_blob_id(file)
-    'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391'
-    """
+    """Return git's name for a file's content: hex SHA-1 of ``blob SIZE``, NUL, content."""
     path = Path(path)
     digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
     with path.open("rb") as file:
@@ -68,26 +38,9 @@ def git_blob_id(path: str | Path) -> str:
 
 
 def fetch_plan(name: str, *, folder: str | Path | None = None) -> FetchPlan:
-    """Say what `fetch_dataset` would download; asks the server for sizes that are not known.
+    """Return what `fetch_dataset` would download; ask the server for sizes that are not known.
 
-    Parameters
-    ----------
-    name : str
-        ``limit``, ``limit-small`` or ``wands``.
-    folder : str or path, optional
-        Where data sets lie; by default ``PAPER_DATA``, or the user's data folder where it is not
-        set. The files go to a folder of the data set's name in it.
-
-    Returns
-    -------
-    FetchPlan
-
-    Raises
-    ------
-    UsageError
-        Unknown name, or a data set that cannot be fetched.
-    PaperError
-        The server cannot be reached.
+    Raises `UsageError` for a name that is unknown or cannot be fetched.
     """
     files = find_dataset(name)
     if not files:
@@ -107,14 +60,15 @@ def fetch_plan(name: str, *, folder: str | Path | None = None) -> FetchPlan:
 def fetch_dataset(name: str, *, folder: str | Path | None = None, progress: bool = True) -> Path:
     """Download a data set from its pinned commit.
 
-    A file is downloaded beside its place, checked against git's name for its content, and only
-    then moved there: an interrupted or wrong download leaves nothing, and files that are there
-    already and right are not fetched again.
+    Each file is checked against git's name for its content before it is moved to its place: an
+    interrupted or wrong download leaves nothing. Files already here and right are not fetched.
 
     Parameters
     ----------
-    name, folder
-        As in :func:`fetch_plan`.
+    name : str
+        ``limit``, ``limit-small`` or ``wands``.
+    folder : str or path, optional
+        Parent of the data set's folder; by default ``PAPER_DATA``, else the user's data folder.
     progress : bool
         Show a progress bar.
 
@@ -126,7 +80,7 @@ def fetch_dataset(name: str, *, folder: str | Path | None = None, progress: bool
     Raises
     ------
     UsageError
-        As in :func:`fetch_plan`.
+        Unknown name, or a data set that cannot be fetched.
     PaperError
         The server cannot be reached, the download broke off, the content is not that of the
         pinned commit, or the folder cannot be written.

@@ -17,29 +17,7 @@ KINDS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 
 
 def check_file(path: str | os.PathLike[str]) -> Path:
-    """Return `path` if a non-empty, readable file of an allowed kind lies there.
-
-    Parameters
-    ----------
-    path : str or path
-        ``~`` is expanded; a relative path starts in the working directory.
-
-    Returns
-    -------
-    pathlib.Path
-
-    Raises
-    ------
-    UsageError
-        No such file, a folder, not readable, empty, or of another kind.
-
-    Examples
-    --------
-    >>> check_file("titles.xlsx")
-    Traceback (most recent call last):
-    ...
-    paper_utils.errors.UsageError: titles.xlsx: files must be .csv, .tsv, .jsonl, .ndjson, .parquet
-    """
+    """Return `path`, ``~`` expanded, if it is a non-empty, readable file of one of the `KINDS`."""
     file = Path(path).expanduser()
     if file.suffix.lower() not in KINDS:
         raise UsageError(f"{path}: files must be {', '.join(KINDS)}")
@@ -60,38 +38,10 @@ def check_file(path: str | os.PathLike[str]) -> Path:
 
 
 def read_table(path: str | os.PathLike[str], *, quoted: bool = True) -> pd.DataFrame:
-    """Read a table of any of the kinds in `KINDS`.
+    """Read a table of one of the `KINDS`, with at least one column and distinct column names.
 
-    Text files are UTF-8 (a byte order mark is dropped). CSV and TSV have a header line, and all
-    their cells stay text, so that a code such as ``007`` is kept; JSON lines hold one object a
-    line; JSON and Parquet keep their types. Nothing is ever unpickled.
-
-    Parameters
-    ----------
-    path : str or path
-    quoted : bool
-        Whether ``"`` quotes a CSV or TSV cell, as RFC 4180 has it, or is an ordinary character.
-
-    Returns
-    -------
-    pandas.DataFrame, shape (n_rows, n_columns)
-        At least one column; empty cells of CSV and TSV are empty strings.
-
-    Raises
-    ------
-    UsageError
-        As in :func:`check_file`; text that is not UTF-8 (naming the byte offset); rows that do
-        not fit the header; a line that is no JSON object; not a Parquet file; no columns;
-        two columns of one name.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     file = Path(folder, "titles.csv")
-    ...     _ = file.write_text("code,title\\n007,Drill 18V\\n", encoding="utf-8")
-    ...     read_table(file).to_dict("records")
-    [{'code': '007', 'title': 'Drill 18V'}]
+    Text is UTF-8, a byte order mark dropped. CSV and TSV cells stay text ("007" too); `quoted` says
+    whether ``"`` quotes them (RFC 4180). JSON and Parquet keep their types. Nothing is unpickled.
     """
     file = check_file(path)
     kind = file.suffix.lower()
@@ -191,6 +141,6 @@ def _read_parquet(file: Path) -> pd.DataFrame:
 
 
 def _reason(error: BaseException) -> str:
-    """The first line of an error's message, or its class where it has none."""
+    """Return the first line of an error's message, or its class where it has none."""
     text = getattr(error, "strerror", None) or str(error)
     return text.strip().splitlines()[0] if text.strip() else type(error).__name__

@@ -1,4 +1,4 @@
-"""English prose that every installation has: sentences from the documentation of packages."""
+"""English sentences that every installation has: those of the documentation of packages."""
 
 from __future__ import annotations
 
@@ -25,36 +25,11 @@ _SENTENCE = re.compile(r"[A-Z][a-z]*[ ,][A-Za-z0-9 ,;:()'-]+[a-z)]\.")
 def documentation_sentences(
     n_items: int | None = None, *, seed: int = 0, packages: Sequence[str] = PACKAGES
 ) -> list[str]:
-    """Return sentences of ordinary English from the docstrings of installed packages.
+    """Return distinct English sentences from docstrings of installed packages, read as text.
 
-    The sources are read as text; nothing is imported. A sentence begins with a capital, ends
-    with a full stop, has between `SHORTEST` and `LONGEST` characters and at least five words,
-    and four words in five are in lower case; code, formulas and lists fall out by that. No
-    sentence occurs twice. Other versions of the packages give other sentences.
-
-    Parameters
-    ----------
-    n_items : int, optional
-        Size of a seeded sample; all sentences, in alphabetical order, when left out.
-    seed : int
-    packages : sequence of str
-
-    Returns
-    -------
-    list of str
-
-    Raises
-    ------
-    UsageError
-        Fewer sentences than asked for.
-    PaperError
-        A package is not installed.
-
-    Examples
-    --------
-    >>> found = documentation_sentences(2, packages=["numpy"])
-    >>> len(found), all(text.endswith(".") for text in found)
-    (2, True)
+    A sentence has `SHORTEST` to `LONGEST` characters, at least five words and 80% in lower case.
+    `n_items` draws a seeded sample; without it all are returned in alphabetical order. They depend
+    on the versions of the packages.
     """
     found = sorted(
         {
@@ -76,8 +51,6 @@ def documentation_sentences(
 def sentences_in(docstring: str) -> Iterator[str]:
     """Yield the sentences of ordinary English in one docstring.
 
-    Examples
-    --------
     >>> text = "Return the sum of all the entries. See x_1 = y.\\n\\n    >>> 1 + 1"
     >>> list(sentences_in(text))
     ['Return the sum of all the entries.']
@@ -98,7 +71,7 @@ def sentences_in(docstring: str) -> Iterator[str]:
 
 
 def _docstrings(package: str) -> Iterator[str]:
-    """Docstrings of a package's modules, classes and functions, its tests left out."""
+    """Yield docstrings of a package's modules, classes and functions, its tests left out."""
     found = importlib.util.find_spec(package)
     if found is None or not found.submodule_search_locations:
         raise PaperError(f"package {package!r} is not installed: no documentation to read")

@@ -22,23 +22,12 @@ _WANDS = (
 
 @dataclass(frozen=True)
 class DataFile:
-    """A file of a data set.
-
-    Attributes
-    ----------
-    name : str
-    checksum : str
-        ``git:`` and the blob id by which git names the content, or ``sha256:`` and the digest.
-    url : str
-        Where it can be fetched, at a pinned commit; empty where it cannot.
-    size : int or None
-        Bytes; None where nobody has measured it.
-    """
+    """A file of a data set."""
 
     name: str
-    checksum: str
-    url: str = ""
-    size: int | None = None
+    checksum: str  # git: and the blob id, or sha256: and the digest
+    url: str = ""  # at a pinned commit; empty where it cannot be fetched
+    size: int | None = None  # bytes; None where not known
 
 
 @dataclass(frozen=True)
@@ -180,7 +169,7 @@ class DatasetInfo:
 
 
 def data_folders() -> list[Path]:
-    """Return the folders in which data sets are looked for, the first one being written to.
+    """Return where data sets are looked for; downloads go to the first.
 
     ``PAPER_DATA`` where it is set, then the user's data folder.
     """
@@ -190,18 +179,7 @@ def data_folders() -> list[Path]:
 
 
 def find_dataset(name: str) -> tuple[DataFile, ...]:
-    """Return the files of a data set.
-
-    Raises
-    ------
-    UsageError
-        Unknown name.
-
-    Examples
-    --------
-    >>> [file.name for file in find_dataset("limit-small")]
-    ['corpus.jsonl', 'queries.jsonl', 'qrels.jsonl']
-    """
+    """Return the files of a data set, or raise `UsageError`."""
     if name not in _DATASETS:
         raise UsageError(f"unknown data set {name!r}: {did_you_mean(name, _DATASETS)}")
     return _DATASETS[name].files

@@ -1,15 +1,8 @@
-"""A search task over titles that nobody has judged: classes of the shop, attributes by rules.
+"""A retrieval task over titles without judgements: relevance from classes and stated attributes.
 
-Relevance is made of two things that no system sees: the class that the shop (or the user's file)
-gives an article, and the values that :mod:`paper_utils.data.attributes` reads off its title.
-
-* *Coarse* queries name a class. Relevant is every title of it.
-* *Fine* queries name a class and one value ("отвертка 100 мм"). Gain 3: class and value; gain 1:
-  class alone. *Pairs* are two titles of the class that state the attribute, one with the value
-  and one with another, and agree in every other attribute that rules find.
-* *Twins* are two titles that are equal but for one number. The query is the title of one of
-  them with that number rewritten as a customer would ("100мм" becomes "100 мм"): all else being
-  equal, only the number can tell them apart.
+*Coarse* queries name a class, *fine* ones a class and one value ("отвертка 100 мм"). *Minimal
+pairs* are two titles that differ in one number; the query is one of them with that number
+rewritten ("100мм" becomes "100 мм").
 """
 
 from __future__ import annotations
@@ -39,7 +32,7 @@ from paper_utils.data.diy_items import vocabulary
 from paper_utils.errors import UsageError
 
 LEAST_TITLES = 50
-#: Fewer titles of a class are no class to search for.
+#: Classes with fewer titles get no query.
 LEAST_IN_CLASS = 10
 #: Fewer pairs of an attribute are reported as not measurable.
 LEAST_PAIRS = 200
@@ -49,75 +42,37 @@ _COLUMNS = ("class", "category", "tool_class")
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """Queries, their grades, and pairs of titles of which one is right.
-
-    Attributes
-    ----------
-    texts : tuple of str
-    grades : csr_array, shape (n_queries, n_titles)
-        2: right, 1: of the class.
-    pairs : DataFrame
-        ``query``, ``right``, ``wrong``, ``attribute``, and ``family``, what to resample by.
-    """
+    """Queries, their grades, and pairs of titles of which one is right."""
 
     texts: tuple[str, ...]
-    grades: sparse.csr_array
+    grades: sparse.csr_array  # (n_queries, n_titles); 2: right, 1: of the class
+    # Columns query, right, wrong, attribute, and family, the unit to resample. Of a fine query,
+    # both titles are of the class and agree in every other attribute.
     pairs: pd.DataFrame
 
 
 @dataclass(frozen=True, eq=False)
 class TitleTask:
-    """Titles with their classes and attributes, and what is asked of them.
-
-    Attributes
-    ----------
-    language : str
-    titles : tuple of str
-    classes : ndarray of str, shape (n_titles,)
-        Empty where the category names no kind of article.
-    attributes : DataFrame
-        As :func:`~paper_utils.data.attributes.mine_attributes`.
-    coarse, fine, twins : Asked
-    """
+    """Titles with their classes and attributes, and queries for them."""
 
     language: str
     titles: tuple[str, ...]
-    classes: NDArray[np.str_]
-    attributes: pd.DataFrame
+    classes: NDArray[np.str_]  # (n_titles,); empty where the category names no kind of article
+    attributes: pd.DataFrame  # as mine_attributes returns it
     coarse: Asked
     fine: Asked
-    twins: Asked
+    twins: Asked  # minimal pairs
 
 
 def title_task(
     catalogue: Catalogue, language: str, *, n_queries: int = 300, seed: int = 0
 ) -> TitleTask:
-    """Build the task from a catalogue.
+    """Build the task from at least 50 titles with a column of classes.
 
-    Parameters
-    ----------
-    catalogue : Catalogue
-        With a column ``class``, ``category`` (a path with ``/``: its last part counts) or, of
-        ``diy``, ``tool_class``.
-    language : {'ru', 'en'}
-        Of the queries.
-    n_queries : int
-        Most fine queries, and most twin queries of an attribute.
-    seed : int
-        Of the samples.
+    The column is ``class``, ``category`` (the last part of a path with ``/``) or ``tool_class``.
+    `language` is that of the queries. At most `n_queries` queries are fine, and at most as many are
+    minimal-pair queries of one attribute.
 
-    Returns
-    -------
-    TitleTask
-
-    Raises
-    ------
-    UsageError
-        Fewer than 50 titles; no such column; one class only; no title that states an attribute;
-        no fine query with a relevant title.
-
-    Examples
-    --------
     >>> from paper_utils.data.catalogue import load_catalogue
     >>> task = title_task(load_catalogue("diy", n_items=300), "ru", n_queries=20)
     >>> len(task.fine.texts), task.fine.texts[0]
@@ -150,12 +105,9 @@ def title_task(
 
 
 def title_classes(catalogue: Catalogue, language: str) -> NDArray[np.str_]:
-    """Return the class of each title as a query calls it, empty where there is none to ask for.
+    """Return the class of each title as a query names it; empty where generic or rare.
 
-    Raises
-    ------
-    UsageError
-        No column that tells, or fewer than two classes of `LEAST_IN_CLASS` titles.
+    A class needs `LEAST_IN_CLASS` titles; fewer than two such classes raise `UsageError`.
     """
     table = catalogue.table
     column = next((name for name in _COLUMNS if name in table.columns), None)

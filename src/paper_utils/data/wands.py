@@ -1,7 +1,7 @@
-"""WANDS: furniture, 480 queries of customers, and what people judged to fit them.
+"""WANDS: furniture, 480 customer queries and human relevance judgements.
 
-Y. Chen, S. Liu, Z. Liu, W. Sun, L. Baltrunas, B. Schroeder, "WANDS: dataset for product search
-relevance assessment", ECIR 2022. Its three files are called .csv and are separated by tabs.
+Chen, Liu, Liu, Sun, Baltrunas, Schroeder, "WANDS: dataset for product search relevance assessment",
+ECIR 2022. Its three .csv files are separated by tabs.
 """
 
 from __future__ import annotations
@@ -28,64 +28,21 @@ _COLUMNS = {
 
 @dataclass(frozen=True, eq=False)
 class Wands:
-    """Products, queries and judgments.
-
-    Attributes
-    ----------
-    titles : tuple of str
-        Names of the products.
-    classes : tuple of str
-        What the shop files them under; empty where it does not.
-    queries : tuple of str
-        Those with at least one judgment 'Exact'.
-    grades : csr_array of int8, shape (n_queries, n_titles)
-        2 exact, 1 partial. What nobody judged is 0, as what was judged irrelevant.
-    judged : csr_array of bool, shape (n_queries, n_titles)
-    left_out : int
-        Queries without an exact product.
-    """
+    """Products, queries and judgements."""
 
     titles: tuple[str, ...]
-    classes: tuple[str, ...]
-    queries: tuple[str, ...]
-    grades: sparse.csr_array
-    judged: sparse.csr_array
-    left_out: int
+    classes: tuple[str, ...]  # of the shop; empty where it gives none
+    queries: tuple[str, ...]  # those with at least one judgement Exact
+    grades: sparse.csr_array  # (n_queries, n_titles); 2 exact, 1 partial, 0 also where not judged
+    judged: sparse.csr_array  # bool, (n_queries, n_titles)
+    left_out: int  # queries without an exact product
 
 
 def load_wands(folder: str | os.PathLike[str] | None = None) -> Wands:
-    """Read WANDS.
+    """Read WANDS from `folder`, or from where ``paper data fetch wands`` puts it.
 
-    Parameters
-    ----------
-    folder : path, optional
-        Where ``product.csv``, ``query.csv`` and ``label.csv`` lie; where ``paper data fetch
-        wands`` puts them when none is given.
-
-    Returns
-    -------
-    Wands
-
-    Raises
-    ------
-    UsageError
-        A file or a column is missing, an id occurs twice or is unknown, a label is none of
-        `GRADES`, a pair is judged twice with different labels, or no query has an exact product.
-    PaperError
-        The data set is not on this machine (the message says how to fetch it).
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     for name, text in {
-    ...         "product.csv": "product_id\\tproduct_name\\tproduct_class\\n7\\toak bed\\tBeds\\n",
-    ...         "query.csv": "query_id\\tquery\\tquery_class\\n0\\tbed\\tBeds\\n",
-    ...         "label.csv": "id\\tquery_id\\tproduct_id\\tlabel\\n0\\t0\\t7\\tExact\\n",
-    ...     }.items():
-    ...         _ = Path(folder, name).write_text(text)
-    ...     load_wands(folder).grades.toarray()
-    array([[2]], dtype=int8)
+    Missing columns, unknown or repeated ids, unknown labels and contradictory judgements raise
+    `UsageError`.
     """
     tables = {name: _read(name, folder) for name in _COLUMNS}
     products, queries = tables["product.csv"], tables["query.csv"]

@@ -1,4 +1,4 @@
-"""What every encoder is: a name, a dimension, a key, and `encode`."""
+"""The base of all encoders: a name, a dimension, a key, and `encode`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHUNK = 512
 
 
 class Encoder(ABC):
-    """A dual encoder's one side: texts in, one vector a text out.
+    """One side of a dual encoder: one vector for each text.
 
     Attributes
     ----------
@@ -59,9 +59,8 @@ class Encoder(ABC):
     ) -> NDArray[np.float32]:
         """Return one vector for each text.
 
-        Each distinct text is encoded once. A text longer than the model's window is cut
-        at the window by the tokenizer; an empty text gets the vector of the special tokens
-        alone (an error where the tokenizer has none).
+        Each distinct text is encoded once. The tokenizer cuts a text at the model's window;
+        an empty text gets the vector of the special tokens (an error where there are none).
 
         Parameters
         ----------
@@ -69,9 +68,8 @@ class Encoder(ABC):
         progress : bool
             Draw a progress bar on stderr.
         cache : bool
-            Read and keep vectors in the folder of encodings (`PAPER_CACHE`, else the
-            user's cache folder). Chunks are kept as they are finished, so an interrupted
-            run goes on where it stopped. ``False`` reads and writes nothing.
+            Read and keep vectors in the folder of encodings (`PAPER_CACHE`, else the user's
+            cache folder). Finished chunks are kept: an interrupted run resumes there.
 
         Returns
         -------
@@ -96,7 +94,7 @@ class TextEncoder(Encoder):
 
     @abstractmethod
     def _vectors(self, texts: list[str], bar: tqdm) -> NDArray[np.float32]:
-        """Vectors of distinct texts that come shortest first; advances `bar` by each text."""
+        """Return vectors of distinct texts, shortest first; advance `bar` by each text."""
 
     def encode(
         self, texts: Sequence[str], *, progress: bool = False, cache: bool = True
@@ -140,18 +138,8 @@ class TextEncoder(Encoder):
 
 
 def as_texts(texts: Sequence[str]) -> list[str]:
-    """Return `texts` as a list of strings, or say which item is none.
+    """Return `texts` as a non-empty list of valid strings, or name the first item that is none.
 
-    Raises
-    ------
-    UsageError
-        One string instead of a list, no text, an item that is not a string (NaN, None,
-        a number), or a string that is not valid Unicode.
-
-    Examples
-    --------
-    >>> as_texts(("a", "b"))
-    ['a', 'b']
     >>> as_texts(["a", float("nan")])
     Traceback (most recent call last):
     ...
@@ -174,10 +162,8 @@ def as_texts(texts: Sequence[str]) -> list[str]:
 
 
 def texts_key(key: str, texts: Sequence[str]) -> str:
-    """SHA-256 of an encoder's key and the texts, each with its length before it.
+    """Return the SHA-256 of an encoder's key and the texts, each with its length before it.
 
-    Examples
-    --------
     >>> texts_key("k", ["ab", "c"]) == texts_key("k", ["a", "bc"])
     False
     """

@@ -24,14 +24,9 @@ _RELEVANT = (".json", ".safetensors", ".txt", ".model")
 
 
 def check_dtype(dtype: str, name: str, *, single_only: bool) -> None:
-    """Raise unless the encoder `name` can compute in `dtype` on this processor.
+    """Raise unless `name` can compute in `dtype` here.
 
-    Raises
-    ------
-    UsageError
-        Unknown dtype, or one that an encoder without a network (`single_only`) lacks.
-    PaperError
-        The processor has no native bfloat16.
+    `single_only` marks encoders without a network; bfloat16 needs native support of the processor.
     """
     if dtype not in DTYPES:
         raise UsageError(f"no dtype {dtype!r}; {did_you_mean(dtype, DTYPES)}")
@@ -50,7 +45,7 @@ def check_dtype(dtype: str, name: str, *, single_only: bool) -> None:
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal; read once per process unless the file changes."""
+    """Return the hex SHA-256 of a file; read once per process unless the file changes."""
     stat = path.stat()
     # Two writes within one tick of the file system's clock look alike: a file that is
     # that young is read each time.
@@ -66,13 +61,13 @@ def _sha256(path: Path, size: int, mtime_ns: int, inode: int) -> str:
 
 
 def folder_sha256(folder: Path) -> dict[str, str]:
-    """SHA-256 of each file of a checkpoint folder that can change its vectors."""
+    """Return the SHA-256 of each file of a checkpoint folder that can change its vectors."""
     paths = sorted(path for path in folder.rglob("*") if path.suffix in _RELEVANT)
     return {path.relative_to(folder).as_posix(): file_sha256(path) for path in paths}
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of the libraries that turn tokens into vectors."""
+    """Return versions of the libraries that turn tokens into vectors."""
     packages = ("torch", "transformers", "tokenizers", "sentence-transformers")
     return {name: importlib.metadata.version(name) for name in packages}
 
@@ -99,7 +94,7 @@ def quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def loading(name: str) -> Iterator[None]:
-    """Load quietly; say in one line which checkpoint does not load and why."""
+    """Load quietly; a failure names the checkpoint and the reason in one line."""
     from safetensors import SafetensorError
 
     try:
@@ -120,22 +115,9 @@ def in_batches(
     size: int,
     bar: tqdm,
 ) -> NDArray[np.float32]:
-    """Run `forward` on batches of texts of like length; return the rows in the given order.
+    """Run `forward` on batches of texts of like length; return float32 (n, dim) in the given order.
 
-    Parameters
-    ----------
-    lengths : sequence of int, length n
-        Tokens of each text.
-    forward : callable
-        Takes the indices of a batch, gives its vectors, shape (batch, dim).
-    dim, size : int
-        Of a vector; of a batch.
-    bar : tqdm
-        Advanced by each batch.
-
-    Returns
-    -------
-    ndarray of float32, shape (n, dim)
+    `lengths` are tokens of each text; `forward` maps up to `size` indices of texts to (batch, dim).
     """
     vectors = np.empty((len(lengths), dim), dtype=np.float32)
     order = np.argsort(np.asarray(lengths), kind="stable")

@@ -1,4 +1,4 @@
-"""Whether a folder is a checkpoint that can be run from safe files alone."""
+"""Checks that a folder is a checkpoint that can be run from safe files alone."""
 
 from __future__ import annotations
 
@@ -24,13 +24,7 @@ def is_sentence_checkpoint(folder: Path) -> bool:
 
 
 def check_folder(folder: Path) -> None:
-    """Raise unless `folder` holds configuration, tokenizer and safetensors weights.
-
-    Raises
-    ------
-    UsageError
-        Not a folder, or the file that is missing, or weights that are pickled.
-    """
+    """Raise unless `folder` holds configuration, tokenizer and safetensors weights."""
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder")
     inner = folder

@@ -1,4 +1,4 @@
-"""Pieces per word: how the tokenizers of known models cut the words of a text."""
+"""Subword tokens per word under the tokenizers of known models."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 
 @dataclass(frozen=True, eq=False)
 class PieceTokenizer:
-    """Cuts a text into pieces.
+    """Cuts a text into subword tokens.
 
     Attributes
     ----------
     name : str
     pieces : callable
-        Text -> list of pieces as text. Bytes that are no whole letter show as U+FFFD.
+        Text -> list of subword tokens as text. Bytes that are no whole letter show as U+FFFD.
     fingerprint : str
-        sha256 of the file that it was read from.
+        SHA-256 of the file that it was read from.
     space : str
         What stands before a word inside a text and is cut together with it.
     """
@@ -60,15 +60,13 @@ class PieceTokenizer:
     space: str = ""
 
     def in_text(self, word: str) -> list[str]:
-        """Pieces of a word as it is cut after another word."""
+        """Subword tokens of a word that follows another word."""
         return self.pieces(self.space + word)
 
 
 def words(text: str) -> list[str]:
-    """Words of a text: letters and digits, and hyphens between them.
+    """Return the words of a text: letters and digits, and hyphens between them.
 
-    Examples
-    --------
     >>> words("Дрель-шуруповёрт Bosch (18В, 2.0Ач)")
     ['Дрель-шуруповёрт', 'Bosch', '18В', '2', '0Ач']
     """
@@ -120,7 +118,7 @@ def has_tokenizer(name: str) -> bool:
 
 
 def count_pieces(texts: Iterable[str], tokenizer: PieceTokenizer) -> list[list[int]]:
-    """Return the number of pieces of each word of each text, as cut after a space.
+    """Return the number of subword tokens of each word of each text, as cut after a space.
 
     Each distinct word is cut once. A text without a word gives an empty list.
 
@@ -133,7 +131,7 @@ def count_pieces(texts: Iterable[str], tokenizer: PieceTokenizer) -> list[list[i
     Returns
     -------
     list of list of int
-        One list a text, one count a word.
+        One list for each text, one count for each word.
 
     Examples
     --------
@@ -181,7 +179,7 @@ def _from_json(name: str, folder: Path) -> PieceTokenizer:
 
 
 def _cased_word_pieces(path: Path) -> BertWordPieceTokenizer:
-    """Cased WordPiece, as multilingual BERT's, from the list of pieces alone."""
+    """Return a cased WordPiece tokenizer, as of multilingual BERT, from its vocabulary file."""
     from tokenizers.implementations import BertWordPieceTokenizer
 
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""Checkpoints of the Hugging Face hub: found here, described before a fetch, fetched."""
+"""Checkpoints of the Hugging Face hub: found locally, described before a fetch, fetched."""
 
 from __future__ import annotations
 
@@ -25,23 +25,12 @@ _ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 @dataclass(frozen=True)
 class Offer:
-    """What a fetch would bring.
-
-    Attributes
-    ----------
-    repo : str
-    licence : str
-        As its card states it, or 'not stated'.
-    size : int
-        Bytes.
-    sha256 : dict of str
-        Expected SHA-256 of each large file, as the hub states it.
-    """
+    """What a fetch would bring."""
 
     repo: str
-    licence: str
-    size: int
-    sha256: dict[str, str]
+    licence: str  # as its card states it, or 'not stated'
+    size: int  # bytes
+    sha256: dict[str, str]  # expected, of each large file
 
 
 def check_id(repo: str) -> None:
@@ -51,13 +40,7 @@ def check_id(repo: str) -> None:
 
 
 def local_snapshot(repo: str) -> Path:
-    """Return the folder of `repo` in the hub's cache; touches no network.
-
-    Raises
-    ------
-    PaperError
-        Not here, or not all of it.
-    """
+    """Return the complete folder of `repo` in the hub's cache, or raise; touches no network."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
@@ -82,12 +65,9 @@ def local_snapshot(repo: str) -> Path:
 
 @cache
 def offer(repo: str) -> Offer:
-    """Ask the hub what a fetch of `repo` would bring: one request, a few seconds at most.
+    """Ask the hub what a fetch of `repo` would bring, in one request of `TIMEOUT` seconds at most.
 
-    Raises
-    ------
-    PaperError
-        The hub does not answer, or knows no such checkpoint, or HF_HUB_OFFLINE is set.
+    Raises `PaperError` where the hub does not answer or HF_HUB_OFFLINE is set.
     """
     from huggingface_hub import HfApi, constants
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
@@ -113,17 +93,9 @@ def offer(repo: str) -> Offer:
 
 
 def fetch(repo: str) -> Path:
-    """Download what `offer` describes into the hub's cache, and check it; resumes.
+    """Download what `offer` describes into the hub's cache and return the folder; resumes.
 
-    Returns
-    -------
-    Path
-        The folder.
-
-    Raises
-    ------
-    PaperError
-        As `offer`; too little space; an interrupted download; a wrong checksum.
+    Too little space, an interruption or a wrong checksum raise `PaperError`.
     """
     from huggingface_hub import constants, snapshot_download
 

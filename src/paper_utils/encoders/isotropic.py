@@ -1,4 +1,4 @@
-"""The isotropic control: directions that know nothing about the texts."""
+"""The isotropic control: directions that are independent of the meaning of texts."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ DIM = 384  # that of MiniLM, whose control this is
 
 
 class Isotropic(TextEncoder):
-    """Each text gets a direction drawn evenly from the sphere, by its own hash.
+    """Each text gets a uniformly distributed direction by its own hash; equal texts get equal ones.
 
-    Equal texts get equal vectors; texts that differ get independent ones. The stream is
-    SHAKE-256 of seed and text, through the normal quantile function, so that it depends
-    on no library's random generator.
+    The stream is SHAKE-256 of seed and text through the normal quantile function: it depends on no
+    library's random generator.
     """
 
     kept = False  # drawing is about as quick as reading

@@ -32,11 +32,9 @@ _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 class Navec(TextEncoder):
     """Mean of the vectors of a text's known words; not normalised.
 
-    Words are runs of letters, compounds with their hyphens, in lower case; there are no
-    digits, so '12 V' and '18 V' are one text. A word that is not in the vocabulary is
-    looked up with 'е' for 'ё', then by the parts of a compound; parts that are unknown
-    too are left out. A text without any known word gets the vector that navec
-    keeps for unknown words (`<unk>`).
+    Words are runs of letters in lower case, compounds with hyphens; no digits: "12 V" is "18 V".
+    An unknown word is looked up with е for ё, then by the parts of a compound, else left out.
+    A text without a known word gets navec's own `<unk>` vector.
     """
 
     kept = False  # averaging is about as quick as reading
@@ -81,21 +79,17 @@ class Navec(TextEncoder):
         return (mean @ self._unpack(used)).astype(np.float32)
 
     def _unpack(self, ids: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Vectors of some words; unpacking all would take 300 MB."""
+        """Return vectors (n_ids, 300) of some words; unpacking all would take 300 MB."""
         pq = self.pack.pq
         return pq.codes[pq.qdims, pq.indexes[ids]].reshape(len(ids), DIM).astype(np.float64)
 
 
 def known_words(text: str, ids: Mapping[str, int]) -> Iterator[int]:
-    """Ids of the words of `text` that are in the vocabulary `ids`.
+    """Yield ids of the words of `text` that are in the vocabulary `ids`.
 
-    Examples
-    --------
     >>> ids = {"дрель": 0, "щетка": 1, "кое-что": 2, "что": 3}
-    >>> list(known_words("Дрель-шуруповёрт 18В, щётка", ids))
-    [0, 1]
-    >>> list(known_words("кое-что", ids))
-    [2]
+    >>> list(known_words("Дрель-шуруповёрт 18В, щётка", ids)), list(known_words("кое-что", ids))
+    ([0, 1], [2])
     """
     for word in _WORD.findall(text.lower()):
         for form in (word, *word.split("-")) if "-" in word else (word,):
@@ -107,13 +101,7 @@ def known_words(text: str, ids: Mapping[str, int]) -> Iterator[int]:
 
 
 def navec_file() -> Path:
-    """Where the package keeps the vectors.
-
-    Raises
-    ------
-    PaperError
-        A package is not installed, or the file is missing.
-    """
+    """Return where the package keeps the vectors, or raise `PaperError`."""
     # The package itself is never imported: it needs pymorphy2, which Python 3.11 broke.
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or spec.origin is None or importlib.util.find_spec("navec") is None:

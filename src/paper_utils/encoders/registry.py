@@ -75,7 +75,7 @@ def load_encoder(
         ``untrained``
             The same architecture and tokenizer with random weights.
         ``random``
-            Isotropic control: one direction a text, by its hash.
+            Isotropic control: one direction for each text, by its hash.
         ``navec``
             Mean of static Russian word vectors.
         ``hf:<id or folder>``
@@ -91,7 +91,7 @@ def load_encoder(
         Of the weights and the arithmetic; bfloat16 only where the processor has it
         natively. Vectors come as float32 in either case.
     batch_size : int
-        Texts a batch; changes vectors by rounding only.
+        Texts in a batch; changes vectors by rounding only.
     pooling : {'mean', 'cls', 'last'}, optional
         For ``hf:`` checkpoints that bring no pooling; 'mean' when left out.
 
@@ -253,8 +253,6 @@ def fetch_encoder(name: str) -> EncoderInfo:
 def encoders() -> list[EncoderInfo]:
     """Return what `paper models` lists: every named encoder and whether it is reachable.
 
-    Examples
-    --------
     >>> [info.name for info in encoders()][:4]
     ['minilm', 'untrained', 'random', 'navec']
     """
@@ -311,13 +309,7 @@ def _published(name: str, what: str, dim: int, licence: str) -> EncoderInfo:
 
 
 def is_reachable(name: str) -> bool:
-    """Whether `load_encoder` finds `name` here without a network.
-
-    Examples
-    --------
-    >>> is_reachable("random"), is_reachable("nonesuch")
-    (True, False)
-    """
+    """Return whether `load_encoder` finds `name` here without a network."""
     try:
         check_encoder(name)
     except PaperError:
@@ -326,7 +318,7 @@ def is_reachable(name: str) -> bool:
 
 
 def _checkpoint_folder(what: str) -> Path:
-    """The folder that ``hf:<what>`` means: a path as it is, an id in the hub's cache."""
+    """Return the folder of ``hf:<what>``: a path as it is, an id in the hub's cache."""
     if _is_path(what):
         path = Path(what).expanduser()
         folder.check_folder(path)

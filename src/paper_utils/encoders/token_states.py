@@ -41,8 +41,8 @@ class TokenBatch:
         Last hidden layer: what the encoder's own pooling averages. Not normalised;
         values in the padding mean nothing.
     embeddings : Tensor of float32, shape (n_texts, n_tokens, dim)
-        Rows of the model's matrix of word pieces, before positions and layers are added:
-        the same vector wherever a piece occurs.
+        Rows of the model's embedding matrix, before positions and layers are added: the
+        same vector wherever a subword token occurs.
     """
 
     rows: NDArray[np.int64]
@@ -138,7 +138,7 @@ def token_states(
 def _tokens(
     encoder: Encoder, texts: list[str]
 ) -> tuple[PreTrainedModel, list[list[int]], list[list[int]]]:
-    """The network, and the ids and special-token marks of each text, cut at the window."""
+    """Return the network, and ids and special-token marks of each text, cut at the window."""
     if isinstance(encoder, TransformerCheckpoint):
         model = encoder.model
         encodings = encoder.tokenizer.encode_batch(texts)

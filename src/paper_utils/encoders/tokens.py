@@ -22,14 +22,8 @@ _PROBES = (
 def load_tokenizer(folder: Path) -> Tokenizer | None:
     """Return the tokenizer in `tokenizer.json`, unchanged; None where there is no such file.
 
-    transformers rebuilds the tokenizers of many model types from their vocabulary and
-    takes pre-tokenizer and lower-casing from its own code or from `tokenizer_config.json`,
-    so that token ids may differ from those of the file.
-
-    Raises
-    ------
-    PaperError
-        The file is damaged.
+    transformers rebuilds many tokenizers from their vocabulary, with pre-tokenizer and lower-casing
+    from elsewhere: token ids may differ from those of the file.
     """
     from tokenizers import Tokenizer
 
@@ -43,13 +37,7 @@ def load_tokenizer(folder: Path) -> Tokenizer | None:
 
 
 def made_tokenizer(folder: Path) -> Tokenizer:
-    """Return the tokenizer that transformers makes of vocabulary files.
-
-    Raises
-    ------
-    PaperError
-        No fast tokenizer can be made of them.
-    """
+    """Return the fast tokenizer that transformers makes of vocabulary files, or raise."""
     from transformers import AutoTokenizer
 
     made = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
@@ -59,13 +47,7 @@ def made_tokenizer(folder: Path) -> Tokenizer:
 
 
 def check_same_tokens(made: PreTrainedTokenizerBase, folder: Path) -> None:
-    """Raise unless `made` gives the token ids of `tokenizer.json` for some telling texts.
-
-    Raises
-    ------
-    PaperError
-        They differ: the vectors would not be those of the checkpoint.
-    """
+    """Raise unless `made` gives the token ids of `tokenizer.json` for the probe texts."""
     if (tokenizer := load_tokenizer(folder)) is None:
         return
     tokenizer.no_padding()

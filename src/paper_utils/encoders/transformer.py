@@ -27,23 +27,10 @@ MAX_TOKENS = 512  # where the model's own window is not shorter
 
 
 class TransformerCheckpoint(TextEncoder):
-    """Hidden states of the last layer, pooled over the tokens of a text; not normalised.
+    """Hidden states of the last layer, pooled over the tokens of a text in float32; not normalised.
 
-    The tokenizer is the one in `tokenizer.json`, unchanged: transformers rebuilds that of
-    some model types (qwen2) and may swap its pre-tokenizer. Padding is on the right with
-    an attention mask, whatever the tokenizer says, so no pad token is needed.
-
-    Parameters
-    ----------
-    name : str
-    folder : Path
-        Configuration, tokenizer and safetensors weights.
-    pooling : {'mean', 'cls', 'last'}
-        Mean of all tokens, special ones included; the first token; the last one.
-    dtype : {'float32', 'bfloat16'}
-        Pooling is in float32 in either case.
-    batch_size : int
-        Texts a batch; changes the vectors by rounding only.
+    The tokenizer is that of `tokenizer.json`, unchanged: transformers rebuilds that of some model
+    types (qwen2) and may swap its pre-tokenizer. Padding is on the right, with an attention mask.
     """
 
     def __init__(
@@ -83,7 +70,7 @@ class TransformerCheckpoint(TextEncoder):
 
     @cached_property
     def model(self) -> PreTrainedModel:
-        """The network, loaded when vectors are first needed that are not kept."""
+        """The network, loaded when vectors are needed that are not cached."""
         with checkpoint.loading(self.name):
             return self._load()
 
@@ -150,12 +137,9 @@ class TransformerCheckpoint(TextEncoder):
 
 
 def pad(tokens: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return token ids padded on the right, and the mask that hides the padding.
+    """Return token ids padded on the right with 0 and their mask, both int64 (n_texts, longest).
 
-    Returns
-    -------
-    ids, mask : Tensor of int64, shape (n_texts, longest)
-        The padding id is 0: it is masked, so any id of the vocabulary does.
+    The padding is masked, so any id of the vocabulary does.
     """
     import torch
 
@@ -168,7 +152,7 @@ def pad(tokens: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def pool(states: torch.Tensor, mask: torch.Tensor, how: str) -> torch.Tensor:
-    """Return one vector a text from the states of its tokens; right for padding on either side.
+    """Return one vector for each text from the states of its tokens, padded on either side.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Vectors that somebody else computed, from a file: row i belongs to text i."""
+"""Precomputed vectors from a file: row i belongs to text i."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SUFFIXES = (".npy", ".safetensors", ".parquet")
 
 
 class VectorFile(Encoder):
-    """The rows of a file, in its order; nothing is encoded or kept elsewhere."""
+    """The rows of a file, in its order; nothing is encoded or cached."""
 
     def __init__(self, name: str, path: Path) -> None:
         super().__init__(name)
@@ -41,13 +41,7 @@ class VectorFile(Encoder):
     def encode(
         self, texts: Sequence[str], *, progress: bool = False, cache: bool = True
     ) -> NDArray[np.float32]:
-        """Return the rows of the file, one for each text, in float32.
-
-        Raises
-        ------
-        UsageError
-            The number of rows and texts differ, or the file holds no finite vectors.
-        """
+        """Return the rows of the file in float32; their number must be that of the texts."""
         texts = as_texts(texts)
         if len(texts) != len(self.rows):
             raise UsageError(
@@ -66,24 +60,11 @@ def check_vectors(path: Path) -> None:
 
 
 def read_vectors(path: Path) -> NDArray[np.float32]:
-    """Return the matrix in a .npy, .safetensors or .parquet file as float32.
+    """Return the matrix in a file as finite float32, shape (n_items, dim).
 
-    Parameters
-    ----------
-    path : Path
-        ``.npy``: a two-dimensional array (pickled objects are refused). ``.safetensors``:
-        one tensor, or the one called ``embeddings`` or ``vectors``. ``.parquet``: one
-        column of lists (other columns are ignored), or numeric columns only.
-
-    Returns
-    -------
-    ndarray of float32, shape (n_items, dim)
-
-    Raises
-    ------
-    UsageError
-        The file is damaged, holds no such matrix, or values that are not finite in
-        float32.
+    ``.npy``: a two-dimensional array, not pickled. ``.safetensors``: one tensor, or the one called
+    ``embeddings`` or ``vectors``. ``.parquet``: one column of lists, other columns ignored, or
+    numeric columns only.
     """
     check_vectors(path)
     readers = {".npy": _read_npy, ".safetensors": _read_safetensors, ".parquet": _read_parquet}
@@ -157,7 +138,7 @@ def _read_parquet(path: Path) -> NDArray:
 
 
 def _stack(path: Path, column) -> NDArray:
-    """The matrix in a column of lists of equal length."""
+    """Return the matrix in a column of lists of equal length."""
     import pyarrow.compute as pc
 
     if column.null_count:

@@ -1,1 +1,1 @@
-"""LIMIT: its data, a generator of data of its form, and its graph."""
+"""LIMIT: its data, a generator of data in its form, and its relevance graphs."""

@@ -1,4 +1,4 @@
-"""Which attributes a document lists: those that its queries ask for, and a random filling."""
+"""The attributes that a document lists: those of its queries, and a random filling."""
 
 from __future__ import annotations
 
@@ -23,23 +23,10 @@ def relevant_rows(
     length: int,
     seed: int,
 ) -> Iterator[NDArray[np.int64]]:
-    """Yield the attributes of the first `n` documents, in random order.
+    """Yield the attributes (length,) of the first `n` documents, in random order.
 
-    Parameters
-    ----------
-    qrels : scipy.sparse.csr_array of bool, shape (n_queries, n_docs)
-    of_queries : ndarray of int64, shape (n_queries,)
-        The attribute that each query asks for.
-    n : int
-    free : ndarray of int64
-        Attributes that no query asks for, at least as many as a document lacks.
-    length : int
-        Attributes of a document, at least as many as queries ask of one.
-    seed : int
-
-    Yields
-    ------
-    ndarray of int64, shape (length,)
+    `qrels` is (n_queries, n_docs). A document lists the attributes `of_queries` of the queries to
+    which it is relevant, and is filled from `free`, the attributes of no query.
     """
     fill, order = uniform_stream(seed, _FILL), uniform_stream(seed, _ORDER)
     by_document = qrels.tocsc()
@@ -53,19 +40,9 @@ def relevant_rows(
 def distractor_rows(
     free: NDArray[np.int64], n: int, length: int, seed: int
 ) -> Iterator[NDArray[np.int64]]:
-    """Yield for `n` documents distinct attributes drawn uniformly from `free`.
+    """Yield for `n` documents (length,) distinct attributes drawn uniformly from `free`.
 
     A longer sequence of the same seed begins with the shorter one.
-
-    Parameters
-    ----------
-    free : ndarray of int64
-        At least `length`.
-    n, length, seed : int
-
-    Yields
-    ------
-    ndarray of int64, shape (length,)
     """
     stream = uniform_stream(seed, _DISTRACT)
     for start in range(0, n, _BLOCK):

@@ -107,24 +107,12 @@ def load_limit(source: str | os.PathLike[str] = "limit-small") -> LimitData:
 
 
 def read_queries(dataset: str = "limit") -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return ids and texts of the released queries of a data set, checked as in `load_limit`.
-
-    Raises
-    ------
-    UsageError
-        As in :func:`load_limit`.
-    """
+    """Return ids and texts of the released queries, checked against the pinned commit."""
     return _read_texts(checked_file(dataset, "queries.jsonl"))
 
 
 def checked_file(dataset: str, filename: str) -> Path:
-    """Return the path of a file of a data set after comparing it with the pinned commit.
-
-    Raises
-    ------
-    UsageError
-        The file is not here, or its content differs.
-    """
+    """Return the path of a file whose content is that of the pinned commit, or raise."""
     path = data_file(dataset, filename)
     expected = next(file for file in find_dataset(dataset) if file.name == filename)
     if f"git:{git_blob_id(path)}" != expected.checksum:
@@ -139,22 +127,9 @@ def checked_file(dataset: str, filename: str) -> Path:
 def read_judgements(
     path: str | os.PathLike[str], query_ids: Sequence[str], doc_ids: Sequence[str]
 ) -> sparse.csr_array:
-    """Read which documents are relevant to which query.
+    """Return relevance, bool (n_queries, n_docs), with rows and columns in the order of the ids.
 
-    Parameters
-    ----------
-    path : str or path
-    query_ids, doc_ids : sequence of str
-        Rows and columns, in order.
-
-    Returns
-    -------
-    scipy.sparse.csr_array of bool, shape (n_queries, n_docs)
-
-    Raises
-    ------
-    UsageError
-        As in :func:`load_limit`.
+    Raises `UsageError` for unknown ids, double judgements and queries without a relevant document.
     """
     table = read_table(path)
     _check_fields(path, table, ("query-id", "corpus-id"))

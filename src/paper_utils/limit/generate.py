@@ -55,9 +55,12 @@ def generate_limit(
     n_attributes : int
         Attributes of a document.
     pattern : {'dense', 'random', 'cycle', 'disjoint'}
-        As in :func:`relevant_sets`.
+        *dense*: the first `n_queries` k-subsets in lexicographic order, LIMIT's own pattern;
+        *random*: that many different k-subsets, uniformly; *cycle*: k neighbours on a ring of
+        documents, each query one step further; *disjoint*: k new documents for each query.
     n_queries : int, optional
-        As in :func:`relevant_sets`.
+        When left out all that the pattern has: C(n, k), n (cycle) or n // k (disjoint); for
+        random n.
     language : {'en', 'ru'}
     synonyms : bool
         Whether queries name the attribute by another phrase than the documents; only attributes
@@ -152,34 +155,8 @@ def ask_plainly(data: LimitData, language: str = "en") -> LimitData:
 def relevant_sets(
     n: int, k: int, *, pattern: str = "dense", n_queries: int | None = None, seed: int = 0
 ) -> NDArray[np.int64]:
-    """Return the relevant documents of each query.
+    """Return distinct relevant sets of queries, (n_queries, k), in a pattern of `generate_limit`.
 
-    Parameters
-    ----------
-    n, k : int
-        Documents to choose from, and relevant documents of a query, ``1 <= k < n``.
-    pattern : {'dense', 'random', 'cycle', 'disjoint'}
-        *dense*: the first `n_queries` k-subsets in lexicographic order, LIMIT's own pattern;
-        *random*: that many different k-subsets, uniformly; *cycle*: k neighbours on a ring of
-        documents, each query one step further; *disjoint*: k new documents for each query.
-    n_queries : int, optional
-        When left out all that the pattern has: C(n, k), n (cycle) or n // k (disjoint); for
-        random n.
-    seed : int
-        Used by random only.
-
-    Returns
-    -------
-    ndarray of int64, shape (n_queries, k)
-        Rows are distinct sets.
-
-    Raises
-    ------
-    UsageError
-        Numbers out of range, or an unknown pattern.
-
-    Examples
-    --------
     >>> relevant_sets(4, 2, pattern="cycle").tolist()
     [[0, 1], [1, 2], [2, 3], [3, 0]]
     """
@@ -216,7 +193,7 @@ def _random_sets(n: int, k: int, n_queries: int, seed: int) -> NDArray[np.int64]
 def _split_vocabulary(
     phrases: Sequence[str], n_asked: int, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return which attributes queries ask for, and all others; an empty phrase cannot be asked."""
+    """Return the attributes of queries, and all others; empty phrases get no query."""
     order = np.argsort(uniform_stream(seed, _VOCABULARY).random(len(phrases)))
     askable = order[[bool(phrases[a]) for a in order]]
     if n_asked > len(askable):

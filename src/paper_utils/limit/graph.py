@@ -1,4 +1,4 @@
-"""The two graphs of a relevance matrix: documents found together, and queries that share one."""
+"""The two graphs of a relevance matrix: documents relevant together, queries that share one."""
 
 from __future__ import annotations
 
@@ -13,46 +13,16 @@ _MAX_NODES = 1_000_000
 
 
 def document_degrees(qrels: sparse.sparray) -> NDArray[np.int64]:
-    """Return to how many queries each document is relevant.
-
-    Parameters
-    ----------
-    qrels : scipy sparse array, shape (n_queries, n_docs)
-        Relevant where it is not zero.
-
-    Returns
-    -------
-    ndarray of int64, shape (n_docs,)
-
-    Raises
-    ------
-    UsageError
-        Not a sparse matrix, or no relevant document at all.
-    """
+    """Return to how many queries each document is relevant, int64 (n_docs,)."""
     return np.diff(_checked(qrels).tocsc().indptr).astype(np.int64)
 
 
 def document_graph(qrels: sparse.sparray) -> sparse.csr_array:
     """Return which documents are relevant together for some query.
 
-    Parameters
-    ----------
-    qrels : scipy sparse array, shape (n_queries, n_docs)
+    Boolean, (n_docs, n_docs), symmetric, with an empty diagonal.
 
-    Returns
-    -------
-    scipy.sparse.csr_array of bool, shape (n_docs, n_docs)
-        Symmetric, with an empty diagonal.
-
-    Raises
-    ------
-    UsageError
-        As in :func:`document_degrees`.
-
-    Examples
-    --------
-    >>> qrels = sparse.csr_array([[1, 1, 0], [0, 1, 1]])
-    >>> document_graph(qrels).toarray().astype(int).tolist()
+    >>> document_graph(sparse.csr_array([[1, 1, 0], [0, 1, 1]])).toarray().astype(int).tolist()
     [[0, 1, 0], [1, 0, 1], [0, 1, 0]]
     """
     A = _checked(qrels)
@@ -60,24 +30,11 @@ def document_graph(qrels: sparse.sparray) -> sparse.csr_array:
 
 
 def qrel_density(qrels: sparse.sparray, *, all_documents: bool = False) -> float:
-    """Return the density of the document graph, 2 E / (n (n - 1)).
+    """Return the density of the document graph, 2 E / (n (n - 1)), over relevant or all documents.
 
-    This is what LIMIT defines as the density of its qrels (Weller et al., arXiv 2508.21038);
-    the value that it prints is that of :func:`query_density`.
+    LIMIT defines the density of its qrels so (Weller et al., arXiv 2508.21038); the value that it
+    prints is that of :func:`query_density`.
 
-    Parameters
-    ----------
-    qrels : scipy sparse array, shape (n_queries, n_docs)
-    all_documents : bool
-        Whether documents that no query asks for are nodes too.
-
-    Raises
-    ------
-    UsageError
-        As in :func:`document_degrees`, or fewer than two nodes.
-
-    Examples
-    --------
     >>> qrel_density(sparse.csr_array([[1, 1, 0], [0, 1, 1]]))
     0.6666666666666666
     """
@@ -86,15 +43,8 @@ def qrel_density(qrels: sparse.sparray, *, all_documents: bool = False) -> float
 
 
 def query_density(qrels: sparse.sparray) -> float:
-    """Return the density of the graph whose nodes are queries, joined when they share a document.
+    """Return the density of the graph of queries, joined when they share a relevant document.
 
-    Raises
-    ------
-    UsageError
-        As in :func:`document_degrees`, or fewer than two queries.
-
-    Examples
-    --------
     >>> query_density(sparse.csr_array([[1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 0, 1]]))
     0.3333333333333333
     """
@@ -105,16 +55,8 @@ def query_density(qrels: sparse.sparray) -> float:
 def query_strength(qrels: sparse.sparray) -> float:
     """Return the mean over queries of the summed Jaccard similarity to all other queries.
 
-    The similarity of two queries is that of their relevant sets: shared documents over
-    documents relevant to either.
+    The Jaccard similarity is that of the relevant sets.
 
-    Raises
-    ------
-    UsageError
-        As in :func:`document_degrees`.
-
-    Examples
-    --------
     >>> query_strength(sparse.csr_array([[1, 1, 0], [0, 1, 1]]))  # 1/3 for both
     0.3333333333333333
     """
@@ -126,30 +68,11 @@ def query_strength(qrels: sparse.sparray) -> float:
 
 
 def largest_clique(qrels: sparse.sparray) -> tuple[int, ...]:
-    """Return a largest set of documents of which any two are relevant together for some query.
+    """Return a largest set of documents, increasing, of which any two are relevant together.
 
-    Parameters
-    ----------
-    qrels : scipy sparse array, shape (n_queries, n_docs)
+    Branch and bound with greedy colouring: E. Tomita and T. Seki, "An efficient branch-and-bound
+    algorithm for finding a maximum clique", DMTCS 2003. Too large a graph raises `UsageError`.
 
-    Returns
-    -------
-    tuple of int
-        Columns, increasing. With two relevant documents a query, every pair of the set is
-        somebody's whole answer.
-
-    Raises
-    ------
-    UsageError
-        As in :func:`document_degrees`, or a graph too large to search through.
-
-    Notes
-    -----
-    Branch and bound with greedy colouring: E. Tomita and T. Seki, "An efficient
-    branch-and-bound algorithm for finding a maximum clique", DMTCS 2003.
-
-    Examples
-    --------
     >>> largest_clique(sparse.csr_array([[1, 1, 0, 0], [0, 1, 1, 0], [1, 0, 1, 0], [0, 0, 1, 1]]))
     (0, 1, 2)
     """
@@ -170,7 +93,7 @@ def largest_clique(qrels: sparse.sparray) -> tuple[int, ...]:
 
 
 class _Search:
-    """Largest clique of a graph whose neighbourhoods are given as the bits of whole numbers."""
+    """Largest clique of a graph whose neighbourhoods are bit masks."""
 
     def __init__(self, neighbours: list[int]) -> None:
         self.neighbours = neighbours

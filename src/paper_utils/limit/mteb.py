@@ -55,23 +55,9 @@ def write_mteb(data: LimitData, folder: str | os.PathLike[str]) -> Path:
 
 
 def stream_corpus(path: str | os.PathLike[str]) -> Iterator[tuple[str, str]]:
-    """Yield ids and texts of a ``corpus.jsonl`` one by one, for corpora larger than memory.
+    """Yield (id, text) of a ``corpus.jsonl`` one by one, for corpora larger than memory.
 
-    Parameters
-    ----------
-    path : str or path
-        A file whose lines are objects with ``_id``, ``text`` and perhaps ``title``, which is put
-        before the text.
-
-    Yields
-    ------
-    tuple of (str, str)
-
-    Raises
-    ------
-    UsageError
-        No such file; a line that is no such object or breaks off; an empty text. Ids are not
-        compared with each other: that would need all of them in memory.
+    A ``title`` is put before the text. Repeated ids are not noticed.
     """
     path = Path(path).expanduser()
     if not path.is_file():

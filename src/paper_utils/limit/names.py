@@ -27,21 +27,9 @@ _DRAWS = 8
 
 
 def uniform_stream(seed: int, stream: int) -> np.random.Generator:
-    """Return an independent stream of random numbers.
+    """Return an independent stream of random numbers; `stream` has one number for each use.
 
     Only its `random` may be used for data: NumPy may change other methods between versions.
-
-    Parameters
-    ----------
-    seed : int
-        0 or more.
-    stream : int
-        One number for each use.
-
-    Raises
-    ------
-    UsageError
-        `seed` is no whole number from 0.
     """
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise UsageError(f"seed must be a whole number from 0, not {seed!r}")
@@ -51,30 +39,10 @@ def uniform_stream(seed: int, stream: int) -> np.random.Generator:
 def invent_names(
     n: int, *, language: str = "en", seed: int = 0, avoid: Collection[str] = ()
 ) -> list[str]:
-    """Return `n` different names of two words.
+    """Return `n` different names of two words; none is, or has a lower-case word, in `avoid`.
 
     A longer list begins with the shorter one.
 
-    Parameters
-    ----------
-    n : int
-    language : {'en', 'ru'}
-        Letters of the names.
-    seed : int
-    avoid : collection of str
-        Names, and lower-case words, that no name may have.
-
-    Returns
-    -------
-    list of str
-
-    Raises
-    ------
-    UsageError
-        Unknown language or unusable seed.
-
-    Examples
-    --------
     >>> names = invent_names(3)
     >>> len(names), names == invent_names(5)[:3]
     (3, True)

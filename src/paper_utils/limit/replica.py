@@ -27,10 +27,9 @@ def limit_replica(n_docs: int = 50_000, seed: int = 0) -> LimitData:
     """Rebuild LIMIT from its released queries, judgements and list of attributes.
 
     Each of the 46 relevant documents lists the attributes of its queries and is filled to 45
-    with attributes that no query asks for; every other document lists 45 of these, drawn
-    uniformly without repetition. The names of the others are invented, and no word of them
-    occurs in an attribute. The 46 come first, and a smaller replica is the beginning of a
-    larger one of the same seed.
+    with attributes of no query; every other document lists 45 of these, drawn uniformly without
+    repetition. The names of the others are invented, and no word of them occurs in an attribute.
+    The 46 come first, and a smaller replica is the beginning of a larger one of the same seed.
 
     Parameters
     ----------
@@ -87,13 +86,7 @@ def limit_replica(n_docs: int = 50_000, seed: int = 0) -> LimitData:
 
 
 def released_attributes() -> tuple[str, ...]:
-    """Return the 1,848 attributes that LIMIT's generator draws from, in its order.
-
-    Raises
-    ------
-    UsageError
-        The list is not beside the released queries, or is another one.
-    """
+    """Return the 1,848 attributes that LIMIT's generator draws from, in its order."""
     path = data_file("limit", "queries.jsonl").with_name("attributes.txt")
     if not path.is_file():
         raise UsageError(

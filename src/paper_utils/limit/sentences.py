@@ -21,15 +21,7 @@ LANGUAGES = tuple(_FORMS)
 
 
 def check_language(language: str) -> None:
-    """Raise unless `language` is one of `LANGUAGES`.
-
-    Examples
-    --------
-    >>> check_language("de")
-    Traceback (most recent call last):
-    ...
-    paper_utils.errors.UsageError: unknown language 'de': Allowed: en, ru
-    """
+    """Raise `UsageError` unless `language` is one of `LANGUAGES`."""
     if language not in _FORMS:
         raise UsageError(f"unknown language {language!r}: {did_you_mean(language, _FORMS)}")
 
@@ -37,28 +29,8 @@ def check_language(language: str) -> None:
 def write_document(name: str, attributes: Sequence[str], language: str = "en") -> str:
     """Return the sentence that says what a person likes.
 
-    Parameters
-    ----------
-    name : str
-    attributes : sequence of str
-        At least one.
-    language : {'en', 'ru'}
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    UsageError
-        No attribute, or an unknown language.
-
-    Examples
-    --------
     >>> write_document("Ada Byron", ["Tapirs", "Limes", "Chess"])
     'Ada Byron likes Tapirs, Limes and Chess.'
-    >>> write_document("Ада Байрон", ["тапиры"], "ru")
-    'Ада Байрон любит тапиры.'
     """
     check_language(language)
     if not attributes:
@@ -72,13 +44,6 @@ def write_document(name: str, attributes: Sequence[str], language: str = "en") -
 def write_query(attribute: str, language: str = "en") -> str:
     """Return the question for an attribute.
 
-    Raises
-    ------
-    UsageError
-        Unknown language.
-
-    Examples
-    --------
     >>> write_query("Tapirs"), write_query("тапиры", "ru")
     ('Who likes Tapirs?', 'Кто любит тапиры?')
     """
@@ -88,13 +53,7 @@ def write_query(attribute: str, language: str = "en") -> str:
 
 
 def read_query(text: str) -> str | None:
-    """Return the attribute that a question asks for; None where it is no such question.
-
-    Examples
-    --------
-    >>> read_query("Who likes Tapirs?"), read_query("cordless drill")
-    ('Tapirs', None)
-    """
+    """Return the attribute of a question; None where the text is no such question."""
     for form in _FORMS.values():
         start = f"{form.who}{form.verb}"
         if text.startswith(start) and text.endswith("?") and len(text) > len(start) + 1:
@@ -105,22 +64,9 @@ def read_query(text: str) -> str | None:
 def read_documents(texts: Iterable[str], known: Collection[str]) -> list[list[str]] | None:
     """Return the attributes of each sentence; None where one of them is no such sentence.
 
-    Two attributes of LIMIT hold ' and ' themselves ('Fish and Chips'), so that the end of a
-    sentence may be cut in more than one place. The cut whose two sides are attributes that
-    `known` or another place of some sentence names is taken, and the last place without one.
+    Two attributes of LIMIT hold " and " themselves. The cut is chosen whose sides are attributes in
+    `known` or elsewhere in a sentence; the last place without one.
 
-    Parameters
-    ----------
-    texts : iterable of str
-    known : collection of str
-        Attributes that are known beforehand, those of the queries.
-
-    Returns
-    -------
-    list of list of str, or None
-
-    Examples
-    --------
     >>> texts = ["Ada likes Limes and Fish and Chips.", "Max likes Fish and Chips, Tea and Limes."]
     >>> read_documents(texts, {"Limes"})
     [['Limes', 'Fish and Chips'], ['Fish and Chips', 'Tea', 'Limes']]

@@ -13,57 +13,15 @@ _FILE = RESOURCES / "limit" / "vocabulary.tsv"
 
 
 def load_vocabulary(language: str = "en") -> tuple[str, ...]:
-    """Return the attributes in a language; a place means the same in both.
-
-    Parameters
-    ----------
-    language : {'en', 'ru'}
-
-    Returns
-    -------
-    tuple of str
-        Distinct phrases without commas.
-
-    Raises
-    ------
-    UsageError
-        Unknown language.
-    PaperError
-        The package's file is damaged.
-
-    Examples
-    --------
-    >>> len(load_vocabulary("en")) == len(load_vocabulary("ru")) >= 1850
-    True
-    """
+    """Return distinct phrases without commas; a place means the same in both languages."""
     check_language(language)
     return _column(language, gaps=False)
 
 
 def load_synonyms(language: str = "en") -> tuple[str, ...]:
-    """Return another phrase for the attributes of `load_vocabulary`, in their order.
+    """Return another phrase for each attribute of `load_vocabulary`, in order; empty where none.
 
-    Parameters
-    ----------
-    language : {'en', 'ru'}
-
-    Returns
-    -------
-    tuple of str
-        Empty where an attribute has no synonym; in no other way is a phrase repeated.
-
-    Raises
-    ------
-    UsageError
-        Unknown language.
-    PaperError
-        The package's file is damaged.
-
-    Examples
-    --------
-    >>> synonyms = {phrase for phrase in load_synonyms("en") if phrase}
-    >>> len(synonyms) >= 600, synonyms.isdisjoint(load_vocabulary("en"))
-    (True, True)
+    No phrase but the empty one is repeated.
     """
     check_language(language)
     return _column(f"{language}_synonym", gaps=True)
