@@ -1,4 +1,4 @@
-"""Pieces of words: how many there are, and what they do inside a model."""
+"""Subword tokens of words: how many there are, and what they do inside a model."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LANGUAGES = ("ru", "en")
 # The tokenizers whose vocabularies are at hand; multilingual BERT's is not.
 MEASURED = ("minilm", "phi-3", "qwen")
 
-LONGEST = 12  # words of as many pieces or more are counted together
+LONGEST = 12  # words of as many subword tokens or more are counted together
 
 #: What the source's section "Setting of the experiment" prints, and the spelling without ё.
 EXAMPLES = (
@@ -56,33 +56,14 @@ _SCRIPTS = {
     "with digits": re.compile(r".*\d.*"),
 }
 
-# ---------------------------------------------------------------------- pieces per word
+# -------------------------------------------------------------- subword tokens per word
 
 
 def pieces_row(counts: Sequence[Sequence[int]], letters: int) -> dict[str, Any]:
-    """Summarise pieces per word, with the text as the unit that was drawn.
+    """Summarise subword tokens per word, given by text; `letters` counts the characters of all
+    words. `se` of `mean` is that of a ratio over texts, `single` the share of words of one token,
+    `histogram` counts words of 1, 2, ... `LONGEST` or more tokens.
 
-    Parameters
-    ----------
-    counts : sequence of sequences of int
-        Pieces of each word of each text.
-    letters : int
-        Characters of all these words together.
-
-    Returns
-    -------
-    dict
-        `n_texts` with a word, `n_words`, `mean` with the standard error `se` of a ratio
-        over texts, `single` (share of words of one piece), `letters_per_piece`, and the
-        `histogram` of 1, 2, … LONGEST or more pieces.
-
-    Raises
-    ------
-    UsageError
-        Fewer than two texts have a word.
-
-    Examples
-    --------
     >>> row = pieces_row([[1, 3], [2], [2]], 16)
     >>> row["mean"], row["single"], row["letters_per_piece"]
     (2.0, 0.25, 2.0)
@@ -108,16 +89,9 @@ def pieces_row(counts: Sequence[Sequence[int]], letters: int) -> dict[str, Any]:
 
 
 def fragmentation_of(titles: Sequence[str], tokenizer: PieceTokenizer) -> dict[str, Any]:
-    """Pieces per word of titles, by the letters of the word.
+    """Return kind of word ('all words', 'Cyrillic', ...) -> :func:`pieces_row` of titles.
+    Kinds in fewer than two titles are left out.
 
-    Returns
-    -------
-    dict
-        Kind of word ('all words', 'Cyrillic', 'Latin', 'with digits') -> :func:`pieces_row`;
-        kinds that fewer than two titles have are left out.
-
-    Examples
-    --------
     >>> rows = fragmentation_of(["Дрель 18В", "Cordless saw", "Saw"], load_pieces("minilm"))
     >>> [(kind, row["mean"]) for kind, row in rows.items()]
     [('all words', 2.2), ('Latin', 1.3333333333333333)]
@@ -163,20 +137,7 @@ def _titles_data() -> dict[str, str]:
 def fragmentation_of_titles(
     catalogue: str, tokenizer: str, language: str = "ru", n_items: int | None = None, seed: int = 0
 ) -> dict[str, Any]:
-    """Count pieces in one catalogue with one tokenizer, and in the examples of the source.
-
-    Parameters
-    ----------
-    catalogue, language, n_items, seed
-        As for :func:`~paper_utils.data.catalogue.load_catalogue`.
-    tokenizer : str
-        As for :func:`~paper_utils.encoders.fragmentation.load_pieces`.
-
-    Returns
-    -------
-    dict
-        `titles`: :func:`fragmentation_of`; `examples`: example -> pieces of the word alone.
-    """
+    """Return :func:`fragmentation_of` a catalogue's titles, and token counts of `EXAMPLES`."""
     cutter = load_pieces(tokenizer)
     titles = load_catalogue(catalogue, language=language, n_items=n_items, seed=seed).titles
     return {
@@ -189,23 +150,8 @@ def fragmentation_of_titles(
 
 
 def texts_of(titles: Sequence[str], level: str, language: str, n_words: int) -> list[str]:
-    """Return the titles themselves, or distinct words of them in the letters of `language`.
+    """Return the titles, or their first `n_words` distinct words in the letters of `language`.
 
-    Parameters
-    ----------
-    titles : sequence of str
-    level : {'words', 'titles'}
-    language : {'ru', 'en'}
-    n_words : int
-        Words at most: those that come first.
-
-    Raises
-    ------
-    UsageError
-        Another level or language.
-
-    Examples
-    --------
     >>> texts_of(["Дрель Bosch 18В", "дрель ударная"], "words", "ru", 10)
     ['Дрель', 'ударная']
     """
@@ -225,32 +171,10 @@ def texts_of(titles: Sequence[str], level: str, language: str, n_words: int) -> 
 def growth_row(
     pieces: Sequence[NDArray[np.floating]], *, shuffle: bool = False, seed: int = 0
 ) -> dict[str, Any]:
-    """Measure rho, and how norm and cosine change with the number of pieces.
-
-    Parameters
-    ----------
-    pieces : sequence of ndarray, shapes (n_pieces of the text, d)
-    shuffle : bool
-        Deal the pieces out to the texts anew, each text keeping its number: what is left
-        comes from the number alone.
-    seed : int
-        Of the shuffle.
-
-    Returns
-    -------
-    dict
-        `n_texts`, `n_pieces`; `sigma2`, `within`, `between` with standard errors
-        (see :class:`~paper_utils.geometry.norm_growth.PieceCorrelation`); slopes per
-        doubling of the number of pieces, each with `_se`: `size` (log2 of the mean
-        squared length of a text's own pieces), `sum` and `mean` (log2 of the squared norm
-        of their sum and mean), `cosine` (mean cosine with all other texts); what the
-        formula gives with rho constant, `sum_formula` and `cosine_formula`; and `bins`
-        of texts of like length.
-
-    Raises
-    ------
-    UsageError
-        Fewer than three texts, or texts of one piece or of one length only.
+    """Measure rho of texts, arrays (n_tokens, d), and slopes per doubling of the number of tokens:
+    `size`, `sum`, `mean` (log2 of the mean squared token norm, and of the squared norm of sum and
+    mean) and `cosine` (mean, to all other texts). `_formula`: the slope for constant rho; `bins`:
+    texts of like length. `shuffle` deals the tokens out anew, keeping each text's number.
     """
     k = np.array([len(text) for text in pieces])
     every = np.concatenate([np.asarray(text, dtype=np.float64) for text in pieces])
@@ -295,7 +219,7 @@ def growth_row(
 
 
 def _bins(k, norm2, cosine, sigma2, within, expected) -> list[dict[str, float]]:
-    """Means over texts of like length: six bins of about as many texts each."""
+    """Means over texts of like length: up to six bins of about as many texts each."""
     edges = np.unique(np.quantile(k, np.linspace(0, 1, 7)[1:-1]))
     place = np.searchsorted(edges, k, side="left")
     rows = []
@@ -347,31 +271,10 @@ def growth_in_model(
     n_words: int = 200,
     seed: int = 0,
 ) -> dict[str, dict[str, Any]]:
-    """Measure a model's pieces: as it reads them and as it pools them.
-
-    Parameters
-    ----------
-    encoder : str
-        With a transformer: 'minilm', 'untrained' or a checkpoint.
-    level : {'words', 'titles'}
-        What is a text: a single word, or a title.
-    catalogue, language, n_items, seed
-        As for :func:`~paper_utils.data.catalogue.load_catalogue`; `seed` is also that of
-        random weights and of the shuffle.
-    n_words : int
-        Words at most.
-
-    Returns
-    -------
-    dict
-        Layer -> :func:`growth_row`: 'input' (the model's matrix of pieces, special tokens
-        left out), 'last' (what the model averages, special tokens in), and both
-        'shuffled'.
-
-    Raises
-    ------
-    UsageError
-        An encoder without tokens, another level or language, too few texts.
+    """Return layer -> :func:`growth_row` of a transformer's subword tokens, also 'shuffled'.
+    'input': the embedding matrix, without special tokens; 'last': the states that the model
+    averages, special ones included. A text is a title, or one of `n_words` words; `seed` is also
+    that of random weights.
     """
     titles = load_catalogue(catalogue, language=language, n_items=n_items, seed=seed).titles
     texts = texts_of(titles, level, language, n_words)

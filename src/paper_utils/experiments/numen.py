@@ -23,7 +23,7 @@ from paper_utils.search.ranks import ranks_from_lists
 DIMS = (512, 1024, 2048, 4096, 8192, 16_384, 32_768)
 NO_COLLISIONS = 1 << 20
 SOURCES = ("replica", "limit-small", "generated")
-# Listed beyond the largest cut-off, so that ties at its end are seen.
+# Listed beyond the largest cut-off, so that ties across it are seen.
 _MARGIN = 60
 
 #: Name of a variant -> what it changes in the published settings.
@@ -46,21 +46,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 @functools.lru_cache(maxsize=1)
 def collection(source: str, seed: int, n_docs: int, language: str = "en") -> LimitData:
-    """Return the collection that a task names.
-
-    Parameters
-    ----------
-    source : {'replica', 'limit-small', 'generated'}
-    seed : int
-    n_docs : int
-        Of LIMIT-small all 46 documents are taken.
-    language : {'en', 'ru'}
-        Of the generated collection.
-
-    Raises
-    ------
-    UsageError
-        Unknown source.
+    """Return a task's collection; only 'generated' has a `language`, 'limit-small' all 46
+    documents.
     """
     if source == "replica":
         return limit_replica(n_docs, seed)
@@ -74,20 +61,7 @@ def collection(source: str, seed: int, n_docs: int, language: str = "en") -> Lim
 def recalls(
     index: HashedNgrams, data: LimitData, ks: Sequence[int]
 ) -> dict[int, NDArray[np.float64]]:
-    """Return the recall of each query at each cut-off, ties counted by their expectation.
-
-    Parameters
-    ----------
-    index : HashedNgrams
-        Fitted on the documents of `data`.
-    data : LimitData
-    ks : sequence of int
-
-    Returns
-    -------
-    dict
-        Cut-off -> ndarray of float64, shape (n_queries,).
-    """
+    """Return cut-off -> recall, shape (n_queries,), ties counted by their expectation."""
     depth = min(max(ks) + _MARGIN, len(data.documents))
     found, scores = index.search(data.queries, depth)
     ranks = ranks_from_lists(found, data.qrels, scores=scores)
@@ -98,12 +72,12 @@ def recalls(
 
 
 def summary(values: dict[int, NDArray[np.float64]]) -> dict[str, list[float]]:
-    """Return mean and 95% interval over queries by cut-off."""
+    """Return cut-off -> [mean, low, high], a 95% interval over queries."""
     return {str(k): [float(x) for x in bootstrap_interval(row)[:3]] for k, row in values.items()}
 
 
 def released_checksums() -> dict[str, str]:
-    """Return the checksums of the released files that enter, by name."""
+    """Return the checksums of the released files that are read, by name."""
     return {
         f"{name}/{file.name}": file.checksum
         for name in ("limit-small", "limit")
@@ -129,20 +103,9 @@ def _table_tasks() -> list[dict[str, Any]]:
 def numen_row(
     source: str, d: int, seed: int, n_docs: int = 50_000, language: str = "en"
 ) -> dict[str, Any]:
-    """Measure NUMEN, as published, with `d` buckets.
-
-    Parameters
-    ----------
-    source, seed, n_docs, language
-        As in :func:`collection`.
-    d : int
-
-    Returns
-    -------
-    dict
-        `recall`: cut-off -> [mean, low, high] (95%, over queries); the cut-offs are 2, 10 and
-        100, or 20 where there are no 100 documents. `entries`: non-zero entries of a document,
-        on average.
+    """Measure NUMEN, as published, with `d` buckets on a :func:`collection`.
+    `recall`: cut-off (2, 10 and 100, or 20 with 100 documents or fewer) -> [mean, low, high];
+    `entries`: mean number of non-zero entries of a document.
     """
     data = collection(source, seed, n_docs, language)
     ks = (2, 10, 100 if len(data.documents) > 100 else 20)
@@ -163,26 +126,7 @@ def numen_row(
 def ablation(
     variant: str, d: int, source: str = "replica", n_docs: int = 50_000, language: str = "en"
 ) -> dict[str, Any]:
-    """Measure a variant of NUMEN.
-
-    Parameters
-    ----------
-    variant : str
-        One of `VARIANTS`.
-    d : int
-    source, n_docs, language
-        As in :func:`collection`; seed 0.
-
-    Returns
-    -------
-    dict
-        `recall` and `entries` as in :func:`numen_row`.
-
-    Raises
-    ------
-    UsageError
-        Unknown variant.
-    """
+    """Measure one of `VARIANTS`; the result is as in :func:`numen_row`."""
     if variant not in VARIANTS:
         raise UsageError(f"no variant {variant!r}: {did_you_mean(variant, VARIANTS)}")
     data = collection(source, 0, n_docs, language)

@@ -43,23 +43,10 @@ PAIRS = {
 def beside_bm25(
     source: str, seed: int, n_docs: int = 50_000, language: str = "en", d: int = 32_768
 ) -> dict[str, Any]:
-    """Measure two kinds of BM25 and NUMEN, and compare them query by query.
-
-    Both drop Lucene's 33 English stop words; one stems with Snowball's English stemmer.
-
-    Parameters
-    ----------
-    source, seed, n_docs, language
-        As in :func:`~paper_utils.experiments.numen.collection`.
-    d : int
-        Of NUMEN.
-
-    Returns
-    -------
-    dict
-        `recall`: system -> cut-off -> [mean, low, high]. `paired`: pair of systems, at cut-off
-        100 -> mean difference with its 95% interval, the numbers of queries at which the first
-        is better and worse, and the p-value of an exact sign test over these.
+    """Compare two kinds of BM25 and NUMEN query by query; both drop Lucene's 33 English stop words.
+    `recall`: system -> cut-off -> [mean, low, high]. `paired`: pair -> at cut-off 100 the mean
+    `difference` with its 95% interval, the numbers of queries where the first is `better` and
+    `worse`, and the p-value of an exact sign test.
     """
     data = collection(source, seed, n_docs, language)
     values = {"NUMEN": recalls(HashedNgrams(d).fit(data.documents), data, CUTOFFS)}

@@ -39,19 +39,7 @@ def _counts(source: str, n_docs: int, language: str) -> GramCounts:
 def predicted_row(
     source: str, d: int, n_docs: int = 50_000, language: str = "en"
 ) -> dict[str, Any]:
-    """Predict and measure NUMEN's recall with `d` buckets.
-
-    Parameters
-    ----------
-    source, n_docs, language
-        As in :func:`~paper_utils.experiments.numen.collection`; seed 0.
-    d : int
-
-    Returns
-    -------
-    dict
-        `predicted` and `measured`: cut-off -> mean recall.
-    """
+    """Return cut-off -> mean recall of NUMEN with `d` buckets, `predicted` and `measured`."""
     data = collection(source, 0, n_docs, language)
     values = recalls(HashedNgrams(d).fit(data.documents), data, CUTOFFS)
     guess = predicted_recall(_counts(source, n_docs, language), d, CUTOFFS)

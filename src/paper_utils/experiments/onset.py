@@ -21,29 +21,9 @@ from paper_utils.theory.precision import lost_worst_sets
     ],
 )
 def onset(k: int, dtype: str, low: int, high: int, step: int = 1) -> dict[str, int]:
-    """Look for the first loss among the sets with the narrowest gaps.
+    """Look for the first loss among the sets with the narrowest gaps, n from `low` to below `high`.
+    `first`: the least n at which `dtype` loses some of the `checked` k-subsets, `lost` of them.
 
-    Parameters
-    ----------
-    k : int
-        Relevant documents of a query.
-    dtype : {'float16', 'float32', 'float64'}
-        Format of vectors, products and sums.
-    low, high, step : int
-        Numbers of documents tried: from `low`, in steps, below `high`.
-
-    Returns
-    -------
-    dict
-        `first`: the least n tried at which a set is lost; `lost` of the `checked` sets there.
-
-    Raises
-    ------
-    UsageError
-        Nothing is lost in the range, or already at its lower end.
-
-    Examples
-    --------
     >>> onset(2, "float16", 9, 60)
     {'first': 20, 'lost': 8, 'checked': 60}
     """

@@ -38,34 +38,10 @@ CLOSE = (0.2, 0.05)
 def passages(
     n_docs: int, length: int, *, seed: int = 0, packages: Sequence[str] = PACKAGES
 ) -> list[list[str]]:
-    """Return passages of consecutive sentences from the documentation of installed packages.
+    """Return passages of consecutive sentences from the docstrings of installed packages.
+    Each lies within one source file. No sentence occurs twice, and passages do not overlap.
 
-    A passage lies within one source file and follows the order of its docstrings. No
-    sentence occurs twice, and passages do not overlap.
-
-    Parameters
-    ----------
-    n_docs, length : int
-        Passages, and sentences in each.
-    seed : int
-        Of the sample.
-    packages : sequence of str
-
-    Returns
-    -------
-    list of list of str
-
-    Raises
-    ------
-    UsageError
-        Fewer such passages than asked for.
-    PaperError
-        A package is not installed.
-
-    Examples
-    --------
-    >>> found = passages(3, 5, packages=["networkx"])
-    >>> [len(passage) for passage in found]
+    >>> [len(passage) for passage in passages(3, 5, packages=["networkx"])]
     [5, 5, 5]
     """
     seen: set[str] = set()
@@ -99,27 +75,10 @@ def _files(package: str) -> list[Path]:
 
 
 def reordered(bodies: Sequence[Sequence[str]], order: str, *, seed: int = 0) -> list[list[str]]:
-    """Return, for each text, its first sentence and what follows it under an order.
+    """Return each text's first sentence with what follows it under an order. 'repeat': the same
+    again and again; 'sequential': the text as it is; 'random': sentences of other texts, each from
+    another one where there are enough.
 
-    Parameters
-    ----------
-    bodies : sequence of sequences of str, all of the same length
-    order : {'repeat', 'sequential', 'random'}
-        The first sentence again and again; the text as it is; sentences of other texts,
-        each from another one where there are enough.
-    seed : int
-
-    Returns
-    -------
-    list of list of str
-
-    Raises
-    ------
-    UsageError
-        Another order; 'random' with a single text.
-
-    Examples
-    --------
     >>> bodies = [["a", "b"], ["c", "d"]]
     >>> [reordered(bodies, order) for order in ("repeat", "random")]
     [[['a', 'a'], ['c', 'c']], [['a', 'd'], ['c', 'b']]]
@@ -146,29 +105,9 @@ def reordered(bodies: Sequence[Sequence[str]], order: str, *, seed: int = 0) -> 
 def with_common_mean(
     X: NDArray[np.floating], mpd: float, *, seed: int = 0
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Add one random vector to all unit rows, so long that their mean distance becomes `mpd`.
+    """Add one random vector to all unit rows until their mean pairwise cosine distance is `mpd`.
+    Returns the shifted rows, (n_items, d), not normalised, and the vector, (d,).
 
-    Parameters
-    ----------
-    X : ndarray, shape (n_items, d)
-    mpd : float
-        Mean pairwise cosine distance to reach: above 0, below that of `X`.
-    seed : int
-        Of the direction.
-
-    Returns
-    -------
-    shifted : ndarray of float64, shape (n_items, d)
-        Not normalised.
-    shift : ndarray of float64, shape (d,)
-
-    Raises
-    ------
-    UsageError
-        `mpd` is out of range: adding one vector only brings rows together.
-
-    Examples
-    --------
     >>> X = np.random.default_rng(0).normal(size=(50, 20))
     >>> round(mean_pairwise_distance(with_common_mean(X, 0.25)[0]), 6)
     0.25
@@ -209,40 +148,10 @@ def concatenation(
     packages: Sequence[str] = PACKAGES,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Measure texts of several lengths and orders, and search in them.
-
-    A passage gives a query, its first sentence, and a text, which begins with its second.
-    As a comparison, `order` 'common mean' has texts of one sentence whose vectors, and
-    those of the queries, were moved by one common vector until they are as close as the
-    random texts of that length; with `k` 1, until they are as close as `CLOSE` says.
-
-    Parameters
-    ----------
-    encoder : str
-        A transformer.
-    n_docs : int
-        Passages; at least 10.
-    lengths : sequence of int
-        Sentences in a text, increasing from 1.
-    packages : sequence of str
-        Whose documentation.
-    seed : int
-
-    Returns
-    -------
-    dict
-        `rows`, each with `order`, `k`; `tokens` (mean) and `cut` (share of texts that fill
-        the encoder's window); `first` the cosine of a text to its first sentence, with
-        interval; `found` the share of texts whose nearest first sentence is their own;
-        `dilution` of the encoder's vector and `averaged` that of the averaged sentence
-        vectors; `diversity`, and its rank correlation `spearman` with `dilution` over texts;
-        `mpd` with standard error; `mrr` of the queries, and `mrr_centred`, with intervals;
-        `loss` and `loss_centred`, how much lower that is than for one sentence, uncentred.
-
-    Raises
-    ------
-    UsageError
-        As for :func:`passages`; lengths that do not begin with 1; fewer than 10 texts.
+    """Measure texts of several lengths and orders, and search in them, by `rows`.
+    A passage gives a query, its first sentence, and a text, which begins with its second. As a
+    control, 'common mean' has texts of one sentence, moved with the queries by one vector until
+    they are as close as the random texts of k sentences, or for k = 1 as `CLOSE` says.
     """
     if list(lengths) != sorted(set(lengths)) or not lengths or lengths[0] != 1:
         raise UsageError(f"lengths must increase from 1, not {list(lengths)}")
@@ -278,7 +187,7 @@ def concatenation(
 
 
 def _of_tokens(model: Encoder, texts: list[str]) -> dict[str, float]:
-    """Tokens that the encoder reads, and the share of texts that fill its window."""
+    """Mean number of tokens that the encoder reads, and the share of texts that fill its window."""
     lengths = np.array([len(ids) for ids in _tokens(model, texts)[1]])
     if isinstance(model, SentenceCheckpoint):
         window = model.model.max_seq_length
@@ -288,7 +197,11 @@ def _of_tokens(model: Encoder, texts: list[str]) -> dict[str, float]:
 
 
 def _of_texts(V: NDArray[np.float64], sentences: NDArray[np.float64]) -> dict[str, Any]:
-    """What is left of its sentences in the vector of a text."""
+    """What vectors of texts, (n, d), keep of their sentences, (n, k, d): cosine to the `first`;
+    `found`, share of texts nearest to their own first; `dilution`, `averaged`, that of averaged
+    sentence vectors; `diversity`, its rank correlation `spearman` with `dilution`; `mpd`, mean
+    distance.
+    """
     firsts = sentences[:, 0]
     k = sentences.shape[1]
     to_first = (V * firsts).sum(axis=1)
@@ -314,7 +227,9 @@ def _of_texts(V: NDArray[np.float64], sentences: NDArray[np.float64]) -> dict[st
 def _of_search(
     queries: NDArray[np.float64], V: NDArray[np.float64], single: NDArray[np.float64]
 ) -> dict[str, Any]:
-    """Reciprocal ranks of each query's own text, as they are and after centring."""
+    """Reciprocal ranks of each query's own text, as they are and after centring, with intervals.
+    `loss` is against texts of one sentence, uncentred.
+    """
     U = unit_rows(V)
     raw = _reciprocal_ranks(queries, U)
     centred = _reciprocal_ranks(centre(queries, U.mean(axis=0)), centre(U))
@@ -335,5 +250,5 @@ def _interval(found: Interval) -> list[float]:
 
 
 def _plain(value: float) -> float:
-    """Without the last digits: what is zero up to rounding is zero, on every machine."""
+    """Round, so that what is zero up to rounding errors is zero on every machine."""
     return round(float(value), 6)

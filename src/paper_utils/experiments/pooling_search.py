@@ -1,4 +1,4 @@
-"""One vector a text, pooled in several ways, against all its token vectors: who finds what."""
+"""One vector a text, pooled in several ways, against all its token vectors: which finds more."""
 
 from __future__ import annotations
 
@@ -36,32 +36,10 @@ SYSTEMS = (*POOLINGS, *STATIC, *LATE)
 def scores_of_poolings(
     encoder: Encoder, queries: Sequence[str], documents: Sequence[str], *, progress: bool = False
 ) -> dict[str, NDArray[np.floating]]:
-    """Score documents with one network's tokens, pooled in several ways or not at all.
+    """Return system -> scores, shape (n_queries, n_docs), of one transformer's tokens.
+    Cosines for one vector a text; for `LATE` sums of maximal cosines over all tokens, special ones
+    and punctuation included, without the [MASK] tokens that ColBERT adds to queries.
 
-    Parameters
-    ----------
-    encoder : Encoder
-        A transformer.
-    queries, documents : sequences of str
-        Each with at least one token that is not special. Tokens of queries are held in
-        memory; documents are read in batches.
-    progress : bool
-        Show a bar.
-
-    Returns
-    -------
-    dict of ndarray, shape (n_queries, n_documents)
-        By system, in the order of `SYSTEMS`. Cosines for one vector a text; sums of maximal
-        cosines for `LATE`, over all tokens, special ones and punctuation included, without
-        the [MASK] tokens that ColBERT adds to queries.
-
-    Raises
-    ------
-    UsageError
-        An encoder without tokens; a text without one.
-
-    Examples
-    --------
     >>> scores = scores_of_poolings(load_encoder("untrained"), ["saw"], ["saw", "drill"])
     >>> set(scores) <= set(SYSTEMS), int(scores["static MaxSim"].argmax())
     (True, 0)
@@ -136,30 +114,10 @@ def pooling_search(
     n_queries: int = 80,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Search one collection with every pooling of one network.
-
-    Parameters
-    ----------
-    corpus : {'diy', 'limit-small'}
-        Generated titles with graded queries; or LIMIT-small, for which the parameters after
-        `encoder` mean nothing.
-    encoder : str
-        A transformer.
-    language, n_items, n_queries, seed
-        Of the titles and queries.
-
-    Returns
-    -------
-    dict
-        `n_docs`, `n_queries`, and `rows`: for each system its `system` and, with bootstrap
-        intervals over queries, the metrics: `ndcg@10`, and `fine` over the fine queries
-        alone, on titles; `recall@2`, `recall@10`, `recall@20` on LIMIT-small. `gain` is what
-        the first of them has above that of 'mean'.
-
-    Raises
-    ------
-    UsageError
-        Another corpus; an encoder without tokens.
+    """Search 'diy' (generated titles, graded queries) or 'limit-small' with every pooling of a
+    network. `rows` have, as [mean, low, high] over queries, `ndcg@10` and `fine` (fine queries
+    alone) on titles, `recall@2`, `@10`, `@20` on LIMIT-small; `gain` is the first measure less that
+    of 'mean'. The parameters after `encoder` are for 'diy'.
     """
     if corpus not in ("diy", "limit-small"):
         raise UsageError(f"corpus must be 'diy' or 'limit-small', not {corpus!r}")
@@ -191,5 +149,5 @@ def pooling_search(
 
 
 def _rounded(scores: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Scores that differ by rounding alone are ties, whatever the order of the sums."""
+    """Round, so that scores tie where they differ by the order of their sums alone."""
     return np.round(scores.astype(np.float64), 5)

@@ -31,22 +31,8 @@ SMALL = {"catalogue": "diy", "n_items": 400, "n_queries": 60}
 
 
 class Searcher:
-    """One system over the titles of a task.
-
-    Parameters
-    ----------
-    name : str
-        One of `SYSTEMS`; ``fusion`` adds 1/(60 + rank) of BM25 and MiniLM.
-    titles : sequence of str
-    vectors : ndarray, optional
-        Of the titles, where they are known already.
-    seed : int
-        Of ``chance``.
-
-    Raises
-    ------
-    UsageError
-        Another name.
+    """One of `SYSTEMS` over the titles of a task; ``fusion`` adds 1/(60 + rank) of BM25 and MiniLM.
+    `vectors` are those of the titles, where they are known already; `seed` is of ``chance``.
     """
 
     def __init__(self, name: str, titles, vectors: NDArray | None = None, seed: int = 0):
@@ -69,7 +55,7 @@ class Searcher:
             self.vectors = _unit(self.encoder.encode(titles) if vectors is None else vectors)
 
     def scores(self, queries) -> NDArray[np.float64]:
-        """Return scores of all titles, shape (n_queries, n_titles), rounded where they tie."""
+        """Return scores, shape (n_queries, n_titles), rounded so that equal ones tie."""
         queries = list(queries)
         if self.name == "chance":
             return np.random.default_rng([self.seed, len(queries)]).random((len(queries), self.n))
@@ -87,37 +73,20 @@ class Searcher:
 
 
 def _unit(X: NDArray) -> NDArray[np.float64]:
-    """Rows of length one; a text without a known word keeps zeros, and ties with everything."""
+    """Rows of length one; a text without a known word keeps zeros and ties with everything."""
     X = np.nan_to_num(np.asarray(X, dtype=np.float64))
     lengths = np.linalg.norm(X, axis=1, keepdims=True)
     return np.divide(X, lengths, out=np.zeros_like(X), where=lengths > 0)
 
 
 def measure(task: TitleTask, searcher: Searcher, *, seed: int = 0) -> dict[str, Any]:
-    """Measure one system on a task.
+    """Measure one system: [mean, low, high], 95%, bootstrap over queries or over families of pairs.
+    ``coarse``, ``fine``: nDCG@10 of queries for a class, or with a value (gains 3, 1);
+    ``neighbours``: share of the ten nearest titles of the same class; ``pairs`` and ``twins``
+    (minimal pairs): share in the right order, by attribute and ``all``; None below 200 pairs.
 
-    Parameters
-    ----------
-    task : TitleTask
-    searcher : Searcher
-        Over the titles of the task.
-    seed : int
-        Of the sample of neighbourhoods and of the bootstrap.
-
-    Returns
-    -------
-    dict
-        ``coarse``: nDCG@10 of the queries that name a class; ``neighbours``: share of a title's
-        ten nearest that are of its class; ``fine``: nDCG@10 of queries with a value, gains 3 and
-        1; ``pairs`` and ``twins`` by attribute, ``all`` over families. Each is [mean, low, high]
-        (95%, bootstrap over queries, or over families of pairs), None where there are fewer than
-        200 pairs.
-
-    Examples
-    --------
     >>> task = title_task(load_catalogue("diy", n_items=300), "ru", n_queries=20)
-    >>> found = measure(task, Searcher("BM25", task.titles))
-    >>> bool(found["coarse"][0] > 0.5)
+    >>> bool(measure(task, Searcher("BM25", task.titles))["coarse"][0] > 0.5)
     True
     """
     coarse = ranks_from_scores(searcher.scores(task.coarse.texts), task.coarse.grades)
@@ -135,7 +104,7 @@ def measure(task: TitleTask, searcher: Searcher, *, seed: int = 0) -> dict[str, 
 
 
 def _in_parts(searcher: Searcher, texts) -> NDArray[np.float32]:
-    """Scores in single precision, some queries at a time: fusion ranks in double."""
+    """Scores in single precision, some queries at a time: fusion holds ranks in double."""
     parts = [searcher.scores(texts[i : i + 200]) for i in range(0, len(texts), 200)]
     return np.concatenate([p.astype(np.float32) for p in parts]) if parts else np.zeros((0, 0))
 
@@ -152,7 +121,7 @@ def _neighbours(task: TitleTask, searcher: Searcher, seed: int) -> NDArray[np.fl
 
 
 def _by_attribute(scores: NDArray, pairs: pd.DataFrame) -> dict[str, list[float] | None]:
-    """Share of pairs in the right order by attribute, a tie counts half; over all families."""
+    """Share of pairs in the right order, by attribute and over all families; a tie counts half."""
     if not len(pairs):
         return dict.fromkeys(("all", *ATTRIBUTE_NAMES))
     right = scores[pairs["query"], pairs["right"]]
@@ -213,21 +182,8 @@ def search_row(
     n_queries: int = N_QUERIES,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Measure one system on the titles of a catalogue in one language.
-
-    Parameters
-    ----------
-    catalogue, language, n_items, seed
-        As for :func:`~paper_utils.data.catalogue.load_catalogue`.
-    system : str
-        One of `SYSTEMS`.
-    n_queries : int
-
-    Returns
-    -------
-    dict
-        As :func:`measure`, with ``n`` (titles, classes, fine queries) and the numbers of
-        ``pairs`` and ``twins`` by attribute under ``n pairs`` and ``n twins``.
+    """Return :func:`measure` of one system on a catalogue's titles in one language.
+    ``n`` counts titles, coarse and fine queries; ``n pairs`` and ``n twins`` count by attribute.
     """
     task, rows = _language_task(catalogue, language, n_items, n_queries, seed)
     vectors = None
@@ -251,13 +207,8 @@ def _counts(pairs: pd.DataFrame) -> dict[str, int]:
 
 
 def labels() -> pd.DataFrame:
-    """Return the hand-made labels of a sample of real titles.
-
-    Returns
-    -------
-    DataFrame
-        ``id`` of the title in uhtt-tools, ``attribute`` and the ``value`` that the title states
-        as a person reads it; NaN: states none, or no single one. Only numbers, no titles.
+    """Return hand-made labels of a sample of real titles: ``id`` in uhtt-tools, ``attribute``,
+    ``value``. A NaN value: the title states none, or no single one.
     """
     path = files("paper_utils").joinpath("resources/title_labels.csv")
     with path.open(encoding="utf-8") as file:
@@ -276,19 +227,9 @@ def _label_data() -> dict[str, str]:
     data=_label_data,
 )
 def rules_checked(catalogue: str) -> dict[str, Any]:
-    """Count what the rules find, and compare them with the labels of a sample.
-
-    Parameters
-    ----------
-    catalogue : str
-        One with a column ``id``, to which the labels belong.
-
-    Returns
-    -------
-    dict
-        ``found``: language -> attribute -> titles; ``precision`` by attribute and ``all``:
-        [share, low, high, n] (Wilson, 95%); ``missed``: the same of titles with a digit in which
-        the rules found nothing and a person did.
+    """Count titles with an attribute by the rules (``found``), and compare them with
+    :func:`labels`. ``precision`` by attribute and ``all``: [share, low, high, n] (Wilson, 95%);
+    ``missed``: the same of titles with a digit in which the rules found nothing and a person did.
     """
     titles = load_catalogue(catalogue, language="all")
     mined = mine_attributes(titles.titles)
@@ -296,7 +237,7 @@ def rules_checked(catalogue: str) -> dict[str, Any]:
     place = {identifier: i for i, identifier in enumerate(titles.table["id"])}
     known = labels()
     rows = known["id"].map(place).to_numpy()
-    # Rows without an attribute are titles in which the reader found none, nor did the rules.
+    # Rows without an attribute are titles in which neither the reader nor the rules found one.
     named = known["attribute"].notna()
     read = np.full(len(known), np.nan)
     read[named] = [
@@ -326,8 +267,6 @@ def rules_checked(catalogue: str) -> dict[str, Any]:
 def wilson(right: int, n: int, z: float = 1.96) -> list[float]:
     """Return a share with its 95% Wilson interval, and n.
 
-    Examples
-    --------
     >>> [round(x, 3) for x in wilson(10, 10)]
     [1.0, 0.722, 1.0, 10]
     """
@@ -344,21 +283,9 @@ TRUE_COLUMNS = {"mm": "size_mm", "watts": "power_w", "volts": "voltage_v"}
 
 
 def rules_on_diy(n_items: int, language: str, seed: int) -> pd.DataFrame:
-    """Return precision and recall of the rules on generated titles, where the truth is known.
+    """Return precision and recall of the rules, by attribute, on generated titles of known truth.
+    ``stated`` and ``read`` count titles.
 
-    Parameters
-    ----------
-    n_items, language, seed
-        As for :func:`~paper_utils.data.diy.diy_catalogue`.
-
-    Returns
-    -------
-    DataFrame
-        ``attribute``; ``stated``, titles that mention it; ``read``; ``precision``, share of what
-        was read that is the true value; ``recall``, share of stated ones that were read right.
-
-    Examples
-    --------
     >>> bool(rules_on_diy(300, "en", 0)["precision"].min() > 0.9)
     True
     """

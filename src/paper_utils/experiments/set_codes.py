@@ -1,4 +1,4 @@
-"""Set codes measured: their capacity, what dimensions and bits leave, learned query vectors."""
+"""Set codes measured: capacity, effect of dimension and number format, learned query vectors."""
 
 from __future__ import annotations
 
@@ -38,28 +38,9 @@ N_DOCS, N_PAIRS = 400, 400
     ],
 )
 def least_dimensions(n_attributes: int, length: int, n_sets: int, seed: int) -> dict[str, Any]:
-    """Find the least dimension of each random set, by bisection with linear programmes.
-
-    Each set has Gaussian query vectors of its own; d dimensions are their first d numbers, so
-    that a set that is separable once stays so.
-
-    Parameters
-    ----------
-    n_attributes, length : int
-        V and L.
-    n_sets : int
-        Sets tried.
-    seed : int
-
-    Returns
-    -------
-    dict
-        `least`: one dimension a set, in order.
-
-    Raises
-    ------
-    UsageError
-        As in :func:`~paper_utils.codes.capacity.transition`; no sets.
+    """Find the `least` dimension of each random set, by bisection with linear programs.
+    Each set has its own Gaussian query vectors. d dimensions are their first d coordinates, so that
+    a separable set stays separable as d grows.
     """
     law = transition(n_attributes, length)
     if n_sets < 1:
@@ -95,27 +76,10 @@ def _least_dimension(rng: np.random.Generator, V: int, L: int, law) -> int:
     tasks=lambda: [{"d": d, "seed": 0} for d in DIMS],
 )
 def by_dimension(d: int, seed: int, n_docs: int = N_DOCS, length: int = 45) -> dict[str, Any]:
-    """Measure set codes and sums of the same vectors on generated data of LIMIT's form.
-
-    Parameters
-    ----------
-    d : int
-        Dimension.
-    seed : int
-        Of the data, of the query vectors and of the pairs asked for.
-    n_docs, length : int
-        Documents, and attributes of each.
-
-    Returns
-    -------
-    dict
-        `unsolved`: documents with a wrong sign. Of 'set' and 'sum', and of 'bf16' and 'int8'
-        (set codes and queries rounded): `recall@2` on LIMIT's queries. `wrong bf16`, `wrong
-        int8`: documents with a wrong sign after rounding. Over all attributes: `precision` and
-        `recall` of the set at the cut-off 0, and `sum precision`, `sum recall` at the one cut-off
-        with the best F1. `margin`: median over solved documents, for unit vectors (None without
-        one). `pairs`: of queries for two attributes, share of the relevant among as many first
-        ones, for both; `pair precision`, `pair recall` of the set codes at the cut-off 1.
+    """Measure set codes and sums of the same vectors on generated data of LIMIT's form: documents
+    `unsolved`, or `wrong` after rounding; median `margin` for unit vectors; `precision`, `recall`
+    over attributes above 0 (sums: at the best F1). Queries for two attributes: `pairs`, share of
+    relevant documents among as many first ones; `pair precision`, `pair recall` above 1.
     """
     data = generate_limit(46, 2, n_docs=n_docs, n_attributes=length, seed=seed)
     names = [[data.attributes[a] for a in row] for row in data.doc_attributes]
@@ -150,7 +114,7 @@ def _brain(queries: NDArray, weights: NDArray) -> tuple[NDArray, NDArray]:
 
 
 def recall_of(data: LimitData, scores: NDArray, k: int = 2) -> float:
-    """Return the mean recall at `k` over the queries, ties counted by their expectation."""
+    """Return the mean recall at `k` over queries, ties counted by their expectation."""
     return float(recall_at_k(ranks_from_scores(scores, data.qrels), k).mean())
 
 
@@ -203,23 +167,9 @@ def _among_first(scores: NDArray, truth: NDArray[np.bool_]) -> float:
 def learned(
     d: int, topics: bool, seed: int, n_attributes: int = 200, length: int = 5, n_sets: int = 200
 ) -> dict[str, float]:
-    """Learn query vectors on some sets; encode these and others with them.
-
-    Parameters
-    ----------
-    d : int
-        Dimension.
-    topics : bool
-        Attributes of a set come from one of ten topics; from everywhere otherwise.
-    seed : int
-    n_attributes, length, n_sets : int
-        V, L, and the sets for training and as many new ones.
-
-    Returns
-    -------
-    dict
-        Share of sets with a code: `random` vectors on new sets; learned ones on the sets that they
-        were learned on, `known`, and on `new` ones.
+    """Learn query vectors on some sets; return the share of sets with a code: `random` vectors on
+    new sets, learned ones on the `known` training sets and on `new` ones. With `topics`, the
+    attributes of a set come from one of ten topics.
     """
     rng = np.random.default_rng(seed)
     known, new = (_draw(rng, n_sets, n_attributes, length, topics) for _ in range(2))

@@ -23,7 +23,7 @@ from paper_utils.search.tokenizer import WordTokenizer
 
 CUTOFFS = (2, 10, 100)
 N_DOCS = 50_000
-#: Words that ask for nothing. They are in no vocabulary.
+#: Words of queries that name no attribute: in no vocabulary.
 STOP_WORDS = ("who", "likes", "and", "the", "of", "a", "in", "with")
 # Queries scored at a time: 20 MB of scores of 50,000 documents.
 _BLOCK = 100
@@ -45,28 +45,10 @@ def _released() -> dict[str, str]:
     data=_released,
 )
 def replica_row(form: str, d: int, n_docs: int = 50_000, seed: int = 0) -> dict[str, Any]:
-    """Encode the replica and answer its queries.
-
-    Parameters
-    ----------
-    form : {'attributes', 'words'}
-        What a document lists: its attributes, or the words of its text that can be asked for.
-        A query for several words is the sum of their vectors.
-    d : int
-        Dimension.
-    n_docs : int
-        At least 46.
-    seed : int
-        Of the replica and of the query vectors.
-
-    Returns
-    -------
-    dict
-        `vocabulary`, `length` (mean), `docs with a wrong sign`, `bf16` and `int8` the same after
-        rounding both sides; `recall` at 2, 10, 100 of 'set', 'bf16', 'int8', 'sum', and on words of
-        'words in common' (how many of a query's a document has) and 'BM25';
-        `margin` (median) and `steps` (median, 90 %, most); `exact`: share of
-        queries whose documents above the cut-off are just the relevant ones (attributes only).
+    """Encode the replica by attributes or by the words of its texts that queries may contain, and
+    answer its queries. `length` is a mean, `steps` has median, 90% and most, `margin` is the median
+    for unit vectors; `exact` is the share of queries whose documents above the cut-off are exactly
+    the relevant ones. 'words in common' counts a query's words in a document.
     """
     if form not in ("attributes", "words"):
         raise UsageError(f"form = {form!r} must be 'attributes' or 'words'")

@@ -16,28 +16,10 @@ _QUERY, _DOC, _SCORE = "query-id", "corpus-id", "score"
 
 
 def read_qrels(path: str | os.PathLike[str]) -> dict[str, dict[str, float]]:
-    """Read relevance judgements in LIMIT's form.
+    """Read relevance judgements in LIMIT's form: ``query -> {document: score}``, without queries
+    that have no positive score. `path` is a table with the columns ``query-id``, ``corpus-id`` and,
+    if graded, ``score``, or a folder that holds such a ``qrels.jsonl``.
 
-    Parameters
-    ----------
-    path : str or path
-        A file of any kind of :func:`paper_utils.data.files.read_table` with the columns
-        ``query-id``, ``corpus-id`` and, if graded, ``score``; or a folder that holds such a
-        file under the name ``qrels.jsonl``.
-
-    Returns
-    -------
-    dict
-        ``query -> {document: score}``; queries without a positive score are left out.
-
-    Raises
-    ------
-    UsageError
-        As :func:`paper_utils.data.files.read_table`; missing columns; a score that is no
-        number; a document judged twice for a query; nothing relevant at all.
-
-    Examples
-    --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder, "qrels.csv")
@@ -72,13 +54,7 @@ def read_qrels(path: str | os.PathLike[str]) -> dict[str, dict[str, float]]:
 
 
 def dense_control(n_queries: int, n_docs: int, *, seed: int = 0) -> NDArray[np.bool_]:
-    """Return relevance by fair coin, shape (n_queries, n_docs).
-
-    Examples
-    --------
-    >>> dense_control(3, 4, seed=1).shape
-    (3, 4)
-    """
+    """Return relevance by fair coin, shape (n_queries, n_docs); no query is left without."""
     check_dimension(n_queries, name="n_queries")
     check_dimension(n_docs, name="n_docs", least=2)
     A = np.random.default_rng(seed).random((n_queries, n_docs)) < 0.5
@@ -87,13 +63,7 @@ def dense_control(n_queries: int, n_docs: int, *, seed: int = 0) -> NDArray[np.b
 
 
 def sparse_control(n_queries: int, n_docs: int, k: int, *, seed: int = 0) -> NDArray[np.bool_]:
-    """Return k relevant documents a query, drawn at random, shape (n_queries, n_docs).
-
-    Examples
-    --------
-    >>> sparse_control(5, 9, 2).sum(axis=1).tolist()
-    [2, 2, 2, 2, 2]
-    """
+    """Return k relevant documents a query, drawn at random, shape (n_queries, n_docs)."""
     check_dimension(n_queries, name="n_queries")
     check_subset_size(n_docs, k)
     order = np.random.default_rng(seed).random((n_queries, n_docs)).argsort(axis=1)

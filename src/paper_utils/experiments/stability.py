@@ -1,4 +1,4 @@
-"""Simulated catalogues under noise: one cloud, classes with a fine attribute, a planted signal."""
+"""Simulated catalogues under noise: one cloud, classes with a fine attribute, a known signal."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ DIMS = (32, 128, 384, 768, 1536)
 BETWEEN = (0.0, 0.25, 0.5, 0.8, 0.9, 0.95)
 
 N_CLASSES, N_VALUES = 8, 40
-FINE = 0.2  # share of the variance within a class that the fine attribute has
+FINE = 0.2  # share of the fine attribute in the variance within a class
 WITHIN = 150.0  # effective dimension of the rest
 PLANTED = 0.2  # mean cosine of a query with its relevant documents
 N_PLANTED = 10
@@ -44,23 +44,9 @@ N_PLANTED = 10
 def gaussian_cloud(
     n: int, spectrum: NDArray[np.floating], *, kappa: float = 0.0, seed: int | list[int] = 0
 ) -> NDArray[np.float32]:
-    """Gaussian rows with a diagonal covariance and a mean of `kappa` times its trace.
+    """Gaussian rows, shape (n, d), with diagonal covariance `spectrum`. Their mean is the same in
+    every coordinate, of squared length `kappa` times the trace.
 
-    Parameters
-    ----------
-    n : int
-    spectrum : ndarray, shape (d,)
-        Variance of each coordinate.
-    kappa : float
-        Squared length of the mean, which is the same in every coordinate, over the trace.
-    seed : int or list of int
-
-    Returns
-    -------
-    ndarray of float32, shape (n, d)
-
-    Examples
-    --------
     >>> X = gaussian_cloud(1000, np.ones(50) / 50, kappa=4.0)
     >>> round(float((X.mean(axis=0) ** 2).sum()), 1)
     4.0
@@ -75,8 +61,6 @@ def gaussian_cloud(
 def churn(found: TopKOverlap) -> dict[str, float]:
     """Means over queries: share that left, positions changed, rank correlation.
 
-    Examples
-    --------
     >>> churn(topk_overlap([[3.0, 2.0, 1.0]], [[3.0, 1.0, 2.0]], 2))
     {'left': 0.5, 'positions': 0.5, 'tau': 1.0}
     """
@@ -115,27 +99,11 @@ def noise_churn(
     noise: float = NOISE,
     k: int = 20,
 ) -> dict[str, float]:
-    """Churn of the nearest documents of random queries drawn from the same cloud.
+    """Churn of the nearest documents of queries from the same :func:`gaussian_cloud` (power law).
+    ``{reading}_{side}_``: share of ``positions`` changed in the top k, share that ``left`` it,
+    Kendall's ``tau`` within it, and ``left_half``, share that left the top k/2. Reading B equals A:
+    the vectors have length one on average.
 
-    Parameters
-    ----------
-    d, d_eff, kappa
-        Of a Gaussian cloud with a power-law spectrum; see :func:`gaussian_cloud`.
-    seed : int
-    n_docs, n_queries : int
-    noise : float
-    k : int
-        The larger cut-off; the other is half of it.
-
-    Returns
-    -------
-    dict
-        For each reading A, C, D (B is A: the vectors have length one on average) and each side,
-        ``{reading}_{side}_{positions|left|tau|left_half}``: share of the top-k positions changed,
-        share leaving the top k, Kendall's tau within it, share leaving the top k/2.
-
-    Examples
-    --------
     >>> row = noise_churn(64, 20, n_docs=500, n_queries=20)
     >>> row["D_documents_left"] < row["A_documents_left"] < row["A_both_left"]
     True
@@ -176,36 +144,11 @@ def class_churn(
     noise: float = NOISE,
     k: int = 10,
 ) -> dict[str, float]:
-    """Churn where a growing share of the variance says only which class a document is in.
+    """Churn within a query's class: documents sum a class direction (share `between` of the
+    variance), a fine value (20% of the rest; relevant where equal) and a rest of effective
+    dimension `WITHIN`. `spread`: sd of a query's cosines within its class; by reading, top k of the
+    class: ``_lost``, relevant documents that left, ``_net``, less those that came in.
 
-    A document is the sum of one of 8 class directions (share `between` of the variance), one of 40
-    values of a fine attribute (20% of the rest) and a remainder of effective dimension 150, in 768
-    dimensions. As `between` grows the effective dimension falls towards 7. A query, built the same
-    way, ranks the documents of its own class (the class is told apart by something coarser);
-    relevant are those of its value.
-
-    Parameters
-    ----------
-    between : float
-        0 to less than 1.
-    seed, n_docs, n_queries, noise, k
-        As for :func:`noise_churn`.
-
-    Returns
-    -------
-    dict
-        `d_eff` (plug-in), `var_cos`, `spread`: the standard deviation of a query's cosines with
-        the documents of its own class; for readings A and C, noise on the documents, of the top k
-        of the class: ``{reading}_left``, ``_positions``, ``_tau``, ``_lost`` (relevant documents
-        leaving it) and ``_net`` (less those that came in).
-
-    Raises
-    ------
-    UsageError
-        `between` out of range.
-
-    Examples
-    --------
     >>> few = {"n_docs": 800, "n_queries": 20}
     >>> loose, tight = class_churn(0.0, **few), class_churn(0.95, **few)
     >>> tight["d_eff"] < loose["d_eff"], tight["A_left"] > loose["A_left"]
@@ -248,7 +191,7 @@ def class_churn(
 
 
 def _directions(rng: np.random.Generator, n: int, d: int) -> NDArray[np.float32]:
-    """Random directions of length one on average."""
+    """Random directions, shape (n, d), of length one on average."""
     return rng.standard_normal((n, d), dtype=np.float32) / np.float32(math.sqrt(d))
 
 
@@ -270,26 +213,10 @@ def planted_signal(
     noise: float = NOISE,
     k: int = 10,
 ) -> dict[str, float]:
-    """Recall of ten planted documents a query, whose cosine with it is about 0.2 in any dimension.
+    """Recall@k of ten relevant documents a query, ``0.2 q + sqrt(1 - 0.04) u`` with u uniform on
+    the sphere, as all other documents are; `A_recall`, `C_recall`: with noise on the documents.
+    `separation`: mean relevant score less mean other score, in standard deviations of the others.
 
-    A relevant document is ``0.2 q + sqrt(1 - 0.04) u`` with u uniform on the sphere, as all other
-    documents are.
-
-    Parameters
-    ----------
-    d : int
-    seed, n_docs, n_queries, noise, k
-        As for :func:`noise_churn`.
-
-    Returns
-    -------
-    dict
-        `separation`: mean relevant score less mean other score, in standard deviations of the
-        others; `recall` of the planted documents in the top k without noise, and under noise on the
-        documents in readings A and C, `A_recall`, `C_recall`.
-
-    Examples
-    --------
     >>> few = {"n_docs": 600, "n_queries": 10}
     >>> planted_signal(32, **few)["recall"] < planted_signal(768, **few)["recall"]
     True
@@ -334,28 +261,10 @@ def margins_and_changes(
     n_queries: int = 500,
     k: int = 10,
 ) -> dict[str, Any]:
-    """Gap at the cut-off, query by query, and what noise on the documents (reading A) then does.
-
-    Parameters
-    ----------
-    d, d_eff, seed, n_docs, n_queries, k
-        As for :func:`noise_churn`.
-    noises : sequence of float
-        Variances per coordinate, of vectors of length one.
-
-    Returns
-    -------
-    dict
-        Per query: `margin`; `contrast`, the largest over the least distance 1 - cos (Beyer et al.
-        1999). Per noise and query, shape (n_noises, n_queries): `swapped`, whether the documents
-        at k and k + 1 changed places; `left`, the share of the top k that left. And `score_sd`,
-        the spread of a query's scores; `noise_sd`, per noise, that of the error of one score.
-
-    Examples
-    --------
-    >>> seen = margins_and_changes(64, 20, [1e-6, 1e-4], n_docs=500, n_queries=50)
-    >>> seen["left"].shape, bool((seen["margin"] >= 0).all())
-    ((2, 50), True)
+    """Per query: `margin` at the cut-off; `contrast`, largest over least 1 - cos (Beyer et al.
+    1999). By noise and query, shape (n_noises, n_queries), reading A on documents: `swapped`,
+    whether ranks k and k + 1 changed places; `left`, the share of the top k that left. `score_sd`:
+    mean spread of a query's scores; `noise_sd`: of the error of one score, by noise.
     """
     spectrum = power_law_spectrum(d, d_eff=d_eff)
     X = _unit(gaussian_cloud(n_docs, spectrum, seed=[seed, 4]))

@@ -1,4 +1,4 @@
-"""Encoders under what really happens to vectors: rounding, codes, truncation, a graph."""
+"""Encoders under real changes of their vectors: rounding, codes, truncation, graph search."""
 
 from __future__ import annotations
 
@@ -24,42 +24,20 @@ from paper_utils.search.cosines import cosine_matrix
 
 N_QUERIES = 500
 LINKS, WIDTH = 16, 64  # of the graph
-# Below this product quantisation into 16 codewords has too few documents to learn from.
+# With fewer documents product quantisation into 16 or 256 codewords is not trained.
 FEWEST_FOR_CODES, FEWEST_FOR_BYTES = 39 * 16, 39 * 256
-# Queries with a relevant document in their top k: fewer are no base for a share that is lost.
+# Fewer queries with a relevant document in their top k give no reliable share that is lost.
 FEWEST_QUERIES = 20
 
 
 def perturbed_scores(
     queries: NDArray, documents: NDArray, *, k: int = 20, noise: float = 1e-4, seed: int = 0
 ) -> Iterator[tuple[str, float, NDArray[np.float32]]]:
-    """Yield each perturbation by name, its bytes a document, and the scores that it gives.
+    """Yield each perturbation's name, bytes a document, and scores, shape (n_queries, n_docs).
+    Vectors are scaled to unit length. `bfloat16` and `Hamming` round queries too; `noise` is a
+    variance on the documents (readings A and C); the graph returns k documents. Codes `PQ` need
+    enough documents to be trained, and take as many bytes as one bit a coordinate.
 
-    Parameters
-    ----------
-    queries, documents : ndarray, shapes (n_queries, d) and (n_docs, d)
-        Scaled to unit length first.
-    k : int
-        How many documents the graph is asked for.
-    noise : float
-        Of the two synthetic ones, readings A and C, on the documents.
-    seed : int
-        Of noise, codes and graph.
-
-    Yields
-    ------
-    name, bytes, scores
-        `bfloat16` and `Hamming` round queries too; otherwise queries stay as they are. The codes
-        `PQ` take as many bytes as one bit a coordinate; they are left out where there are too few
-        documents to learn them from.
-
-    Raises
-    ------
-    UsageError
-        Unusable vectors, and as for the perturbations.
-
-    Examples
-    --------
     >>> rng = np.random.default_rng(0)
     >>> Q, X = rng.normal(size=(5, 8)), rng.normal(size=(50, 8))
     >>> [name for name, *_ in perturbed_scores(Q, X)][:4]
@@ -99,34 +77,11 @@ def perturbation_rows(
     noise: float = 1e-4,
     seed: int = 0,
 ) -> list[dict[str, Any]]:
-    """Measure every perturbation of :func:`perturbed_scores` against exact cosines.
+    """Measure :func:`perturbed_scores` against exact cosines; None where queries are too few.
+    At k: `overlap`, `positions` changed, `tau`, `tied` (share of queries with a tie across the
+    cut-off). At k/2: `half` (overlap), `changed` (share of queries), `lost` and `net` relevant
+    documents, `auc` of the margin for `changed`. 95% intervals: `low`, `high`.
 
-    Parameters
-    ----------
-    queries, documents : ndarray
-    relevant : sparse array, shape (n_queries, n_docs), optional
-    k : int
-        The larger cut-off; relevant documents and margins are those of half of it.
-    noise, seed
-        As there.
-
-    Returns
-    -------
-    list of dict
-        `name`, `bytes`; `overlap` at k with `low`, `high` (95%, bootstrap over queries); `half`:
-        the overlap at k/2; `positions` changed and `tau` at k; `lost` with `lost_low`,
-        `lost_high`, and `net`: relevant documents leaving the top k/2; `auc` with `auc_low`,
-        `auc_high`: how well the margin at k/2 tells the queries whose top k/2 changed, and
-        `changed`, their share; `tied`: share of the queries whose perturbed scores tie across the
-        cut-off k. None where there are too few queries for a number.
-
-    Raises
-    ------
-    UsageError
-        As for its parts; k below 2 or not below the number of documents.
-
-    Examples
-    --------
     >>> rng = np.random.default_rng(0)
     >>> rows = perturbation_rows(rng.normal(size=(40, 16)), rng.normal(size=(200, 16)))
     >>> rows[0]["name"], rows[0]["overlap"] > rows[2]["overlap"]
@@ -181,27 +136,9 @@ def queries_of(
     n_queries: int = N_QUERIES,
     seed: int = 0,
 ) -> tuple[NDArray, NDArray, sparse.csr_array | None]:
-    """Encode documents and queries of a catalogue, with relevance where it is known.
-
-    Parameters
-    ----------
-    catalogue, language, n_items, seed
-        As for :func:`~paper_utils.data.catalogue.load_catalogue`.
-    encoder : str
-    n_queries : int
-
-    Returns
-    -------
-    queries, documents : ndarray
-    relevant : sparse array or None
-        For ``diy`` the queries are those of :func:`~paper_utils.data.diy_queries.diy_queries` and
-        relevant is what has everything that they ask for. Of any other catalogue, titles drawn at
-        random are the queries, and the other titles are the documents.
-
-    Raises
-    ------
-    UsageError
-        Fewer than 2 * n_queries titles of such a catalogue.
+    """Return vectors of queries and documents of a catalogue, and relevance where it is known.
+    For ``diy``, its generated queries; relevant is what has every attribute of the query. Otherwise
+    random titles are the queries, the other titles the documents, and relevance is None.
     """
     titles = load_catalogue(catalogue, language=language, n_items=n_items, seed=seed)
     model = load_encoder(encoder, seed=seed)
@@ -247,19 +184,8 @@ def _data() -> dict[str, str]:
     data=_data,
 )
 def titles_perturbed(catalogue: str, language: str, encoder: str, n_queries: int) -> dict[str, Any]:
-    """Perturb the vectors of all titles of one language.
-
-    Parameters
-    ----------
-    catalogue, language, encoder
-        As for :func:`queries_of`; the titles of all languages are encoded and then chosen from.
-    n_queries : int
-
-    Returns
-    -------
-    dict
-        `n`: documents; `distinct`: different vectors among them; `rows`: as
-        :func:`perturbation_rows`.
+    """Perturb the vectors of all titles of one language: `rows` as :func:`perturbation_rows`.
+    `n` counts documents, `distinct` different vectors among them.
     """
     titles = load_catalogue(catalogue, language="all")
     vectors = load_encoder(encoder).encode(titles.titles)

@@ -1,4 +1,4 @@
-"""Search over WANDS, where people judged: the same systems and measures as on tool titles."""
+"""Search over WANDS, with human judgements: the same systems and measures as on tool titles."""
 
 from __future__ import annotations
 
@@ -20,23 +20,10 @@ _AT_ONCE = 50
 
 
 def measure_wands(data: Wands, system: str, *, seed: int = 0) -> dict[str, Any]:
-    """Measure one system on judged queries.
-
-    Parameters
-    ----------
-    data : Wands
-    system : str
-        One of `SYSTEMS`.
-    seed : int
-
-    Returns
-    -------
-    dict
-        ``class``: share of the ten first that are filed where an exact product is (coarse);
-        ``ndcg``: nDCG@10, gains 3 and 1, unjudged ones 0; ``recall``: of exact products at 10;
-        ``pairs``: share of pairs of an exact and a partial product of one query in the right
-        order (fine). Each [mean, low, high], 95%, bootstrap over queries; ``n``, the numbers of
-        titles and queries.
+    """Measure one of `SYSTEMS`: [mean, low, high], 95%, bootstrap over queries, and numbers ``n``.
+    ``class``: share of the first ten in a class of an exact product (coarse); ``ndcg``: nDCG@10,
+    gains 3, 1, unjudged 0; ``recall``: of exact products at 10; ``pairs``: share of pairs of an
+    exact and a partial product of one query in the right order (fine).
     """
     searcher = Searcher(system, data.titles, seed=seed)
     classes = np.array(data.classes, dtype=str)
@@ -71,7 +58,7 @@ def _right_class(scores: NDArray, grades: NDArray, classes: NDArray) -> NDArray[
 
 
 def _ordered(scores: NDArray, grades: NDArray) -> NDArray[np.float64]:
-    """Share of (exact, partial) pairs in the right order; NaN without partial ones."""
+    """Share of (exact, partial) pairs in the right order, ties half; NaN without partial ones."""
     shares = []
     for row, grade in zip(scores, grades, strict=True):
         right, wrong = row[grade == 2], np.sort(row[grade == 1])
@@ -91,5 +78,5 @@ def _ordered(scores: NDArray, grades: NDArray) -> NDArray[np.float64]:
     data=lambda: {f"wands/{file.name}": file.checksum for file in find_dataset("wands")},
 )
 def wands_row(system: str) -> dict[str, Any]:
-    """Measure one system on the whole of WANDS; see :func:`measure_wands`."""
+    """Return :func:`measure_wands` of one system on all of WANDS."""
     return measure_wands(load_wands(), system)
