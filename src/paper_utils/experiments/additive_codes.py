@@ -68,25 +68,10 @@ def _simulation_tasks() -> list[dict[str, Any]]:
     tasks=_simulation_tasks,
 )
 def simulated_recall(n_docs: int, d: int, cosine: bool = False) -> dict[str, Any]:
-    """Simulate additive codes on collections of LIMIT's two sizes.
+    """Simulate additive codes on collections of LIMIT's two sizes, `n_docs` 46 or 50,000.
 
-    Parameters
-    ----------
-    n_docs : {46, 50000}
-    d : int
-    cosine : bool
-        Divide scores by the length of the document's sum.
-
-    Returns
-    -------
-    dict
-        `recall`: cut-off -> recall of each seed; a seed draws collection and vectors.
-
-    Examples
-    --------
-    >>> found = simulated_recall(46, 64)["recall"]
-    >>> bool(0.2 < sum(found["2"]) / len(found["2"]) < 0.3)
-    True
+    `cosine` divides scores by the length of the document's sum. Returns `recall`: cut-off -> one
+    value a seed, which draws both collection and vectors.
     """
     if n_docs not in CUTOFFS:
         raise UsageError(f"n_docs = {n_docs} must be one of {list(CUTOFFS)}")
@@ -106,10 +91,7 @@ def simulated_recall(n_docs: int, d: int, cosine: bool = False) -> dict[str, Any
 def qwen_tokens(texts: Sequence[str]) -> list[list[int]]:
     """Return the byte-pair tokens that Qwen2.5 makes of each text.
 
-    Raises
-    ------
-    UsageError
-        `PAPER_TOKENIZERS` names no folder with ``qwen.tiktoken``.
+    Environment variable `PAPER_TOKENIZERS`: the folder with ``qwen.tiktoken``.
     """
     import tiktoken
     from tiktoken.load import load_tiktoken_bpe
@@ -168,20 +150,10 @@ def _grid_data() -> dict[str, str]:
     data=_grid_data,
 )
 def token_recall(corpus: str, tokens: str, dims: Sequence[int] = GRID) -> dict[str, Any]:
-    """Simulate sums of random token vectors on LIMIT-small or on the replica of LIMIT.
+    """Simulate sums of random token vectors on ``limit-small`` or on the replica of ``limit``.
 
-    Parameters
-    ----------
-    corpus : {'limit-small', 'limit'}
-    tokens : str
-        A key of :data:`TOKENS`.
-    dims : sequence of int
-
-    Returns
-    -------
-    dict
-        `recall`: dimension -> one row a seed of recalls at :data:`CUTOFFS`; `length` and
-        `query_length`: mean tokens of a document and of a query.
+    `tokens` is a key of `TOKENS`. Returns `recall`: dimension -> for each seed the recalls at
+    `CUTOFFS`; `length`, `query_length`: mean tokens of a document and of a query.
     """
     if corpus not in GRID_SEEDS:
         raise UsageError(f"corpus = {corpus!r} must be one of {list(GRID_SEEDS)}")

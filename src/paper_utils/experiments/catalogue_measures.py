@@ -26,33 +26,11 @@ FEWEST_QUERIES = 5
 
 
 def values_by_query(task: CatalogueTask, scores: NDArray) -> dict[str, NDArray[np.float64]]:
-    """Return each measure, one value a query that it is about.
+    """Return each measure of scores (n_queries, n_items), one value for each query it covers.
 
-    Parameters
-    ----------
-    task : CatalogueTask
-    scores : ndarray, shape (n_queries, n_items)
-        Scores that differ by less than 1e-5 are ties, and count at their expectation.
-
-    Returns
-    -------
-    dict of ndarray
-        nDCG@10 with gains 2^grade − 1 of ``fine`` and ``coarse`` queries, of fine ones for a
-        combination that was ``held out`` of practice, and of those in a ``new wording``;
-        ``recall@10`` and ``mrr`` of fine queries, of items with all that was asked for.
-
-    Raises
-    ------
-    UsageError
-        Scores of another shape, or that are no numbers.
-
-    Examples
-    --------
-    >>> from paper_utils.train.task import catalogue_task
-    >>> task = catalogue_task("en", n_practice=200, n_items=60, n_practice_queries=80, n_queries=40)
-    >>> perfect = values_by_query(task, task.queries.grades.toarray())
-    >>> {name: round(float(v.mean()), 6) for name, v in perfect.items() if "recall" not in name}
-    {'fine': 1.0, 'coarse': 1.0, 'mrr': 1.0, 'held out': 1.0, 'new wording': 1.0}
+    nDCG@10 (gains 2^grade − 1) of ``fine`` and ``coarse`` queries, and of fine ones for a ``held
+    out`` combination or in a ``new wording``; ``recall@10`` and ``mrr`` of fine queries, of items
+    of grade 2. Scores are rounded to 5 decimals; ties count at their expectation.
     """
     ranks = ranks_from_scores(_rounded(scores), _gains(task))
     exact = ranks_from_scores(_rounded(scores), task.queries.grades == 2)
@@ -68,18 +46,9 @@ def values_by_query(task: CatalogueTask, scores: NDArray) -> dict[str, NDArray[n
 
 
 def pair_values(scores: NDArray, pairs: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
-    """Return the share of pairs in the right order, one value a query, by attribute and over all.
+    """Return the share of `attribute_pairs` in the right order, one value a query, by attribute.
 
-    Parameters
-    ----------
-    scores : ndarray, shape (n_queries, n_items)
-    pairs : DataFrame
-        As :func:`~paper_utils.train.task.attribute_pairs` returns them. A tie counts half.
-
-    Returns
-    -------
-    dict of ndarray
-        ``all`` counts each attribute of a query once.
+    A tie counts half; ``all`` counts each attribute of a query once.
     """
     rounded = _rounded(scores)
     right = rounded[pairs["query"], pairs["right"]]
@@ -93,7 +62,7 @@ def pair_values(scores: NDArray, pairs: pd.DataFrame) -> dict[str, NDArray[np.fl
 def row(system: str, task: CatalogueTask, scores: NDArray, pairs: pd.DataFrame) -> dict[str, Any]:
     """Return means with bootstrap intervals over queries: `MEASURES`, and ``pairs`` by attribute.
 
-    An attribute that fewer than `FEWEST_QUERIES` queries ask for is left out.
+    An attribute of fewer than `FEWEST_QUERIES` queries is left out.
     """
     values = values_by_query(task, scores)
     won = pair_values(scores, pairs)
@@ -105,7 +74,7 @@ def row(system: str, task: CatalogueTask, scores: NDArray, pairs: pd.DataFrame) 
 
 
 def gain(task: CatalogueTask, scores: NDArray, other: NDArray) -> dict[str, list[float]]:
-    """Return what `scores` has above `other` in each measure: mean, interval, standard error.
+    """Return what `scores` has above `other` in each measure: mean, low, high, standard error.
 
     The bootstrap is paired: it resamples the differences of the same queries.
     """
@@ -119,24 +88,9 @@ def gain(task: CatalogueTask, scores: NDArray, other: NDArray) -> dict[str, list
 
 
 def pooled(parts: Sequence[Sequence[float]]) -> dict[str, float]:
-    """Return the mean over independent seeds of (mean, low, high, standard error).
+    """Return the mean with its 95% interval over seeds of (mean, low, high, standard error).
 
-    Parameters
-    ----------
-    parts : sequence of (mean, low, high, standard error)
-        One a seed.
-
-    Returns
-    -------
-    dict
-        ``mean`` with its 95% interval, ``low`` and ``high``. The variance is the larger of the
-        one between seeds (which includes training) and the one within, each of the mean.
-
-    Examples
-    --------
-    >>> found = pooled([(0.1, 0, 0.2, 0.05), (0.2, 0.1, 0.3, 0.05)])
-    >>> round(found["mean"], 3), round(found["low"], 3)
-    (0.15, 0.052)
+    The variance is the larger of that between seeds, which includes training, and that within.
     """
     if not parts:
         raise UsageError("no seeds to take the mean of")
@@ -152,12 +106,6 @@ def apart(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, flo
     """Return the difference of two pooled means with an interval as if they were independent.
 
     On the same queries the true interval is narrower.
-
-    Examples
-    --------
-    >>> found = apart({"mean": 3, "low": 2.6, "high": 3.4}, {"mean": 1, "low": 0.7, "high": 1.3})
-    >>> found["mean"], round(found["low"], 3)
-    (2, 1.5)
     """
     half = np.hypot(one["high"] - one["mean"], other["high"] - other["mean"])
     mean = one["mean"] - other["mean"]
@@ -165,18 +113,9 @@ def apart(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, flo
 
 
 def pooled_rows(values: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the rows of several seeds as one: by system, then by measure or attribute.
+    """Return the `rows` of several seeds as one: ``[system][measure]`` as from `pooled`.
 
-    Parameters
-    ----------
-    values : iterable of mapping
-        Each with `rows`, one value a seed.
-
-    Returns
-    -------
-    dict
-        ``[system][measure]`` as :func:`pooled` gives it, and ``[system]["pairs"][attribute]`` for
-        attributes that have an interval in every seed.
+    ``[system]["pairs"]`` keeps the attributes that have an interval in every seed.
     """
     tables = [{str(found["system"]): found for found in value["rows"]} for value in values]
     everything: dict[str, dict[str, Any]] = {}
@@ -198,14 +137,8 @@ def _with_error(interval: Sequence[float]) -> tuple[float, ...]:
 def reranked(first: NDArray, second: NDArray, depth: int) -> NDArray[np.float64]:
     """Return scores that put the first `depth` of `first` in the order of `second`, then the rest.
 
-    Parameters
-    ----------
-    first, second : ndarray, shape (n_queries, n_items)
-    depth : int
-        1 to n_items. Ties at the depth go by place.
+    Shapes (n_queries, n_items). Ties at the depth go by place.
 
-    Examples
-    --------
     >>> reranked(np.array([[3.0, 2, 1]]), np.array([[0.0, 5, 9]]), 2).argsort()[:, ::-1]
     array([[1, 0, 2]])
     """
@@ -223,15 +156,8 @@ def reranked(first: NDArray, second: NDArray, depth: int) -> NDArray[np.float64]
 def fused(*systems: NDArray) -> NDArray[np.float64]:
     """Return reciprocal rank fusion, the sum of 1/(60 + rank); ties share their mean rank.
 
-    References
-    ----------
-    G. Cormack, C. Clarke, S. Büttcher, "Reciprocal rank fusion outperforms Condorcet and
-    individual rank learning methods", SIGIR 2009.
-
-    Examples
-    --------
-    >>> fused(np.array([[2.0, 1, 0]]), np.array([[2.0, 0, 1]])).argmax()
-    np.int64(0)
+    Cormack, Clarke, Büttcher, "Reciprocal rank fusion outperforms Condorcet and individual rank
+    learning methods", SIGIR 2009.
     """
     return sum(1 / (RRF + rankdata(-_rounded(scores), axis=1)) for scores in systems)
 

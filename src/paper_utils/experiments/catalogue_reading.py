@@ -1,4 +1,4 @@
-"""A cross-encoder that practises the catalogue task, and systems that re-rank with it."""
+"""A cross-encoder trained on the catalogue task, and systems that re-rank with it."""
 
 from __future__ import annotations
 
@@ -17,27 +17,16 @@ from paper_utils.train.sampling import practice_lists
 from paper_utils.train.task import CatalogueTask
 from paper_utils.train.towers import learn_tokenizer, vectors
 
-#: Chosen on the English task of seed 100, of which nothing is in a result.
+#: Chosen on the English task of seed 100, which no result uses.
 CROSS_STEPS, CROSS_RATE = 1000, 3e-4
 
 
 def practised_cross_encoder(
     task: CatalogueTask, tower: torch.nn.Module | None = None, *, progress: str | None = None
 ) -> tuple[CrossEncoder, float]:
-    """Return a cross-encoder that has practised, and the processor seconds that it took.
+    """Return a trained cross-encoder, and the processor seconds that its training took.
 
-    Parameters
-    ----------
-    task : CatalogueTask
-    tower : Module, optional
-        A tower that has practised, from whose mistakes in practice half of the negatives are.
-    progress : str, optional
-        Label of a progress bar.
-
-    Returns
-    -------
-    model : CrossEncoder
-    seconds : float
+    With a trained `tower`, half of the negatives are its mistakes on the training queries.
     """
     model = CrossEncoder(learn_tokenizer(practice_texts(task)), seed=task.seed)
     first = None
@@ -64,27 +53,10 @@ def reading_system(
     first: System | None = None,
     depth: int | None = None,
 ) -> System:
-    """Return a system that reads each query together with titles, and keeps their word pieces.
+    """Return a system that reads each query together with titles, kept as subword tokens.
 
-    Parameters
-    ----------
-    model : CrossEncoder
-    practice_s : float
-        Of its practice.
-    titles : sequence of str
-    first : System, optional
-        What finds the titles to read; without it all are read.
-    depth : int, optional
-        How many it finds, 1 to the number of titles. They come first, in the order of the model.
-
-    Returns
-    -------
-    System
-
-    Raises
-    ------
-    UsageError
-        A depth out of range, or one without a first stage.
+    It reads the `depth` titles that `first` ranks highest and puts them first in its own order;
+    without `first` it reads all. `practice_s`: processor seconds of training.
     """
     titles, own = list(titles), weight_bytes(model)
     pieces = 4 * sum(map(len, model.ids(titles)))

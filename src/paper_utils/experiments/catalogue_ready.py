@@ -1,6 +1,6 @@
 """Systems that are ready to search the catalogue task, with what each keeps and has cost.
 
-Times are of the processor, not of the clock, so that what else the machine does counts less.
+Times are of the processor, not of the clock: other load on the machine counts less.
 """
 
 from __future__ import annotations
@@ -34,41 +34,19 @@ Scores = Callable[[Sequence[str]], NDArray]
 
 @dataclass(frozen=True)
 class System:
-    """A system that is ready to search.
+    """A system that is ready to search."""
 
-    Attributes
-    ----------
-    scores : callable
-        Queries -> scores of all titles, shape (n_queries, n_items).
-    index_bytes : int
-        What is kept of the titles.
-    model_bytes : int
-        What is kept beside them: weights, vectors of words.
-    practice_s : float
-        Processor seconds of training.
-    index_s : float
-        Processor seconds for all titles.
-    """
-
-    scores: Scores = field(repr=False)
-    index_bytes: int
-    model_bytes: int = 0
-    practice_s: float = 0.0
-    index_s: float = 0.0
+    scores: Scores = field(repr=False)  # queries -> scores of all titles, (n_queries, n_items)
+    index_bytes: int  # what is kept of the titles
+    model_bytes: int = 0  # what is kept beside them: weights, word vectors
+    practice_s: float = 0.0  # processor seconds of training
+    index_s: float = 0.0  # processor seconds for all titles
 
 
 def lexical_systems(titles: Sequence[str]) -> dict[str, System]:
-    """Return systems that compare letters and words.
+    """Return ``BM25``, ``character TF-IDF``, ``NUMEN`` at 32,768 and ``set codes`` of words at 256.
 
-    Parameters
-    ----------
-    titles : sequence of str
-
-    Returns
-    -------
-    dict of System
-        ``BM25``; ``character TF-IDF`` (3- to 5-grams within words); ``NUMEN`` at 32,768;
-        ``set codes`` of the titles' words at 256.
+    TF-IDF is of 3- to 5-grams within words.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -91,7 +69,7 @@ def lexical_systems(titles: Sequence[str]) -> dict[str, System]:
 
 
 def _bm25_bytes(titles: Sequence[str]) -> int:
-    """Bytes of postings: one weight and one place a pair of a title and a word of it."""
+    """Bytes of postings: a weight and a place for each distinct word of a title."""
     words = WordTokenizer()
     return 8 * sum(len(set(words(title))) for title in titles)
 
@@ -116,19 +94,10 @@ def _set_codes(titles: Sequence[str]) -> System:
 
 
 def pretrained_systems(task: CatalogueTask) -> dict[str, System]:
-    """Return encoders that were trained elsewhere, by nobody for this task.
+    """Return encoders that were not trained on the task: MiniLM and, in Russian, ``navec``.
 
-    Parameters
-    ----------
-    task : CatalogueTask
-        Of its practice only the mean of the queries is used.
-
-    Returns
-    -------
-    dict of System
-        ``MiniLM``; the same ``centred`` (each side by its mean, that of queries from practice)
-        and ``whitened`` (by the titles' covariance); its tokens by late interaction (``MiniLM,
-        MaxSim``); in Russian ``navec``, a mean of static word vectors.
+    MiniLM also ``centred`` (each side by its mean, that of queries from the training queries),
+    ``whitened`` (by the titles' covariance), and by late interaction of tokens (``MaxSim``).
     """
     titles, encoder = task.items["title"].tolist(), load_encoder("minilm")
     weights = 4 * sum(p.numel() for p in encoder.model.parameters())

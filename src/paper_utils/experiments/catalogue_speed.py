@@ -1,4 +1,4 @@
-"""Quality on the catalogue task beside what a search costs: time, memory, practice."""
+"""Quality on the catalogue task beside what a search costs: time, memory, training."""
 
 from __future__ import annotations
 
@@ -34,20 +34,10 @@ _ROUNDS, _ASKED = 3, 20
 def measured(
     task: CatalogueTask, systems: Mapping[str, System], *, rounds: int = _ROUNDS
 ) -> list[dict[str, Any]]:
-    """Return quality and cost of each system, timed in turns.
+    """Return a row of quality and cost for each system, timed in turns.
 
-    Parameters
-    ----------
-    task : CatalogueTask
-    systems : mapping
-    rounds : int
-        Each system answers some queries, one at a time, in each; the quickest round counts.
-
-    Returns
-    -------
-    list of dict
-        `system`; `fine` and `coarse`, nDCG@10 with its interval; `queries_per_s`, by the time of
-        the processor; `index_mib`, `model_mib`; `practice_s` and `index_s`.
+    A round asks 20 queries one at a time (3 in the first round and of slow systems); the quickest
+    counts, in processor time. `fine`, `coarse`: nDCG@10 with its interval.
     """
     asked = list(np.array(task.queries.texts)[:: max(1, len(task.queries) // _ASKED)][:_ASKED])
     quickest = dict.fromkeys(systems, np.inf)
@@ -96,25 +86,9 @@ def _tasks() -> list[dict[str, Any]]:
     tasks=_tasks,
 )
 def catalogue_speed(language: str, size: str = "full", seed: int = 0) -> dict[str, Any]:
-    """Return quality and cost of the systems on the test of one language, timed in turns.
+    """Return `rows` of quality and cost (`measured`) in one language, on one thread.
 
-    Parameters
-    ----------
-    language : {'ru', 'en'}
-    size : {'full', 'small'}
-        The task as fixed, or a small one with the lexical systems alone, for a look in seconds.
-    seed : int
-        Of the task, the weights and the batches.
-
-    Returns
-    -------
-    dict
-        `n_items`, `n_queries`, `threads` and `rows` (:func:`measured`).
-
-    Raises
-    ------
-    UsageError
-        Another size or language.
+    `size` ``small``: a small task with the lexical systems alone, for a look in seconds.
     """
     if size not in ("full", "small"):
         raise UsageError(f"size must be 'full' or 'small', not {size!r}")
@@ -139,7 +113,7 @@ def _trained_and_pretrained(task: CatalogueTask, bm25: System) -> dict[str, Syst
         tower, took = practised_tower(task, d, kind, progress=f"{label}, {where}")
         found[label] = tower_system(tower, took, titles)
         if kind == "transformer":
-            kept = tower  # the largest one practises last
+            kept = tower  # the largest one is trained last
     tower = found[f"two towers, d = {DIMENSIONS[-1]}"]
     found["fusion of BM25 and two towers"] = both = fusion_system(bm25, tower)
     model, took = practised_cross_encoder(task, kept, progress=f"cross-encoder, {where}")

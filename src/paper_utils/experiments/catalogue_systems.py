@@ -1,4 +1,4 @@
-"""The catalogue task for systems that practise nothing: lexical, hashed, set codes, pre-trained."""
+"""The catalogue task for systems not trained on it: lexical, hashed, set codes, pre-trained."""
 
 from __future__ import annotations
 
@@ -20,18 +20,10 @@ SMALL = {"n_practice": 300, "n_items": 250, "n_practice_queries": 240, "n_querie
 
 
 def attribute_scores(task: CatalogueTask) -> NDArray[np.float64]:
-    """Return how much of what each query asks for each title says: a reader's ceiling.
+    """Return how much of what each query needs each title says, (n_queries, n_items).
 
-    Class and power source count as said, since a title without either would not be a title of
-    that tool; an attribute counts where the item has it and its title mentions it.
-
-    Parameters
-    ----------
-    task : CatalogueTask
-
-    Returns
-    -------
-    ndarray, shape (n_queries, n_items)
+    This is a reader's ceiling. An attribute counts where the item has it and its title mentions
+    it; brand, class and power source always count as mentioned. The last two weigh 10.
     """
     items = task.items
     said = [{*text.split(), "brand", "tool_class", "power_source"} for text in items["mentions"]]
@@ -62,25 +54,10 @@ def _tasks() -> list[dict[str, Any]]:
     tasks=_tasks,
 )
 def untrained_rows(language: str, seed: int = 0, size: str = "full") -> dict[str, Any]:
-    """Return rows of the systems that practise nothing on the test of one language and seed.
+    """Return rows of the systems not trained on the task, on the test of one language and seed.
 
-    Parameters
-    ----------
-    language : {'ru', 'en'}
-    seed : int
-    size : {'full', 'small'}
-        The task as fixed, or a small one without neural encoders for a look in seconds.
-
-    Returns
-    -------
-    dict
-        `n_items`, numbers of `fine`, `coarse` queries and of `pairs`, and `rows`
-        (:func:`~paper_utils.experiments.catalogue_measures.row`); `oracle`, recall by depth.
-
-    Raises
-    ------
-    UsageError
-        Another size or language.
+    `size` ``small``: a small task without neural encoders, for a look in seconds. Numbers
+    of items, queries and `pairs`; `rows` by `catalogue_measures.row`; `oracle`, recall by depth.
     """
     if size not in ("full", "small"):
         raise UsageError(f"size must be 'full' or 'small', not {size!r}")

@@ -1,7 +1,6 @@
-"""Two towers that practise the catalogue task: how they are trained, and in how many dimensions.
+"""Two towers trained on the catalogue task: how, and in how many dimensions.
 
-Rates and steps were chosen on the English task of seed 100, of whose items and queries none is in
-a result.
+Rates and steps were chosen on the English task of seed 100, which no result uses.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ TEMPERATURE = 0.05
 DSSM_STEPS, DSSM_RATE = 1500, 1e-3
 #: Of the two towers that stand beside the cross-encoder, and of those that stand alone.
 DIMENSION, DIMENSIONS = 128, (16, 64, 128, 512)
-#: Of the penalty on a narrow spectrum, beside a loss that ends near 0.1.
+#: Weight of the spectral penalty, beside a loss that ends near 0.1.
 PENALTY = 0.1
 #: How a tower may be trained.
 KINDS = (
@@ -54,29 +53,9 @@ def practised_tower(
     n_steps: int | None = None,
     progress: str | None = None,
 ) -> tuple[torch.nn.Module, float]:
-    """Return a tower that has practised, and the processor seconds that it took.
+    """Return a trained tower of one of `KINDS`, and the processor seconds that training took.
 
-    Parameters
-    ----------
-    task : CatalogueTask
-    d : int
-    kind : str
-        One of `KINDS`.
-    n_steps : int, optional
-        Fewer than the experiments take, for a look.
-    progress : str, optional
-        Label of a progress bar.
-
-    Returns
-    -------
-    model : Module
-        For :func:`~paper_utils.train.towers.vectors`.
-    seconds : float
-
-    Raises
-    ------
-    UsageError
-        Another kind, or a dimension below 1.
+    `n_steps`: fewer than the experiments take, for a look.
     """
     if kind not in KINDS:
         raise UsageError(f"kind must be one of {', '.join(map(repr, KINDS))}, not {kind!r}")
@@ -111,7 +90,7 @@ def tower_scores(model: torch.nn.Module, task: CatalogueTask) -> NDArray[np.floa
 
 
 def practice_texts(task: CatalogueTask) -> list[str]:
-    """Return all texts that practice shows, titles first."""
+    """Return all training texts, titles first."""
     return [*task.practice_items["title"], *task.practice_queries.texts]
 
 
@@ -131,21 +110,9 @@ def _variants() -> list[dict[str, Any]]:
     tasks=_variants,
 )
 def tower_variant(language: str, kind: str, d: int, seed: int = 0) -> dict[str, Any]:
-    """Train one tower and return its row of the test.
+    """Train one tower (one of `KINDS`) and return its row of the test.
 
-    Parameters
-    ----------
-    language : {'ru', 'en'}
-    kind : str
-        One of `KINDS`.
-    d : int
-    seed : int
-
-    Returns
-    -------
-    dict
-        As a row, with `d_eff` of the titles, `practice_s`, and `fine per query` for paired
-        comparisons.
+    With `d_eff` of the titles, `practice_s`, and `fine per query` for paired comparisons.
     """
     task = catalogue_task(language, seed)
     model, took = practised_tower(task, d, kind, progress=f"{kind} {d} {language}")

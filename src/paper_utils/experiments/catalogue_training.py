@@ -1,7 +1,6 @@
-"""The catalogue task for systems that practise it: two towers, a cross-encoder, and pipelines.
+"""The catalogue task for systems trained on it: two towers, a cross-encoder, and pipelines.
 
-Rates, steps and batches (in the modules of each) were chosen on the
-English task of seed 100, of whose items and queries none is in a result.
+Rates, steps and batches were chosen on the English task of seed 100, which no result uses.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ def cross_scores(model: CrossEncoder, task: CatalogueTask) -> NDArray[np.float32
 
 
 def pipelines(first: NDArray, tower: NDArray, cross: NDArray) -> dict[str, NDArray]:
-    """Return the systems that are made of BM25's scores, a tower's and a cross-encoder's."""
+    """Return the systems made of BM25's scores, a tower's and a cross-encoder's."""
     both = fused(first, tower)
     stages = {"BM25": first, "two towers": tower, "fusion": both}
     return {"fusion": both} | {
@@ -58,20 +57,10 @@ def _seeds() -> list[dict[str, Any]]:
     tasks=_seeds,
 )
 def trained_rows(language: str, seed: int) -> dict[str, Any]:
-    """Train on the practice of one language and seed and return rows of the test.
+    """Train on one language and seed (of task, weights, batches, dropout); return rows of the test.
 
-    Parameters
-    ----------
-    language : {'ru', 'en'}
-    seed : int
-        Of the task, the weights, the batches and dropout.
-
-    Returns
-    -------
-    dict
-        `rows` (:func:`~paper_utils.experiments.catalogue_measures.row`); `gains` of one system
-        above another, paired; `oracle`, recall by depth; `d_eff` of the tower's titles;
-        `practice_s`, processor seconds.
+    `rows` by `catalogue_measures.row`; `gains` of one system over another, paired; `oracle`, recall
+    by depth; `d_eff` of the tower's titles; `practice_s`, processor seconds of training.
     """
     task = catalogue_task(language, seed)
     pairs = attribute_pairs(task)

@@ -16,33 +16,11 @@ ENCODERS = ("minilm", "untrained", "random")
 
 
 def cosine_row(X: ArrayLike) -> dict[str, Any]:
-    """Cosine moments of a set of vectors as they come and centred, and its dimensions.
+    """Cosine moments of vectors (n_items, d), raw and centred, and their dimensions.
 
-    Parameters
-    ----------
-    X : array_like, shape (n_items, d)
-        At least four rows, none of them zero.
-
-    Returns
-    -------
-    dict
-        `n`, `d`; over distinct pairs of rows `mean`, `var` with `_se`; `mu2`,
-        `cross_share` (see :class:`~paper_utils.geometry.cosine.CosineMoments`);
-        `var_centred`, `mu2_centred`, `d_c_centred` after :func:`~centre`; the
-        participation ratio of the covariance `d_eff`, and `d_eff_unbiased` with `_se`;
-        `d_uncentred` = 1/(mean squared cosine of distinct pairs).
-
-    Raises
-    ------
-    UsageError
-        As for these functions.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> row = cosine_row(np.random.default_rng(0).normal(size=(500, 20)) + 1)
-    >>> f"{row['mean']:.2f} {row['var']:.4f} {row['var_centred']:.4f} {row['d_eff_unbiased']:.1f}"
-    '0.51 0.0232 0.0507 20.0'
+    `mean`, `var`, `mu2`, `cross_share`, `d_c` as in `CosineMoments`, with `_se`. `d_eff`:
+    participation ratio of the covariance, plug-in and `_unbiased`. `d_uncentred`: 1/(mean squared
+    cosine of distinct pairs). At least four rows, none zero.
     """
     raw, centred = cosine_moments(X), cosine_moments(centre(X))
     unbiased = effective_dimension(X, "unbiased")
@@ -100,19 +78,9 @@ def _data() -> dict[str, str]:
 def cosine_of_titles(
     catalogue: str, encoder: str, language: str = "all", n_items: int | None = None
 ) -> dict[str, Any]:
-    """Measure one encoder on one catalogue, and on its languages where it has several.
+    """Measure one encoder on one catalogue: language -> `cosine_row`.
 
-    Parameters
-    ----------
-    catalogue, language, n_items
-        As for :func:`~paper_utils.data.catalogue.load_catalogue`.
-    encoder : str
-        As for :func:`~paper_utils.encoders.load_encoder`.
-
-    Returns
-    -------
-    dict
-        Language -> :func:`cosine_row`.
+    ``all`` is joined by each language that has some but not all of the titles.
     """
     titles = load_catalogue(catalogue, language=language, n_items=n_items)
     X = load_encoder(encoder).encode(titles.titles)

@@ -34,25 +34,10 @@ DIVERSITIES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
 def dimension_of_draws(
     X: NDArray[np.floating], n_items: int, *, draws: int = DRAWS, seed: int = 0
 ) -> dict[str, float]:
-    """Participation ratio of samples of `n_items` rows of `X`.
+    """Mean `dimension_row` of samples of `n_items` rows of `X` (n_pool, d), without replacement.
 
-    Parameters
-    ----------
-    X : ndarray, shape (n_pool, d)
-    n_items : int
-        Rows a sample; all of them when there are no more.
-    draws : int
-        Samples, each without replacement.
-    seed : int
+    `_se` stays that of *one* set of `n_items` rows.
 
-    Returns
-    -------
-    dict
-        As :func:`~paper_utils.experiments.known_dimension.dimension_row`, averaged over the
-        samples; `_se` stays that of *one* set of `n_items` rows.
-
-    Examples
-    --------
     >>> X = np.random.default_rng(0).normal(size=(4000, 50))
     >>> row = dimension_of_draws(X, 200)
     >>> f"{row['n']} {row['unbiased']:.0f} ± {row['unbiased_se']:.1f}"
@@ -71,10 +56,8 @@ def dimension_of_draws(
 
 
 def all_estimators(X: ArrayLike) -> dict[str, float]:
-    """Every estimator of :func:`~paper_utils.geometry.dimension.effective_dimension` by name.
+    """Every estimator of `effective_dimension` by name.
 
-    Examples
-    --------
     >>> sorted(all_estimators(np.random.default_rng(0).normal(size=(50, 5))))[:3]
     ['components-90', 'effective-rank', 'participation']
     """
@@ -82,34 +65,12 @@ def all_estimators(X: ArrayLike) -> dict[str, float]:
 
 
 def mixture_parts(X: ArrayLike, groups: Sequence[Any]) -> dict[str, float]:
-    r"""What two groups of rows do to the participation ratio of all rows, exactly.
+    """What two groups of rows do to the participation ratio of all rows, exactly.
 
-    With shares p and q = 1 - p of the rows, means that differ by δ, and Σ_w the covariance
-    around each group's own mean, the covariance (divisor n) is Σ_w + pq δδ', and so
+    1/`mixed` = (1 - b)²/`within` + 2b(1 - b)c + b², of covariances with divisor n. b (`between`):
+    share of the variance between the groups; `within`: participation ratio around each group's
+    mean; c (`along`): share of the variance within that lies along the difference of the means.
 
-    .. math:: \frac1{d_{\text{eff}}} = \frac{(1-b)^2}{d_w} + 2b(1-b)\,c + b^2
-
-    with b the share of the variance between the groups, d_w the participation ratio of Σ_w,
-    and c the share of Tr Σ_w along δ.
-
-    Parameters
-    ----------
-    X : array_like, shape (n_items, d)
-    groups : sequence of length n_items
-        Two distinct labels, of two rows at least each.
-
-    Returns
-    -------
-    dict
-        `between` (b), `along` (c), `within` (d_w) and `mixed` (d_eff), all plug-in.
-
-    Raises
-    ------
-    UsageError
-        Not two groups.
-
-    Examples
-    --------
     >>> X = np.random.default_rng(0).normal(size=(400, 50)) + np.repeat([[0], [1]], 200, axis=0)
     >>> parts = mixture_parts(X, ["ru"] * 200 + ["en"] * 200)
     >>> " ".join(f"{name} {value:.2f}" for name, value in parts.items())
@@ -134,13 +95,7 @@ def mixture_parts(X: ArrayLike, groups: Sequence[Any]) -> dict[str, float]:
 
 
 def distinct_words(titles: Sequence[str]) -> int:
-    """Number of distinct words, split at white space, in lower case.
-
-    Examples
-    --------
-    >>> distinct_words(["Cordless drill", "drill 18V"])
-    3
-    """
+    """Number of distinct words, split at white space, in lower case."""
     return len({word for title in titles for word in title.lower().split()})
 
 
@@ -166,20 +121,9 @@ def _diversity_tasks() -> list[dict[str, Any]]:
 def dimension_at_diversity(
     encoder: str, language: str, diversity: float, seed: int = 0, n_items: int = 500
 ) -> dict[str, float]:
-    """Measure generated titles at one setting of the knob.
+    """Measure generated titles at one diversity: `dimension_row`, and the distinct `words`.
 
-    Parameters
-    ----------
-    encoder : str
-        As for :func:`~paper_utils.encoders.load_encoder`.
-    language, diversity, seed, n_items
-        As for :func:`~paper_utils.data.diy.diy_catalogue`; `seed` is also the encoder's.
-
-    Returns
-    -------
-    dict
-        As :func:`~paper_utils.experiments.known_dimension.dimension_row`, and the number of
-        distinct `words`.
+    `seed` is both the catalogue's and the encoder's.
     """
     titles = load_catalogue(
         f"diy:diversity={diversity}", language=language, n_items=n_items, seed=seed
@@ -195,11 +139,6 @@ def random_words(n_items: int, *, seed: int = 0, length: int = 6) -> list[str]:
     """Lines of Russian words drawn evenly from the 20,000 most frequent ones of navec.
 
     What is broadest: no domain, no grammar.
-
-    Examples
-    --------
-    >>> [len(line.split()) for line in random_words(2)]
-    [6, 6]
     """
     vocabulary = load_encoder("navec").pack.vocab
     pairs = zip(vocabulary.words, vocabulary.counts, strict=False)
@@ -226,22 +165,11 @@ def _data() -> dict[str, str]:
     data=_data,
 )
 def dimension_of_real_titles(encoder: str) -> dict[str, Any]:
-    """Measure one encoder on sets of real titles, at equal numbers and equal language.
+    """Measure one encoder on sets of real titles of equal number and language.
 
-    Parameters
-    ----------
-    encoder : str
-        As for :func:`~paper_utils.encoders.load_encoder`. One that knows Russian only
-        (``navec``) is not given English.
-
-    Returns
-    -------
-    dict
-        `sets`: what, language, number available, median characters, distinct words of the
-        first sample, and :func:`dimension_of_draws`; `full`: all titles by language;
-        `categories`: the same of each category with enough titles; `mixing`:
-        :func:`mixture_parts` of both languages in equal number; `estimators`:
-        :func:`all_estimators` of the Russian drills and of as many Russian tools.
+    `sets`, and `categories` with enough titles: `dimension_of_draws` with number available, median
+    characters, distinct words of the first sample; `full`: all titles by language; `mixing`:
+    `mixture_parts` of languages; `estimators`: of Russian drills and of as many Russian tools.
     """
     table = load_catalogue("uhtt-tools", language="all").table
     model = load_encoder(encoder)
@@ -306,23 +234,7 @@ def _mixed(V: NDArray[np.floating], spoken: NDArray[np.object_]) -> dict[str, fl
 
 
 def jackknife_ratio(first: dict[str, float], second: dict[str, float]) -> tuple[float, float]:
-    """Ratio of two independent unbiased dimensions, and its standard error (delta method).
-
-    Parameters
-    ----------
-    first, second : dict
-        As :func:`dimension_of_draws` returns them.
-
-    Returns
-    -------
-    ratio, se : float
-
-    Examples
-    --------
-    >>> one, two = {"unbiased": 10.0, "unbiased_se": 1.0}, {"unbiased": 20.0, "unbiased_se": 0.0}
-    >>> jackknife_ratio(one, two)
-    (0.5, 0.05)
-    """
+    """Ratio of two independent unbiased dimensions, and its standard error (delta method)."""
     ratio = first["unbiased"] / second["unbiased"]
     relative = math.hypot(
         first["unbiased_se"] / first["unbiased"], second["unbiased_se"] / second["unbiased"]

@@ -1,4 +1,4 @@
-"""What the recall lost on LIMIT is lost to: one thing changed at a time, on the same queries."""
+"""Why recall is lost on LIMIT: one thing changed at a time, on the same queries."""
 
 from __future__ import annotations
 
@@ -50,27 +50,11 @@ def _data() -> dict[str, str]:
     data=_data,
 )
 def ablation(source: str, n_docs: int = 46, seed: int = 0) -> dict[str, Any]:
-    """Measure all systems of the synthesis on the same queries.
+    """Measure all systems of the synthesis on ``limit-small`` or on ``generated`` data of its form.
 
-    Parameters
-    ----------
-    source : {'limit-small', 'generated'}
-        The released data, or data of its form with the book's own attributes.
-    n_docs : int
-        Documents of the generated data; every pair is asked for.
-    seed : int
-        Of the generated data and the first of the random vectors.
-
-    Returns
-    -------
-    dict
-        `recall`, `at_10`: system -> mean recall@2 and @10, over :data:`SEEDS` draws where vectors
-        are random; `n_queries`; `covariance`, `sharing`: covariance matrices of the systems'
-        mean recall@2 over independent queries, and over queries of which those with a document
-        in common are correlated (the estimator of
-        :func:`~paper_utils.codes.additive_fit.document_effect`); `pairs`: the two documents of each
-        query; `hits`: system -> a digit a query, how many of the two are among the first two (of
-        the first draw where vectors are random).
+    `recall`, `at_10`: mean recall@2, @10 by system, over `SEEDS` draws where vectors are random.
+    `hits`: by system a digit a query, how many of its two documents (`pairs`) are in the top 2.
+    `covariance`, `sharing`: of systems' mean recall@2, queries independent or sharing documents.
     """
     if source not in ("limit-small", "generated"):
         raise UsageError(f"source = {source!r} must be 'limit-small' or 'generated'")
@@ -100,6 +84,7 @@ def ablation(source: str, n_docs: int = 46, seed: int = 0) -> dict[str, Any]:
         "at_10": {name: float(recalls[10].mean()) for name, recalls in found.items()},
         "n_queries": n,
         "covariance": (error.T @ error / n / (n - 1)).tolist(),
+        # The estimator of `codes.additive_fit.document_effect`.
         "sharing": (error.T @ (shared.astype(np.float64) @ error) / n**2).tolist(),
         "pairs": data.qrels.indices.reshape(-1, 2).tolist(),
         "hits": {name: _digits(recalls[2]) for name, recalls in (found | first).items()},
@@ -107,25 +92,10 @@ def ablation(source: str, n_docs: int = 46, seed: int = 0) -> dict[str, Any]:
 
 
 def change(found: dict[str, Any], system: str, before: str | None = None) -> tuple[float, float]:
-    """Return the mean recall@2 of a system, or its change from another, with its uncertainty.
+    """Return a system's mean recall@2, or its change from `before`, paired by query, and ±.
 
-    Parameters
-    ----------
-    found : dict
-        From :func:`ablation`.
-    system, before : str
-        Names of systems; the difference is paired by query.
-
-    Returns
-    -------
-    float, float
-        Per cent or points, and half of the 95% interval. The larger of the two variances, of
-        independent queries and of queries that share documents, is taken.
-
-    Raises
-    ------
-    UsageError
-        No such system.
+    Per cent or points, and half of the 95% interval, by the larger variance of those with
+    independent queries and with queries that share documents.
     """
     names = list(found["recall"])
     for name in (system, before):
@@ -157,7 +127,7 @@ def _cosine(data: LimitData, queries: ArrayLike, documents: ArrayLike) -> Releva
 class _Texts(NamedTuple):
     """Tokens of some texts under the encoder."""
 
-    last: list[NDArray]
+    last: list[NDArray]  # states of the last layer, special tokens too
     static: list[NDArray]
     ids: list[list[int]]
 

@@ -1,7 +1,7 @@
 """Where in a vector an attribute lies, and what is left of fine ranking without those directions.
 
-An attribute's *difference vector* is the vector of a title minus that of the same title with one
-value changed: the generator writes both with the same wording, so that nothing else differs.
+An attribute's *difference vector* is the vector of a title minus that of the same title with
+one printed value changed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from paper_utils.search.metrics import ndcg_at_k
 from paper_utils.search.ranks import ranks_from_scores
 from paper_utils.train.task import CatalogueTask, attribute_pairs, catalogue_task
 
-#: Directions kept or removed.
+#: Numbers of leading principal components kept or removed.
 CUTS = (1, 5, 10, 20, 50)
 N_CHANGED = 150  # titles changed for each attribute
 SEEDS = (0, 1)  # of sources without a network, which take seconds; encoders have the first
@@ -63,17 +63,8 @@ CHANGED = (
 class VectorSource:
     """Vectors of texts by name, fitted on the titles of a task where there is something to fit.
 
-    Parameters
-    ----------
-    name : str
-        One of `SOURCES`, or an encoder. ``hashed, d``: NUMEN's buckets; ``letters, d``: latent
-        semantic analysis of letter 3- to 5-grams, fitted on the practice titles.
-    task : CatalogueTask
-
-    Raises
-    ------
-    UsageError
-        As :func:`~paper_utils.encoders.load_encoder`.
+    `name`: one of `SOURCES`, or an encoder. ``hashed, d``: NUMEN's buckets; ``letters, d``: latent
+    semantic analysis of letter 3- to 5-grams, fitted on the training titles.
     """
 
     def __init__(self, name: str, task: CatalogueTask):
@@ -97,7 +88,7 @@ class VectorSource:
         return unit_rows(X)
 
     def __call__(self, texts, *, queries: bool = False) -> NDArray[np.float64]:
-        """Return unit rows, shape (n_texts, d); queries are centred by their own mean."""
+        """Return unit rows, (n_texts, d); ``centred`` queries lose their own mean."""
         X = self._raw(texts)
         if self.change == "centred":
             mean = X.mean(axis=0) if queries else self.titles.mean(axis=0)
@@ -118,28 +109,10 @@ def _letters(texts: list[str], d: int, seed: int):
 
 
 def changed_titles(task: CatalogueTask, *, limit: int = N_CHANGED) -> pd.DataFrame:
-    """Return pairs of titles that differ in one attribute only, made by changing what is printed.
+    """Return `title` and `other` that differ in one printed `attribute`, at most `limit` for each.
 
-    Parameters
-    ----------
-    task : CatalogueTask
-    limit : int
-        Most pairs an attribute.
-
-    Returns
-    -------
-    DataFrame
-        ``attribute``, ``title``, ``other``. A number is replaced by another one that the catalogue
-        has for tools of the same class and power source, a brand by another brand as another
-        title spells it, a word for the class by one for another class; ``brushless`` and
-        ``impact`` lose their word.
-
-    Examples
-    --------
-    >>> task = catalogue_task("en", **SMALL)
-    >>> pairs = changed_titles(task, limit=5)
-    >>> bool((pairs["title"] != pairs["other"]).all())
-    True
+    A number becomes another that the catalogue has for the class, a brand another brand, the word
+    for the class that of another; ``brushless`` and ``impact`` lose their word.
     """
     rng = np.random.default_rng(task.seed)
     rows = []
@@ -229,37 +202,16 @@ def _changed(task: CatalogueTask, at: int, name: str, rng: np.random.Generator) 
 
 
 def principal_directions(X: NDArray) -> NDArray[np.float64]:
-    """Return the principal directions of the rows, as columns, largest variance first.
-
-    Examples
-    --------
-    >>> rows = np.array([[3.0, 0.1], [-3.0, 0.1], [0.0, 0.3], [0.0, -0.5]])
-    >>> np.abs(principal_directions(rows)).round(2).T.tolist()
-    [[1.0, 0.0], [0.0, 1.0]]
-    """
+    """Return the principal directions as columns, (d, d), largest variance first."""
     C = np.cov(np.asarray(X, dtype=np.float64), rowvar=False)
     return np.linalg.eigh(C)[1][:, ::-1]
 
 
 def shares(differences: NDArray, directions: NDArray, k: int) -> NDArray[np.float64]:
-    """Return the share of each difference's squared length in the first `k` directions.
+    """Return the share of each difference's squared length in the first `k` directions, (n,).
 
-    Parameters
-    ----------
-    differences : ndarray, shape (n, d)
-    directions : ndarray, shape (d, d)
-        Orthonormal columns.
-    k : int
-
-    Returns
-    -------
-    ndarray, shape (n,)
-        0 to 1; of an isotropic direction k/d is expected. Rows of zeros give NaN.
-
-    Examples
-    --------
-    >>> shares(np.array([[3.0, 4.0]]), np.eye(2), 1).round(6)
-    array([0.36])
+    `directions` (d, d) are orthonormal columns. An isotropic direction has k/d on average; zeros
+    give NaN.
     """
     total = (differences**2).sum(axis=1)
     inside = ((differences @ directions[:, :k]) ** 2).sum(axis=1)
@@ -284,20 +236,9 @@ def pair_accuracy(scores: NDArray, pairs: pd.DataFrame) -> dict[str, list[float]
 
 
 def projected(X: NDArray, Q: NDArray, directions: NDArray, *, cut: int, keep: bool) -> NDArray:
-    """Return cosines after removing the first `cut` principal directions, or keeping only them.
+    """Return cosines (n_queries, n_items) without the first `cut` directions, or in only them.
 
     Both sides are centred by their own mean first.
-
-    Parameters
-    ----------
-    X, Q : ndarray, shapes (n_items, d) and (n_queries, d)
-    directions : ndarray, shape (d, d)
-    cut : int
-    keep : bool
-
-    Returns
-    -------
-    ndarray, shape (n_queries, n_items)
     """
     basis = directions[:, :cut] if keep else directions[:, cut:]
     parts = [(part - part.mean(axis=0)) @ basis for part in (Q, X)]
@@ -340,27 +281,7 @@ def _tasks() -> list[dict[str, Any]]:
     tasks=_tasks,
 )
 def mechanism(source: str, language: str, seed: int, small: bool) -> dict[str, Any]:
-    """Measure one source of vectors on the test of one language and seed.
-
-    Parameters
-    ----------
-    source : str
-        One of `SOURCES`.
-    language, seed
-        Of the task.
-    small : bool
-        A small task, for a look.
-
-    Returns
-    -------
-    dict
-        ``shares``: attribute -> directions -> [mean, low, high] of the difference vectors, with
-        ``any two titles`` (differences of random titles) and ``class means`` (differences of the
-        means of two classes) as references; ``d``; ``length``: attribute -> mean length of the
-        difference (0: the source does not see the attribute); ``pairs``: what was done ->
-        attribute -> accuracy; ``coarse`` and ``fine``: what was done -> nDCG@10; ``d_eff``,
-        ``var_cos``, ``margin`` (median gap between the 10th and the 11th score of a fine query).
-    """
+    """Measure one of `SOURCES` on the test of one language and seed, by `measure_source`."""
     if source not in SOURCES:
         raise UsageError(f"source {source!r}: {did_you_mean(source, SOURCES)}")
     task = catalogue_task(language, seed, **(SMALL if small else {}))
@@ -369,20 +290,11 @@ def mechanism(source: str, language: str, seed: int, small: bool) -> dict[str, A
 
 
 def measure_source(task: CatalogueTask, vectors: Any, *, limit: int = N_CHANGED) -> dict[str, Any]:
-    """Measure any callable that turns texts into unit rows, a trained tower included.
+    """Measure a callable ``vectors(texts, queries=False)`` that returns unit rows, (n_texts, d).
 
-    Parameters
-    ----------
-    task : CatalogueTask
-    vectors : callable
-        ``vectors(texts, queries=False) -> ndarray, shape (n_texts, d)``.
-    limit : int
-        As for :func:`changed_titles`.
-
-    Returns
-    -------
-    dict
-        As :func:`mechanism`.
+    `shares`, `length` (0: the source is blind to it) of difference vectors by attribute, beside
+    those of ``any two titles`` and ``class means``; by what was done: accuracy on `pairs`, nDCG@10
+    of `coarse` and `fine` queries; `margin`: median gap of a fine query's 10th and 11th score.
     """
     X = vectors(task.items["title"].tolist())
     Q = vectors(list(task.queries.texts), queries=True)

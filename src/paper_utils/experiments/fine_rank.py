@@ -26,26 +26,11 @@ SIZES = {
 
 
 def relevance(level: str, seed: int = 0, *, size: str = "full") -> NDArray[np.bool_]:
-    """Return the relevance of the task's test, equal rows once each.
+    """Return the relevance (n_queries, n_items) of the test's queries of one of `LEVELS`.
 
-    Queries with the same answer can share a vector, and so can items that the same queries ask
-    for: neither changes the least dimension.
+    Equal rows are there once: such queries can share a vector, so the least dimension is the
+    same. ``both``: one set of item vectors answers all. Both languages have the same needs.
 
-    Parameters
-    ----------
-    level : {'coarse', 'fine', 'both'}
-        Which queries; ``both`` asks one set of item vectors to answer all of them.
-    seed : int
-        Of the task. The language makes no difference: both have the same needs.
-    size : str
-        One of `SIZES`.
-
-    Returns
-    -------
-    ndarray of bool, shape (n_queries, n_items)
-
-    Examples
-    --------
     >>> A = relevance("coarse", size="small")
     >>> int(A.sum(axis=0).max())  # an item is of one kind
     1
@@ -61,14 +46,7 @@ def relevance(level: str, seed: int = 0, *, size: str = "full") -> NDArray[np.bo
 
 
 def same_sums(A: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:
-    """Return random relevance with as many relevant items for each query.
-
-    Examples
-    --------
-    >>> A = np.eye(4, 6, dtype=bool)
-    >>> same_sums(A, 0).sum(axis=1)
-    array([1, 1, 1, 1])
-    """
+    """Return random relevance with as many relevant items for each query."""
     rng = np.random.default_rng([seed, 3])
     order = rng.random(A.shape).argsort(axis=1).argsort(axis=1)
     return order < A.sum(axis=1, keepdims=True)
@@ -91,24 +69,11 @@ def _tasks() -> list[dict[str, Any]]:
     tasks=_tasks,
 )
 def least_dimensions(level: str, control: bool, seed: int, size: str) -> dict[str, Any]:
-    """Bound the dimension of one level's relevance and fit free vectors to it.
+    """Bound the dimension of one level's relevance, or of a random `control`; fit free vectors.
 
-    Parameters
-    ----------
-    level, seed, size
-        As for :func:`relevance`.
-    control : bool
-        Random relevance with equal row sums instead.
-
-    Returns
-    -------
-    dict
-        ``shape`` of the relevance, ``relevant`` a query on average; ``sign_rank`` and
-        ``dimension``: [lower, upper] bound; ``rates``: dimension -> share of three starts that
-        put every relevant item above all others (squared hinge, L-BFGS), until two
-        dimensions in a row succeed always; ``gap``: least gap at the last of these, median of
-        starts;
-        ``free``: the smallest dimension at which some start succeeds, None where none does.
+    `rates`: dimension -> share of starts that put every relevant item above all others (squared
+    hinge, L-BFGS), until two in a row succeed always; `gap`: least gap at the last, median of
+    starts; `free`: least dimension where a start succeeds; bounds are [lower, upper].
     """
     A = relevance(level, seed, size=size)
     if control:

@@ -51,31 +51,6 @@ def _rate_tasks() -> list[dict[str, Any]]:
     tasks=_rate_tasks,
 )
 def success(objective: str, d: int, n: int, n_seeds: int) -> dict[str, int]:
-    """Count the starts from which an objective solves all pairs of n documents.
-
-    Parameters
-    ----------
-    objective : str
-        One of `OBJECTIVES`.
-    d, n : int
-        Dimension and documents.
-    n_seeds : int
-        Starts: seeds 0, 1, ...
-
-    Returns
-    -------
-    dict
-        `solved`, the number of starts.
-
-    Raises
-    ------
-    UsageError
-        An unknown objective, or bad sizes.
-
-    Examples
-    --------
-    >>> success("InfoNCE, T = 0.1", 4, 6, n_seeds=2)
-    {'solved': 2}
-    """
+    """Count the starts (seeds 0, 1, …) from which an objective solves all pairs of n documents."""
     loss, protocol = find_objective(objective)
     return {"solved": len(solving_seeds(n, d, 2, loss, tuple(range(n_seeds)), protocol))}

@@ -21,23 +21,7 @@ AS_PUBLISHED = "InfoNCE, T = 0.1"
 
 
 def find_objective(name: str) -> tuple[str, Protocol]:
-    """Return the objective and protocol that a curve of the chapter stands for.
-
-    Parameters
-    ----------
-    name : str
-        One of `OBJECTIVES`.
-
-    Raises
-    ------
-    UsageError
-        None of them.
-
-    Examples
-    --------
-    >>> find_objective("squared hinge")[0]
-    'hinge'
-    """
+    """Return the objective and protocol of a curve of the chapter, one of `OBJECTIVES`."""
     if name not in OBJECTIVES:
         raise UsageError(f"objective = {name!r}: {did_you_mean(name, OBJECTIVES)}")
     return OBJECTIVES[name]
@@ -59,34 +43,10 @@ def _other_tasks() -> list[dict[str, Any]]:
     tasks=_other_tasks,
 )
 def critical_row(objective: str, d: int, n_seeds: int, largest: int) -> dict[str, Any]:
-    """Search the critical n of one objective in one dimension.
+    """Search the critical n of one of `OBJECTIVES` in d dimensions, up to `largest`.
 
-    Parameters
-    ----------
-    objective : str
-        One of `OBJECTIVES`.
-    d : int
-        Dimension.
-    n_seeds : int
-        Starts at each n: seeds 0, 1, ...
-    largest : int
-        Largest n to try.
-
-    Returns
-    -------
-    dict
-        `best`, `sure` and `per_seed` of :class:`~paper_utils.optimise.critical.CriticalN`;
-        `n` and `solved`: the n that were tried and how many seeds solved each.
-
-    Raises
-    ------
-    UsageError
-        An unknown objective, or sizes that `critical_n` refuses.
-
-    Examples
-    --------
-    >>> critical_row("squared hinge", 3, n_seeds=2, largest=20)["best"]
-    4
+    `best`, `sure`, `per_seed` as in `CriticalN`; `n`, `solved`: each n tried, and by how many seeds
+    it was solved.
     """
     loss, protocol = find_objective(objective)
     found = critical_n(d, objective=loss, seeds=range(n_seeds), protocol=protocol, largest=largest)

@@ -34,44 +34,18 @@ ENCODERS = ("minilm", "navec", "untrained", "random")
 SEEDS = range(5)
 
 K = 10  # neighbours a point
-SAMPLE = 10_000  # points on which all cures are compared
+SAMPLE = 10_000  # points on which all hubness reductions are compared
 N_QUERIES = 400
 
 
 def cloud(
     law: str, n: int, d: int, *, kappa: float = 0.0, d_eff: float | None = None, seed: int = 0
 ) -> NDArray[np.float64]:
-    """Draw n independent points of a law.
+    """Draw n independent points (n, d) of a ``normal``, ``uniform`` or ``torus`` distribution.
 
-    Parameters
-    ----------
-    law : {"normal", "uniform", "torus"}
-        ``normal``: Gaussian, independent coordinates; ``uniform``: the cube from 0 to 1; ``torus``:
-        d independent angles as points of d circles, so that the points are uniform in d dimensions
-        and nowhere is a middle or a border.
-    n, d : int
-        At least 2 points; at least 1 dimension.
-    kappa : float
-        Squared length of the mean over the total variance, of the normal law only.
-    d_eff : float, optional
-        Participation ratio of a power-law spectrum, of the normal law only; without it all
-        variances are equal.
-    seed : int
-
-    Returns
-    -------
-    ndarray of float64, shape (n, d), or (n, 2 d) for the torus
-
-    Raises
-    ------
-    UsageError
-        An unknown law, or a mean or spectrum for another law than the normal one.
-
-    Examples
-    --------
-    >>> X = cloud("normal", 4000, 10, kappa=2)
-    >>> round(float((X.mean(axis=0) ** 2).sum() / X.var(axis=0).sum()), 1)
-    2.0
+    ``uniform``: the cube from 0 to 1; ``torus``: d angles as points of d circles, (n, 2 d), without
+    a middle or border. ``normal`` only: `kappa`, squared length of the mean over the total
+    variance; `d_eff`, participation ratio of a power-law spectrum, else all variances are equal.
     """
     if law not in LAWS:
         raise UsageError(f"unknown law {law!r}: {did_you_mean(law, LAWS)}")
@@ -92,8 +66,6 @@ def cloud(
 def hubness_row(found: KOccurrence) -> dict[str, float]:
     """The measures of hubness of one set of counts.
 
-    Examples
-    --------
     >>> row = hubness_row(occurrences_in_lists([[0], [0], [0], [1]], 4))
     >>> row["antihubs"], row["largest"], round(row["skewness"], 2)
     (0.5, 3, 0.82)
@@ -140,24 +112,14 @@ def _cloud_tasks() -> list[dict[str, Any]]:
 def hubness_of_cloud(
     law: str, metric: str, d: int, n: int, kappa: float = 0.0, d_eff: float | None = None
 ) -> dict[str, list[float]]:
-    """Measure the hubness of five clouds of one law.
+    """Measure five clouds of one distribution: each measure of `hubness_row`, one value a seed.
 
-    Parameters
-    ----------
-    law, d, n, kappa, d_eff
-        As for :func:`cloud`.
-    metric : {"l2", "cosine"}
-
-    Returns
-    -------
-    dict
-        Each measure of :func:`hubness_row`, and ``skewness_5`` of the five nearest, as a list with
-        one value a seed.
+    ``skewness_5`` is that of the five nearest neighbours.
     """
     rows = []
     for seed in SEEDS:
         X = cloud(law, n, d, kappa=kappa, d_eff=d_eff, seed=seed)
-        # Continuous laws have no equal rows to merge.
+        # Continuous distributions have no equal rows to merge.
         lists, _ = top_k(X, X, K, metric=metric, exclude_self=True)
         five = occurrences_in_lists(lists[:, : K // 2], n)
         rows.append(hubness_row(occurrences_in_lists(lists, n)) | {"skewness_5": five.skewness})
@@ -168,19 +130,8 @@ def hubness_of_cloud(
 
 
 def hubness_by_cure(X: ArrayLike, k: int = K) -> dict[str, KOccurrence]:
-    """Count k-occurrences among rows, that are all different, before and after each cure.
+    """Count k-occurrences among distinct rows (n_items, d) under each hubness reduction, `CURES`.
 
-    Parameters
-    ----------
-    X : array_like, shape (n_items, d)
-
-    Returns
-    -------
-    dict
-        Name of `CURES` -> counts.
-
-    Examples
-    --------
     >>> found = hubness_by_cure(cloud("normal", 1000, 50, kappa=1))
     >>> {name: round(counts.skewness, 1) for name, counts in found.items()}
     {'none': 2.5, 'centring': 0.2, 'whitening': 0.2, 'mutual proximity': 0.3}
@@ -196,8 +147,6 @@ def hubness_by_cure(X: ArrayLike, k: int = K) -> dict[str, KOccurrence]:
 def towards_mean(X: ArrayLike, counts: ArrayLike) -> float:
     """Rank correlation of the counts with the cosine to the mean direction.
 
-    Examples
-    --------
     >>> X = cloud("normal", 1000, 50, kappa=1)
     >>> round(towards_mean(X, k_occurrence(X).counts), 1)
     0.9
@@ -207,21 +156,10 @@ def towards_mean(X: ArrayLike, counts: ArrayLike) -> float:
 
 
 def titles_row(X: NDArray, *, cures: bool) -> dict[str, Any]:
-    """Hubness of the vectors of titles: as they come, with duplicates merged, and cured.
+    """Hubness of vectors of titles (n_items, d): with duplicates ``kept`` and ``merged``.
 
-    Parameters
-    ----------
-    X : ndarray, shape (n_items, d)
-    cures : bool
-        Compare all cures, on a sample of `SAMPLE` different rows where there are more.
-
-    Returns
-    -------
-    dict
-        ``n``, ``n_duplicates``, ``largest_group``; measures of :func:`hubness_row` under ``kept``
-        (duplicates as they are) and ``merged``; ``mu2``, the squared length of the mean unit
-        vector, and ``towards_mean``, of the merged rows; under ``cures`` the measures by cure, with
-        the number of rows ``n_sample``.
+    ``mu2``, squared length of the mean unit vector, and ``towards_mean`` are of the merged rows;
+    `cures` compares hubness reductions on at most `SAMPLE` of them.
     """
     kept = k_occurrence(X, K, duplicates="keep")
     points = X[equal_rows(X)[0]]
@@ -260,19 +198,9 @@ def _data() -> dict[str, str]:
     data=_data,
 )
 def hubness_of_titles(catalogue: str, encoder: str) -> dict[str, Any]:
-    """Measure one encoder on one real catalogue, and on its Russian titles.
+    """Measure one encoder on all titles of a real catalogue: `titles_row` of ``all`` and ``ru``.
 
-    Parameters
-    ----------
-    catalogue : str
-        As for :func:`~paper_utils.data.catalogue.load_catalogue`; all its titles are taken.
-    encoder : str
-        As for :func:`~paper_utils.encoders.load_encoder`.
-
-    Returns
-    -------
-    dict
-        ``all`` and ``ru`` -> :func:`titles_row`; cures are compared on the Russian titles.
+    Hubness reductions are compared on the Russian titles.
     """
     titles = load_catalogue(catalogue, language="all")
     X = load_encoder(encoder).encode(titles.titles)
@@ -284,24 +212,9 @@ def hubness_of_titles(catalogue: str, encoder: str) -> dict[str, Any]:
 
 
 def cured_scores(documents: ArrayLike, queries: ArrayLike) -> dict[str, NDArray[np.float32]]:
-    """Score documents for queries, with each cure fitted to the documents alone.
+    """Score documents for queries under each hubness reduction, fitted to the documents alone.
 
-    Parameters
-    ----------
-    documents : array_like, shape (n_docs, d)
-    queries : array_like, shape (n_queries, d)
-
-    Returns
-    -------
-    dict
-        Name of `CURES` -> scores, shape (n_queries, n_docs), in single precision so that equal
-        documents tie.
-
-    Examples
-    --------
-    >>> X = cloud("normal", 200, 20, kappa=1)
-    >>> list(cured_scores(X, X[:5])) == list(CURES)
-    True
+    Scores are (n_queries, n_docs), in single precision so that equal documents tie.
     """
     U, V = unit_rows(documents), unit_rows(queries)
     mean = U.mean(axis=0)
@@ -317,24 +230,11 @@ def cured_scores(documents: ArrayLike, queries: ArrayLike) -> dict[str, NDArray[
 def search_by_cure(
     documents: ArrayLike, queries: ArrayLike, grades: Any, fine: ArrayLike, *, k: int = K
 ) -> dict[str, dict[str, Any]]:
-    """Measure search and hubness before and after each cure.
+    """Measure search and hubness under each hubness reduction; `grades` (n_queries, n_docs) 0 to 2.
 
-    Parameters
-    ----------
-    documents, queries : array_like, shape (n_docs, d) and (n_queries, d)
-    grades : array_like or sparse array, shape (n_queries, n_docs)
-        0, 1 or 2, as :func:`~paper_utils.data.diy_queries.diy_queries` gives them.
-    fine : array_like of bool, shape (n_queries,)
-        The queries whose recall is measured.
-    k : int
-        Cut-off of the nDCG; the recall is taken at 2 k.
-
-    Returns
-    -------
-    dict
-        Cure -> `ndcg` and `recall` (of documents of grade 2), each a list (mean, low, high) with a
-        bootstrap interval of 95% over queries; `ndcg_gain` and `recall_gain` over no cure, paired
-        by query; the measures of :func:`hubness_row` of how often the queries list a document.
+    nDCG at k of all queries, recall at 2 k of `fine` queries for grade 2, each (mean, low, high) by
+    a 95% bootstrap over queries; `_gain` over no reduction is paired by query. `hubness_row` is of
+    how often the queries list a document.
     """
     fine = np.asarray(fine, dtype=bool)
     per_query, lists = {}, {}
@@ -368,22 +268,9 @@ def search_by_cure(
 def search_with_cures(
     encoder: str, language: str, n_items: int = 2000, n_queries: int = N_QUERIES, seed: int = 0
 ) -> dict[str, Any]:
-    """Search generated titles with one encoder.
+    """Search generated titles with one encoder: ``search`` by `search_by_cure`.
 
-    Parameters
-    ----------
-    encoder : str
-        As for :func:`~paper_utils.encoders.load_encoder`.
-    language, n_items, seed
-        As for :func:`~paper_utils.data.diy.diy_catalogue`.
-    n_queries : int
-        As for :func:`~paper_utils.data.diy_queries.diy_queries`.
-
-    Returns
-    -------
-    dict
-        ``search``: :func:`search_by_cure`; ``titles``: :func:`hubness_row` by cure, of the
-        neighbours of titles among themselves.
+    ``titles``: `hubness_row` by reduction, of the neighbours of titles among themselves.
     """
     table = load_catalogue("diy", language=language, n_items=n_items, seed=seed).table
     queries = diy_queries(table, language, n_queries=n_queries, seed=seed)

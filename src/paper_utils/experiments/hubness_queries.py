@@ -24,24 +24,11 @@ CENTRINGS = ("none", "titles' mean", "own means")
 
 
 def centred_scores(documents: ArrayLike, queries: ArrayLike) -> dict[str, NDArray[np.float32]]:
-    """Score documents for queries as they are, and centred in two ways.
+    """Score documents for queries (at least four) as they are, and centred in two ways.
 
-    Parameters
-    ----------
-    documents : array_like, shape (n_docs, d)
-    queries : array_like, shape (n_queries, d)
-        At least four.
+    Documents lose their mean; queries lose the same, or a mean of *other* queries, of those at odd
+    places for even ones and vice versa: no query enters the mean that is taken out of it.
 
-    Returns
-    -------
-    dict
-        Name of `CENTRINGS` -> scores, shape (n_queries, n_docs). Documents are centred by their
-        mean; queries by the same mean, or by one of queries. That is the mean of *other* queries,
-        those at odd places for those at even ones and the other way round, so that no query enters
-        the mean that is taken out of it.
-
-    Examples
-    --------
     >>> rng = np.random.default_rng(0)
     >>> documents, queries = rng.normal(size=(50, 8)) + 1, rng.normal(size=(10, 8)) - 1
     >>> scores = centred_scores(documents, queries)
@@ -64,18 +51,9 @@ def centred_scores(documents: ArrayLike, queries: ArrayLike) -> dict[str, NDArra
 def search_by_centring(
     documents: ArrayLike, queries: ArrayLike, grades: Any, fine: ArrayLike, *, k: int = K
 ) -> dict[str, Any]:
-    """Measure search without centring and with either mean of the queries.
+    """Measure search as `hubness.search_by_cure` does, by `CENTRINGS`.
 
-    Parameters
-    ----------
-    documents, queries, grades, fine, k
-        As for :func:`~paper_utils.experiments.hubness.search_by_cure`.
-
-    Returns
-    -------
-    dict
-        Name of `CENTRINGS` -> the same measures as there; ``between_means``: cosine between the
-        mean directions of the documents and of the queries.
+    ``between_means``: cosine between the mean directions of the documents and of the queries.
     """
     fine = np.flatnonzero(np.asarray(fine, dtype=bool))
     rows: dict[str, Any] = {}
@@ -109,18 +87,7 @@ def search_by_centring(
 def search_with_centring(
     encoder: str, language: str, n_items: int = 2000, n_queries: int = N_QUERIES, seed: int = 0
 ) -> dict[str, Any]:
-    """Search generated titles with one encoder and either mean of the queries.
-
-    Parameters
-    ----------
-    encoder, language, n_items, n_queries, seed
-        As for :func:`~paper_utils.experiments.hubness.search_with_cures`.
-
-    Returns
-    -------
-    dict
-        As :func:`search_by_centring`.
-    """
+    """Search generated titles with one encoder and either mean, by `search_by_centring`."""
     table = load_catalogue("diy", language=language, n_items=n_items, seed=seed).table
     queries = diy_queries(table, language, n_queries=n_queries, seed=seed)
     model = load_encoder(encoder, seed=seed)
