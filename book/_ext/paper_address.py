@@ -1,8 +1,8 @@
 """What depends on the two addresses of `_config.yml`, that of the repository and that of the site.
 
-With a repository, pages get links to it: to the chapter as it was written, not to the executed copy
-that is never committed, and to Binder, where `postBuild` has made notebooks of the chapters. With a
-site, there is a sitemap. While an address is empty there is nothing, and so no dead link.
+With a repository, pages link to the chapter as written (the executed copy is never committed) and
+to Binder, where `postBuild` has made notebooks of the chapters. With a site, there is a sitemap.
+While an address is empty there is nothing, and so no dead link.
 """
 
 from __future__ import annotations
@@ -30,8 +30,6 @@ def set_buttons(app, config) -> None:
 def source_address(address: str) -> str:
     """Return an address in the repository with the executed notebook replaced by its source.
 
-    Examples
-    --------
     >>> source_address("https://a.example/o/r/edit/main/book/chapters/01-a.ipynb")
     'https://a.example/o/r/edit/main/notebooks/01-a.md'
     >>> source_address("https://b.example/v2/gh/o/r/main?urlpath=lab/tree/book/chapters/01-a.ipynb")
@@ -61,8 +59,6 @@ def on_page(app, pagename, templatename, context, doctree) -> None:
 def sitemap(base: str, pages: list[str]) -> str:
     """Return a sitemap of `pages` below the address `base`.
 
-    Examples
-    --------
     >>> print(sitemap("https://a.example/book", ["book/index"]).splitlines()[2])
     <url><loc>https://a.example/book/book/index.html</loc></url>
     """

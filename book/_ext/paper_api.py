@@ -1,9 +1,7 @@
 """What the pages on the package need beyond autodoc and napoleon.
 
-The docstrings are numpydoc written to be read in a terminal: ``|x|`` is a length there and not a
-substitution, and a reference may name a helper that has no page. Here the first becomes text, and
-the second becomes plain code as long as the package has such a thing; a reference to nothing is a
-warning still.
+``|x|`` is a length in a docstring and not a substitution: it becomes text. A reference to a
+helper that has no page becomes plain code; a reference to nothing is a warning still.
 """
 
 from __future__ import annotations
@@ -21,8 +19,6 @@ _VERBATIM = re.compile(r"(^\s*>>> .*|``.*?``|:math:`.*?`)")
 def escape_bars(lines: list[str]) -> list[str]:
     """Return lines of a docstring with each ``|`` of the text escaped.
 
-    Examples
-    --------
     >>> escape_bars(["the length |x| of ``a|b``", ".. math:: |x|", "", "|y|"])
     ['the length \\\\|x\\\\| of ``a|b``', '.. math:: |x|', '', '\\\\|y\\\\|']
     """

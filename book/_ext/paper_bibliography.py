@@ -1,8 +1,7 @@
 """The style of the bibliography: entries sorted by author, each labelled 'Author, year'.
 
-The citations in the text are in author-year style; the styles that pybtex ships label the entries
-of the list with numbers or with codes such as ``WBNL26``, which nobody can look up. In the text,
-citations beside each other are parted by semicolons, for each has a comma of its own.
+pybtex's own styles label entries with numbers or codes such as ``WBNL26``, which nobody can look
+up. In the text, semicolons part citations beside each other, for each has a comma of its own.
 """
 
 from __future__ import annotations

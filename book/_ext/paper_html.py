@@ -1,14 +1,8 @@
 """Last touches to the HTML of a page that no style sheet can give.
 
-- A formula in running text is a box of its own to a browser, which may break the line between it
-  and the comma, the bracket or the ``-dimensional`` that belongs to it.
-- Some extensions write ARIA roles and labels that hide their content from screen readers, or the
-  same id for every proof.
-- Jupyter Book loads the formula renderer, 1.3 MB, on pages without a formula too.
-- A script is loaded by the pages alone that have something for it to do.
-- A preformatted block whose lines have nothing in columns is text, and wraps.
-- What a link to a page shows elsewhere (Open Graph) is its title, its first sentences and, once the
-  site has an address, the picture that the build draws.
+Formulas stay on a line with their punctuation; wrong ARIA attributes and repeated ids go; the
+formula renderer (1.3 MB) and scripts are loaded only where needed; text in preformatted blocks
+wraps; and Open Graph tags say what a link shows elsewhere.
 """
 
 from __future__ import annotations
@@ -38,10 +32,8 @@ _DESCRIPTION = 200  # characters that a preview shows
 
 
 def keep_together(body: str) -> str:
-    """Return `body` with each inline formula glued to the punctuation around it.
+    """Return `body` with each inline formula glued to punctuation or ``-dimensional`` around it.
 
-    Examples
-    --------
     >>> keep_together('of <span class="math notranslate nohighlight">x</span>, say')
     'of <span class="together"><span class="math notranslate nohighlight">x</span>,</span> say'
     """
@@ -54,10 +46,8 @@ def keep_together(body: str) -> str:
 
 
 def mark_sentences(body: str) -> str:
-    """Return `body` with a class for the preformatted blocks that may wrap.
+    """Return `body` with a class for the preformatted blocks that may wrap, having no columns.
 
-    Examples
-    --------
     >>> mark_sentences("<pre>took 2 min; re-run: paper</pre>")
     '<pre class="sentences">took 2 min; re-run: paper</pre>'
     >>> mark_sentences("<pre>name   n\\nMiniLM 3</pre>")
@@ -87,11 +77,8 @@ def link_tags(
 ) -> str:
     """Return the tags that say what a link to a page shows elsewhere.
 
-    Addresses must be absolute, so those of the page and of the image are left out where the site
-    has none.
+    Addresses must be absolute: a site without one has no tags for page and image.
 
-    Examples
-    --------
     >>> print(link_tags(title="A & B", site="Book", about="", kind="article"))
     <meta property="og:type" content="article" />
     <meta property="og:site_name" content="Book" />

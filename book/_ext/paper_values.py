@@ -1,12 +1,8 @@
-"""Numbers of the ledger in a page that is not executed.
+"""Numbers of the ledger in a page that is not executed; one that is not there fails the build.
 
-``{measured}`ID | condition | format` `` is what a chapter measured for a claim, ``{claimed}`ID` ``
-what its source prints, and ``{verdicts}`source | verdict` `` how many claims of a source have a
-verdict. All are read from the claims that the build has collected; one that is not there is a
-warning, and so the build fails.
-
-Every number in a text, of the ledger or glued by a cell, and every number in a table gets a minus
-sign in place of the hyphen, and its power of ten is written out.
+``{measured}`ID | condition | format` ``, ``{claimed}`ID` `` (what the source prints) and
+``{verdicts}`source | verdict` `` (how many claims) read `claims.json`. Numbers in texts and tables
+also get a minus sign in place of the hyphen and a written power of ten.
 """
 
 from __future__ import annotations
@@ -39,8 +35,6 @@ def claims(srcdir: Path) -> list[dict]:
 def in_russian(text: str) -> str:
     """Return a number with a decimal comma, a minus sign and a space before the per cent sign.
 
-    Examples
-    --------
     >>> in_russian("-12.5%")
     '−12,5\\xa0%'
     """
@@ -50,8 +44,6 @@ def in_russian(text: str) -> str:
 def with_minus(text: str) -> str:
     r"""Return a text whose negative numbers have a minus sign and whose powers of ten are set.
 
-    Examples
-    --------
     >>> with_minus("-0.5 (-.7 to -0.3), 1e-05, 2026-11-27")
     '−0.5 (−.7 to −0.3), 1\xa0×\xa010⁻⁵, 2026-11-27'
     """
@@ -69,8 +61,6 @@ _CELL = re.compile(r'(?<=<td class="number">)[^<]+')
 def table_with_minus(source: str) -> str:
     """Return the HTML of a table with the same signs in the cells that hold numbers.
 
-    Examples
-    --------
     >>> table_with_minus('<td>-1</td><td class="number">-0.5</td>')
     '<td>-1</td><td class="number">−0.5</td>'
     """
@@ -86,13 +76,7 @@ def claimed(found: list[dict], text: str) -> str:
 
 
 def measured(found: list[dict], text: str) -> str:
-    """Return the measurement that the role's text names.
-
-    Raises
-    ------
-    LookupError
-        No such claim, or none of its conditions has this name.
-    """
+    """Return the measurement that the role's text, `ID | condition | format`, names."""
     name, condition, form = ([part.strip() for part in text.split("|")] + ["", ""])[:3]
     values = {one["id"]: one["measured"] for one in found}
     if name not in values:

@@ -11,33 +11,11 @@ from paper_utils.errors import UsageError
 def as_vectors(
     X: ArrayLike, *, name: str = "X", min_rows: int = 1, allow_zero: bool = True
 ) -> NDArray[np.floating]:
-    """Return `X` as a finite two-dimensional floating-point array, or say why not.
+    """Return `X`, shape (n_items, d), as a finite floating-point array, or raise UsageError.
 
-    Parameters
-    ----------
-    X : array_like, shape (n_items, d)
-        One vector a row.
-    name : str
-        How the error message calls the array.
-    min_rows : int
-        Fewest rows that the caller can work with.
-    allow_zero : bool
-        Whether all-zero rows are accepted (they have no direction).
+    float32 and float64 stay, float16 becomes float32, all else float64; a copy is made only where
+    needed. A row of zeros has no direction. `name` is how the message calls the array.
 
-    Returns
-    -------
-    ndarray, shape (n_items, d)
-        float32 and float64 are kept as they are; float16 becomes float32;
-        everything else float64. No copy is made where none is needed.
-
-    Raises
-    ------
-    UsageError
-        Not two-dimensional, too few rows, no columns, not numeric, NaN or infinite
-        entries, or zero rows where they are not allowed.
-
-    Examples
-    --------
     >>> as_vectors([[1, 2], [3, 4]]).dtype
     dtype('float64')
     >>> as_vectors([1.0, 2.0])
@@ -76,25 +54,8 @@ def as_vectors(
 
 
 def unit_rows(X: ArrayLike, *, name: str = "X", min_rows: int = 1) -> NDArray[np.float64]:
-    """Return the rows of `X` scaled to unit Euclidean length, in float64.
+    """Return the rows of `X`, (n_items, d), at unit Euclidean length; a row of zeros is an error.
 
-    Parameters
-    ----------
-    X : array_like, shape (n_items, d)
-    name, min_rows
-        As in :func:`as_vectors`.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_items, d)
-
-    Raises
-    ------
-    UsageError
-        As in :func:`as_vectors`; also when a row is zero.
-
-    Examples
-    --------
     >>> unit_rows([[3.0, 4.0]])
     array([[0.6, 0.8]])
     """

@@ -57,11 +57,8 @@ def main() -> None:
     """Execute, build and check the book 'Limits of dual-encoder retrieval'.
 
     \b
-    Examples:
-      paper audit items.npy --texts items.csv
-      paper list
-      paper run cosine-collapse -p n_items 500 --html
-      paper build
+    Examples: paper audit items.npy --texts items.csv
+              paper run cosine-collapse -p n_items 500 --html
     """
 
 
@@ -77,9 +74,7 @@ def _table(head: list[str], rows: list[list[str]]) -> None:
 def list_chapters(as_json: bool) -> None:
     """Chapters with title, parameters, defaults and state.
 
-    \b
-    Example:
-      paper list
+    Example: paper list
     """
     from paper_utils.build.state import Book
 
@@ -136,14 +131,10 @@ def run(
 ) -> None:
     """Re-execute one CHAPTER with your parameters; the book is never touched.
 
-    `paper list` shows the chapters and what each can be given. A catalogue of your own is a .csv,
-    .tsv, .jsonl or .parquet file with a column 'title' or 'name'. A list is written with commas.
+    `paper list` shows the parameters. A catalogue of your own is a .csv, .tsv, .jsonl or .parquet
+    file with a column 'title' or 'name'. A list is written with commas.
 
-    \b
-    Examples:
-      paper run cosine-collapse
-      paper run cosine-collapse -p catalogue my-titles.csv -p n_items 5000 --html
-      paper run topk-stability -p models minilm,random -f more.yml -o my-run
+    Example: paper run topk-stability -p models minilm,random --html
     """
     from paper_utils.build.chapters import find_chapters, pick_chapter
     from paper_utils.build.make import run as run_chapter
@@ -183,10 +174,7 @@ def _parameter_file(path: Path) -> dict[str, Any]:
 def build(profile: str, workers: int | None, no_html: bool) -> None:
     """Execute what is out of date, then render the site.
 
-    \b
-    Examples:
-      paper build -j 2
-      paper build --profile smoke --no-html
+    Example: paper build -j 2
     """
     from paper_utils.build.make import BUDGET_SECONDS
     from paper_utils.build.make import build as build_book
@@ -226,9 +214,7 @@ def build(profile: str, workers: int | None, no_html: bool) -> None:
 def pdf(out: Path | None) -> None:
     """Print the built book to one PDF; needs the system's Chromium and the extra 'pdf'.
 
-    \b
-    Example:
-      paper pdf -o book.pdf
+    Example: paper pdf -o book.pdf
     """
     from paper_utils.build.pdf import write_pdf
     from paper_utils.build.site import html_is_fresh
@@ -248,9 +234,7 @@ def pdf(out: Path | None) -> None:
 def claims(as_json: bool, source: str | None, chapter: str | None) -> None:
     """The verdicts; exit 1 when one differs from the accepted one.
 
-    \b
-    Example:
-      paper claims --source krasnov-dual-encoder-limits
+    Example: paper claims --source krasnov-dual-encoder-limits
     """
     from paper_utils.build.expected import disagreements
     from paper_utils.build.site import claims_json, collect_verdicts
@@ -343,16 +327,10 @@ def claims(as_json: bool, source: str | None, chapter: str | None) -> None:
 def audit(out: Path, **given: Any) -> None:
     """Audit the vectors of an index: which limits it meets, how badly, what would help.
 
-    EMBEDDINGS is a .npy, .npz, .safetensors, .parquet or .jsonl file, one vector an item. The
-    page, the notebook and report.json come into the output folder. Judgements call items and
-    queries by the ids that their files hold (column or array 'id'), else by row number from 0.
-    Exit code 1 when the file holds NaN or infinite values: they are named and left out.
+    EMBEDDINGS: .npy, .npz, .safetensors, .parquet or .jsonl, one vector an item. Judgements name
+    items and queries by 'id' (column or array), else by row from 0. Exit 1: NaN or infinite values.
 
-    \b
-    Examples:
-      paper audit items.npy
-      paper audit items.npy --texts items.csv --queries queries.npy --qrels judged.qrels
-      paper audit --model minilm --catalogue items.csv -o my-audit
+    Example: paper audit items.npy --texts items.csv --qrels judged.qrels
     """
     from paper_utils.build.audit import run_audit
 

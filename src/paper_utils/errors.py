@@ -25,23 +25,8 @@ class UsageError(PaperError, ValueError):
 
 
 def did_you_mean(value: object, allowed: Iterable[object]) -> str:
-    """Return a hint naming the nearest allowed value, then all of them.
+    """Return a hint naming the nearest allowed value, where one is near, then all of them.
 
-    Parameters
-    ----------
-    value : object
-        What the user gave.
-    allowed : iterable
-        What would have been accepted.
-
-    Returns
-    -------
-    str
-        ``"did you mean 'x'? Allowed: a, b, x"``, without the question when
-        nothing is near.
-
-    Examples
-    --------
     >>> did_you_mean("minlm", ["minilm", "random"])
     "did you mean 'minilm'? Allowed: minilm, random"
     >>> did_you_mean("zzz", ["minilm", "random"])

@@ -16,13 +16,8 @@ RESOURCES = PACKAGE / "resources"
 def project_root() -> Path:
     """Return the checkout that holds `_toc.yml`, `book/` and `notebooks/`.
 
-    `PAPER_ROOT` wins; then the checkout that the package was installed from
-    (editable); then the working directory and its parents.
-
-    Raises
-    ------
-    PaperError
-        None of these holds a `_toc.yml` beside a `notebooks` folder.
+    `PAPER_ROOT` wins; then the checkout of an editable installation; then the working directory and
+    its parents.
     """
     named = os.environ.get("PAPER_ROOT")
     candidates = [Path(named)] if named else [PACKAGE.parents[1], Path.cwd(), *Path.cwd().parents]

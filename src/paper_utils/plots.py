@@ -1,9 +1,8 @@
 """One look for all figures and tables of the book.
 
-The figures keep an opaque paper-coloured background, so that they are the same picture in the light
-and in the dark theme; their colours differ for colour-blind readers and stand out from that
-background (both tested), and marker and line style carry the same distinction once more. Sizes are
-chosen for a phone: at a width of 390 pixels the smallest label is still about 9 pixels high.
+The opaque paper-coloured background makes a figure the same picture in the light and dark theme.
+Its colours stand out and differ for colour-blind readers too (tested); marker and line style say
+the same again. On a phone, 390 pixels wide, the smallest label is about 9 pixels high.
 """
 
 from __future__ import annotations
@@ -121,16 +120,9 @@ _RC: dict[str, Any] = {
 def use_style() -> None:
     """Give every later figure of this process the book's style.
 
-    In a notebook it also makes the figures SVG files (sharp at every zoom, a third of the size of a
-    PNG for lines) of exactly the size asked for and without a date, so that two builds are the same
-    to the byte. Give ``rasterized=True`` to a cloud of more than a thousand points.
-
-    Examples
-    --------
-    >>> from matplotlib import rcParams
-    >>> use_style()
-    >>> rcParams["figure.facecolor"] == PAPER
-    True
+    In a notebook figures also become SVG files (sharp at every zoom, for lines a third of a PNG) of
+    exactly the size asked for and without a date: two builds are the same to the byte. Give
+    ``rasterized=True`` to a cloud of more than a thousand points.
     """
     import matplotlib as mpl
     from cycler import cycler
@@ -163,29 +155,10 @@ def encoder_styles(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Return the colour, marker and line style of each encoder, as keywords of ``Axes.plot``.
 
     An encoder that the book knows looks the same in every figure. Others share what is left, in
-    the order given.
+    the order given; UsageError if nothing is left.
 
-    Parameters
-    ----------
-    names : iterable of str
-        Names of encoders, such as those in a chapter's parameter ``models``.
-
-    Returns
-    -------
-    dict
-        Name -> ``{"color", "marker", "linestyle"}``.
-
-    Raises
-    ------
-    UsageError
-        If there are more names than styles.
-
-    Examples
-    --------
-    >>> encoder_styles(["minilm"])["minilm"]
-    {'color': '#2B49A8', 'marker': 'o', 'linestyle': '-'}
-    >>> encoder_styles(["my-own", "minilm"])["my-own"]["marker"]
-    'v'
+    >>> encoder_styles(["minilm"])
+    {'minilm': {'color': '#2B49A8', 'marker': 'o', 'linestyle': '-'}}
     """
     names = list(dict.fromkeys(names))
     styles = {name: _ENCODERS[name] for name in names if name in _ENCODERS}
@@ -205,26 +178,7 @@ def encoder_styles(names: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 
 def errorband(ax: Axes, x: Sequence, low: Sequence, high: Sequence, color: str) -> None:
-    """Shade the interval between `low` and `high` around a line of the same colour.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-        Where to draw.
-    x, low, high : sequences of float, shape (n,)
-        Abscissae and interval ends.
-    color : str
-        Colour of the line that the band belongs to.
-
-    Examples
-    --------
-    >>> import matplotlib.pyplot as plt
-    >>> fig, ax = plt.subplots()
-    >>> errorband(ax, [1, 2], [0.1, 0.2], [0.3, 0.4], COLOURS["blue"])
-    >>> len(ax.collections)
-    1
-    >>> plt.close(fig)
-    """
+    """Shade the interval between `low` and `high` around a line of the same colour."""
     ax.fill_between(x, low, high, color=color, alpha=0.18, linewidth=0, zorder=1)
 
 
@@ -238,29 +192,8 @@ def reference_line(
 ) -> None:
     """Draw a dashed line to compare with, and write on the line itself what it is.
 
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-        Where to draw. Plot the data and set the limits and scales first: the label follows them.
-    text : str
-        What the line means, such as ``"1/d (isotropic)"``.
-    x, y, slope : float, optional
-        Exactly one: a vertical line at `x`, a horizontal line at `y`, or a line through the origin
-        with this slope, which must be positive.
-
-    Raises
-    ------
-    UsageError
-        If not exactly one of `x`, `y` and `slope` is given, or the slope is not positive.
-
-    Examples
-    --------
-    >>> import matplotlib.pyplot as plt
-    >>> fig, ax = plt.subplots()
-    >>> reference_line(ax, "chance", y=0.5)
-    >>> [text.get_text() for text in ax.texts]
-    ['chance']
-    >>> plt.close(fig)
+    Give exactly one of `x` (vertical), `y` (horizontal) and `slope` (positive, through the origin).
+    Plot the data and set limits and scales first: the label follows them.
     """
     if sum(value is not None for value in (x, y, slope)) != 1:
         raise UsageError(f"reference_line({text!r}) needs exactly one of x, y and slope")
@@ -298,24 +231,7 @@ def reference_line(
 
 
 def log_axis(axis: Axis, ticks: Sequence[float]) -> None:
-    """Make an axis logarithmic with plain numbers, such as 100, 300, 1,000, at the ticks named.
-
-    Parameters
-    ----------
-    axis : matplotlib.axis.Axis
-        ``ax.xaxis`` or ``ax.yaxis``.
-    ticks : sequence of float
-        Where to write a number.
-
-    Examples
-    --------
-    >>> import matplotlib.pyplot as plt
-    >>> fig, ax = plt.subplots()
-    >>> log_axis(ax.xaxis, [30, 100, 3000])
-    >>> ax.get_xscale(), [label.get_text() for label in ax.get_xticklabels()]
-    ('log', ['30', '100', '3,000'])
-    >>> plt.close(fig)
-    """
+    """Make an axis logarithmic with plain numbers, such as 100 and 1,000, at the ticks named."""
     getattr(axis.axes, f"set_{axis.axis_name}scale")("log")
     axis.set_ticks(ticks, labels=[f"{tick:,g}" for tick in ticks])
     axis.set_ticks([], minor=True)
@@ -327,22 +243,8 @@ def _is_number(value: object) -> bool:
 
 
 def interval(value: float, low: float, high: float, spec: str = ".2f") -> str:
-    """Return a value and its interval as a cell of a table shows them.
+    """Return a value and its interval as a cell of a table, which breaks only before the bracket.
 
-    Parameters
-    ----------
-    value, low, high : float
-        Infinite ones are shown as such.
-    spec : str
-        Format of each.
-
-    Returns
-    -------
-    str
-        A narrow column breaks it before the bracket and not inside.
-
-    Examples
-    --------
     >>> interval(412, 398.7, float("inf"), ",.0f").replace("\N{WORD JOINER}", "")
     '412 (399–∞)'
     >>> interval(-0.1, -0.2, 0.05).replace("\N{NO-BREAK SPACE}", " ")
@@ -421,40 +323,15 @@ class Table:
 def table(frame: pd.DataFrame, caption: str, *, formats: Mapping[str, str] | None = None) -> Table:
     """Return a data frame as a table that a page, a phone and a screen reader can show.
 
-    Every text is escaped; the first column names the rows; missing values are dashes, truth values
-    yes and no; on a narrow screen the table scrolls by itself. As plain text it prints aligned
-    columns.
+    Text is escaped; the first column names the rows, the index is not shown; missing values are
+    dashes, truth values yes and no. `formats` maps columns to format specifications.
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        The values; its index is not shown (``reset_index()`` shows it).
-    caption : str
-        What the table shows, in one line of plain text.
-    formats : mapping of str to str, optional
-        Column -> format specification, such as ``{"variance": ".4f"}``.
-
-    Returns
-    -------
-    Table
-        Shown by a notebook when it is the last expression of a cell.
-
-    Raises
-    ------
-    UsageError
-        If the frame has no column or no row, or if `formats` names a column that it lacks.
-
-    Examples
-    --------
     >>> import pandas as pd
     >>> frame = pd.DataFrame({"encoder": ["minilm", "<b>"], "variance": [0.01382, float("nan")]})
-    >>> shown = table(frame, "Variance of the cosine", formats={"variance": ".3f"})
-    >>> shown
+    >>> table(frame, "Variance of the cosine", formats={"variance": ".3f"})
     encoder  variance
     minilm   0.014
     <b>      –
-    >>> "&lt;b&gt;" in shown._repr_html_()
-    True
     """
     if frame.empty:
         raise UsageError(f"table {caption!r} has no rows or no columns")

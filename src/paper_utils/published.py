@@ -14,27 +14,13 @@ from paper_utils.paths import RESOURCES
 
 @dataclass(frozen=True)
 class Published:
-    """One printed value, list or table.
-
-    Attributes
-    ----------
-    name : str
-        The key in `resources/published/*.yml`.
-    source : str
-        The bibliography key of the source.
-    at : str
-        Section, table and cell.
-    value : object
-        Number, list or mapping, as printed.
-    note : str
-        What a reader should know about it.
-    """
+    """One printed value, list or table."""
 
     name: str
-    source: str
-    at: str
-    value: Any
-    note: str = ""
+    source: str  # bibliography key
+    at: str  # section, table and cell
+    value: Any  # number, list or mapping, as printed
+    note: str = ""  # what a reader should know about it
 
 
 @cache
@@ -49,24 +35,8 @@ def _table() -> dict[str, Published]:
 
 
 def published(name: str) -> Published:
-    """Return the published value `name`.
+    """Return the published value `name`, a key of `resources/published/*.yml`.
 
-    Parameters
-    ----------
-    name : str
-        A key of `resources/published/*.yml`.
-
-    Returns
-    -------
-    Published
-
-    Raises
-    ------
-    UsageError
-        No such value.
-
-    Examples
-    --------
     >>> published("krasnov-table-2").source
     'krasnov-dual-encoder-limits'
     """
