@@ -24,12 +24,11 @@ class CosineMoments:
     r"""Moments of the cosine between two of `n` items, and what they are made of.
 
     Write u for the rows scaled to unit length, m for their mean and C for their
-    covariance *with divisor n*. Two kinds of pair are meant, and they differ:
+    covariance *with divisor n*. There are two kinds of pair:
 
-    * `mean`, `var`: over the n(n-1)/2 pairs of **distinct** rows. This is what one
-      sees when one draws two items of the catalogue.
+    * `mean`, `var`: over the n(n-1)/2 pairs of **distinct** rows, two items of the catalogue.
     * `mu2`, `d_c`, `spectral`, `cross`: over two **independent** draws from the rows,
-      that is over all n² ordered pairs, each row with itself included. For these
+      all n² ordered pairs, each row with itself included. For these
 
       .. math:: E\cos = \mu^2, \qquad
                 \operatorname{Var}\cos = \operatorname{Tr} C^2 + 2\,m^\top C m
@@ -49,9 +48,8 @@ class CosineMoments:
     mean, var : float
         Mean and variance (divisor: the number of pairs) over distinct pairs.
     se_mean, se_var : float
-        Jackknife standard errors of `mean` and `var`, the items taken as independent
-        draws (pairs are not independent: dividing by the number of pairs would be far
-        too optimistic). NaN for fewer than four items.
+        Jackknife standard errors of `mean` and `var`, the items (not the pairs) taken as
+        independent draws. NaN for fewer than four items.
     mu2 : float
         |m|², the squared length of the mean unit vector.
     d_c : float
@@ -59,8 +57,7 @@ class CosineMoments:
     spectral : float
         Tr C² = (1 - mu2)²/d_c, the share of the variance that the spectrum makes.
     cross : float
-        2 m'Cm, the share that the mean makes: how unequal the items' distances to
-        the mean are (it is half the variance of |u - m|²).
+        2 m'Cm, the share that the mean makes: half the variance of |u - m|².
     """
 
     n: int
@@ -91,8 +88,7 @@ def cosine_moments(X: ArrayLike) -> CosineMoments:
     Parameters
     ----------
     X : array_like, shape (n_items, d)
-        At least two rows, none of them zero, of any length: they are normalised here.
-        Equal rows are kept; each counts as an item.
+        At least two rows, none zero; they are normalised here. Equal rows each count.
 
     Returns
     -------
@@ -106,11 +102,9 @@ def cosine_moments(X: ArrayLike) -> CosineMoments:
     Notes
     -----
     Exact, in O(n d min(n, d)) operations and O(min(n, d)²) memory beside `X`, in float64.
-    Everything is computed from the centred vectors a = u - m, so that nothing cancels
-    when all cosines are near one: a'm = (mean|a|² - |a|²)/2 because |u| = 1.
-
-    Source: the identity is elementary, cos = u'v for independent u, v gives
-    E cos² = Tr (C + mm')². Krasnov's Var(cos) = 1/d_eff is its case m = 0.
+    Computed from the centred vectors a = u - m, so that nothing cancels when all cosines
+    are near one: a'm = (mean|a|² - |a|²)/2 because |u| = 1. Krasnov's Var(cos) = 1/d_eff
+    is the case m = 0 of E cos² = Tr (C + mm')².
 
     Examples
     --------
@@ -161,7 +155,7 @@ def cosine_moments(X: ArrayLike) -> CosineMoments:
 def cosine_moments_by_pairs(X: ArrayLike) -> tuple[float, float]:
     """Mean and variance of the cosine over distinct pairs, by visiting every pair.
 
-    The slow road, O(n² d), to check :func:`cosine_moments` against.
+    It takes O(n² d), to check :func:`cosine_moments` against.
 
     Parameters
     ----------
@@ -193,9 +187,8 @@ def cosine_moments_by_pairs(X: ArrayLike) -> tuple[float, float]:
 def centre(X: ArrayLike, mean: ArrayLike | None = None) -> NDArray[np.float64]:
     """Take the mean direction out of the rows of `X` and scale them to unit length again.
 
-    The rows are normalised, the mean of the *unit* vectors is subtracted, and what is
-    left is normalised. Normalising brings a small mean back (``cosine_moments`` of the
-    result says how small); it is not taken out a second time.
+    The mean subtracted is that of the *unit* vectors. Normalising brings a small mean back
+    (``cosine_moments`` of the result says how small); it is not taken out a second time.
 
     Parameters
     ----------
@@ -211,8 +204,7 @@ def centre(X: ArrayLike, mean: ArrayLike | None = None) -> NDArray[np.float64]:
     Raises
     ------
     UsageError
-        As for :func:`cosine_moments`; `mean` of another shape; a row that coincides with
-        the mean, and so has no direction left (all rows do when they are all equal).
+        As for :func:`cosine_moments`; `mean` of another shape; a row equal to the mean.
 
     Examples
     --------

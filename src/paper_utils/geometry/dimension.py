@@ -51,8 +51,8 @@ def effective_dimension(X: ArrayLike, estimator: str = "participation") -> Effec
     Parameters
     ----------
     X : array_like, shape (n_items, d)
-        Taken as they are: normalise the rows first if only directions are to count.
-        Zero rows and equal rows are points like any other (`twonn` drops repetitions).
+        Normalise the rows first if only directions are to count. Zero rows and equal rows
+        are points like any other (`twonn` drops repetitions).
     estimator : str
         One of these:
 
@@ -79,9 +79,8 @@ def effective_dimension(X: ArrayLike, estimator: str = "participation") -> Effec
     Raises
     ------
     UsageError
-        An unknown estimator; fewer than two rows (four for ``participation`` and
-        ``unbiased``, ten distinct ones for ``twonn``); NaN or infinite entries; all rows
-        equal.
+        An unknown estimator; fewer than two rows (``participation`` and ``unbiased``: four;
+        ``twonn``: ten distinct); NaN or infinite entries; all rows equal.
 
     Examples
     --------
@@ -102,26 +101,13 @@ def effective_dimension(X: ArrayLike, estimator: str = "participation") -> Effec
 
 @dataclass(frozen=True, slots=True)
 class ParticipationMoments:
-    """The two traces that a participation ratio is made of, biased and unbiased.
-
-    In units of `unit`² and `unit`⁴, `unit` being the largest entry of the data.
-
-    Attributes
-    ----------
-    n : int
-    tr_s, tr_s2 : ndarray or float
-        Tr S and Tr S² of the sample covariance with divisor n - 1.
-    sigma2 : ndarray or float
-        Unbiased for Tr Σ². May be negative for small n.
-    trace2 : ndarray or float
-        Unbiased for (Tr Σ)².
-    """
+    """The two traces of a participation ratio, lengths in units of the largest entry of `X`."""
 
     n: int
-    tr_s: NDArray[np.float64] | float
-    tr_s2: NDArray[np.float64] | float
-    sigma2: NDArray[np.float64] | float
-    trace2: NDArray[np.float64] | float
+    tr_s: NDArray[np.float64] | float  # Tr S of the sample covariance, divisor n - 1
+    tr_s2: NDArray[np.float64] | float  # Tr S²
+    sigma2: NDArray[np.float64] | float  # unbiased for Tr Σ²; may be negative for small n
+    trace2: NDArray[np.float64] | float  # unbiased for (Tr Σ)²
 
     @property
     def plug_in(self) -> NDArray[np.float64] | float:
@@ -135,41 +121,11 @@ class ParticipationMoments:
 
 
 def participation_moments(X: ArrayLike) -> tuple[ParticipationMoments, ParticipationMoments]:
-    r"""Traces behind the participation ratio, of all items and of all but each one.
+    """Traces behind the participation ratio of `X` (n_items, d), of all items and without each one.
 
-    With x̄ the mean, S the sample covariance and Q = Σ|x_i - x̄|⁴/(n - 1),
-
-    .. math::
-       \widehat{\operatorname{Tr}\Sigma^2} &= \tfrac{n-1}{n(n-2)(n-3)}
-          \bigl[(n-1)(n-2)\operatorname{Tr}S^2 + (\operatorname{Tr}S)^2 - nQ\bigr] \\
-       \widehat{(\operatorname{Tr}\Sigma)^2} &= \tfrac{n-1}{n(n-2)(n-3)}
-          \bigl[2\operatorname{Tr}S^2 + (n^2-3n+1)(\operatorname{Tr}S)^2 - nQ\bigr]
-
-    are unbiased for every law with four moments: they equal the complete U-statistics
-    (Himeno & Yamada 2014). Their ratio is nearly, not exactly, unbiased.
-
-    Parameters
-    ----------
-    X : array_like, shape (n_items, d)
-        At least four rows.
-
-    Returns
-    -------
-    whole, left_out : ParticipationMoments
-        Of all items (floats), and with item i left out (arrays of shape (n_items,), NaN
-        for the unbiased ones when only three items are left). Both in
-        O(n d min(n, d)) operations.
-
-    Raises
-    ------
-    UsageError
-        Fewer than four rows, NaN or infinite entries, all rows equal.
-
-    Examples
-    --------
-    >>> whole, left_out = participation_moments([[0.0], [1.0], [2.0], [3.0], [10.0]])
-    >>> round(float(whole.plug_in), 12), left_out.tr_s.shape
-    (1.0, (5,))
+    The first holds floats, the second arrays of shape (n_items,), in O(n d min(n, d)) operations.
+    `sigma2` and `trace2` are complete U-statistics (Himeno & Yamada 2014), unbiased for every
+    distribution with four moments; their ratio nearly so. They are NaN for three items.
     """
     rows = CentredRows(X, min_rows=4)
     n = rows.n
@@ -264,57 +220,14 @@ def isoscore(X: ArrayLike) -> float:
 
 
 def entropy_rank(weights: ArrayLike) -> float:
-    """Exponential of the entropy of non-negative weights (Roy & Vetterli 2007, eq. 4).
-
-    Parameters
-    ----------
-    weights : array_like, shape (d,)
-        Eigenvalues or singular values; normalised to sum one here.
-
-    Returns
-    -------
-    float
-        Between 1 and d.
-
-    Raises
-    ------
-    UsageError
-        Negative or not finite, or all zero.
-
-    Examples
-    --------
-    >>> round(entropy_rank([1, 1, 1, 0]), 12)
-    3.0
-    """
+    """Exponential of the entropy of weights scaled to sum one (Roy & Vetterli 2007, eq. 4)."""
     p = as_spectrum(weights)
     p = p[p > 0] / p.sum()
     return math.exp(-float(p @ np.log(p)))
 
 
 def components_for(spectrum: ArrayLike, share: float) -> int:
-    """Fewest of the largest eigenvalues that hold `share` of their sum.
-
-    Parameters
-    ----------
-    spectrum : array_like, shape (d,)
-        Eigenvalues in any order.
-    share : float
-        In (0, 1].
-
-    Returns
-    -------
-    int
-
-    Raises
-    ------
-    UsageError
-        No such spectrum or share.
-
-    Examples
-    --------
-    >>> components_for([6, 3, 1], 0.9)
-    2
-    """
+    """Fewest of the largest eigenvalues that hold `share`, in (0, 1], of their sum."""
     if not 0 < share <= 1:
         raise UsageError(f"share must lie in (0, 1], not {share}")
     values = np.sort(as_spectrum(spectrum))[::-1]

@@ -1,4 +1,4 @@
-"""Cures for hubs beside centring (`paper_utils.centre`): whitening and mutual proximity."""
+"""Hubness reduction beside centring (`paper_utils.centre`): whitening and mutual proximity."""
 
 from __future__ import annotations
 
@@ -22,16 +22,14 @@ _TINY = 1e-300
 def whiten(X: ArrayLike, reference: ArrayLike | None = None) -> NDArray[np.float64]:
     r"""Give the rows of `X` equal variance in all directions, and unit length again.
 
-    The rows are scaled to unit length, the mean m is subtracted, the covariance is made the
-    identity, and what is left is scaled to unit length:
+    The unit rows u lose their mean m, get the identity as covariance, and unit length again:
 
     .. math:: x \mapsto \hat\Sigma^{-1/2}\,(u-m), \qquad
               \hat\Sigma = (1-\alpha)\,S + \alpha\,\tfrac{\operatorname{Tr}S}{d}\,I
 
-    S is the sample covariance of the unit vectors. The shrinkage α is that of Ledoit and Wolf,
-    estimated from the rows: whitening divides by the smallest eigenvalues, which a sample
-    underestimates, and without it n ≤ d rows would become the corners of a simplex, all equally
-    far from each other.
+    S is the sample covariance of the unit vectors, α the shrinkage of Ledoit and Wolf. Whitening
+    divides by the smallest eigenvalues, which a sample underestimates: without shrinkage n ≤ d rows
+    would become the corners of a simplex, all equally far from each other.
 
     Parameters
     ----------
@@ -83,8 +81,7 @@ def mutual_proximity(X: ArrayLike, queries: ArrayLike | None = None) -> NDArray[
 
     .. math:: \text{MP}(x,y) = (1-Q_x(c))\,(1-Q_y(c)), \qquad c = \cos(x,y) .
 
-    A hub is near everything, so that its own :math:`Q` is never small: it has to be nearer still
-    to count as near.
+    A hub is near everything, so its own :math:`Q` is never small: to count it must be nearer still.
 
     Parameters
     ----------
@@ -97,20 +94,19 @@ def mutual_proximity(X: ArrayLike, queries: ArrayLike | None = None) -> NDArray[
     -------
     ndarray of float64, shape (n_queries, n_items)
         :math:`-\ln(1-\text{MP})`, which orders pairs as MP does and does not run out of digits near
-        1; 0 and more. Without queries the diagonal is minus infinity: nobody is his own neighbour.
+        1; 0 and more. Without queries the diagonal is minus infinity.
 
     Raises
     ------
     UsageError
         NaN or infinite entries; zero rows; too few rows; different numbers of columns; a row at the
-        same cosine to all others, which has no spread.
+        same cosine to all others.
 
     Notes
     -----
-    Source: Schnitzer, Flexer, Schedl and Widmer 2012, equation 4, in its form with independent
-    Gaussians. Mean and spread of each row's cosines to all *other* rows are exact, from the first
-    two moments of the unit vectors. The matrix takes 8 bytes a pair; :func:`mutual_neighbours`
-    works in blocks.
+    Source: Schnitzer, Flexer, Schedl and Widmer 2012, equation 4, with independent Gaussians. Mean
+    and spread are exact and leave out a row's cosine with itself. The matrix takes 8 bytes per
+    pair; :func:`mutual_neighbours` works in blocks.
 
     Examples
     --------
@@ -139,7 +135,7 @@ def mutual_neighbours(
 
     Returns
     -------
-    ndarray of int64, shape (n_searches, k)
+    ndarray of int64, shape (n_queries, k), or (n_items, k) without queries
         Best first; the lower index first among equals.
 
     Raises
@@ -169,7 +165,7 @@ def mutual_neighbours(
 
 
 def _both(X: ArrayLike, queries: ArrayLike | None) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-    """Return unit rows and (mean, standard deviation) of their cosines, of both sides."""
+    """Unit rows, and (mean, standard deviation) of their cosines to `X`, of both sides."""
     U = unit_rows(X, min_rows=3)
     mean, second = U.mean(axis=0), U.T @ U / len(U)
     documents = _cosine_spread(U, mean, second, len(U), itself=True)

@@ -16,18 +16,18 @@ DUPLICATES = ("merge", "keep")
 
 @dataclass(frozen=True, eq=False)  # arrays have no truth value
 class KOccurrence:
-    """How often each point is among the `k` nearest neighbours of the searches.
+    """How often each point is among the `k` nearest neighbours of the queries.
 
     Attributes
     ----------
     counts : ndarray of int64, shape (n_points,)
-        N_k: number of searches whose `k` nearest neighbours the point is among.
+        N_k: number of queries that have the point among their `k` nearest neighbours.
     k : int
-        Neighbours a search.
+        Neighbours of a query.
     n_searches : int
-        Searches that were counted: the points themselves, or the queries.
+        Number of queries: the points themselves, or those given.
     point_of_row : ndarray of int64, shape (n_rows,)
-        The point that each given row belongs to. Without merged duplicates 0, 1, 2, …
+        The point that each row belongs to; 0, 1, 2, … where duplicates are not merged.
     n_duplicates : int
         Rows equal to an earlier one, whether or not they were merged.
     largest_group : int
@@ -43,7 +43,7 @@ class KOccurrence:
 
     @property
     def n_points(self) -> int:
-        """Number of points that could be found."""
+        """Number of points that can be neighbours."""
         return len(self.counts)
 
     @property
@@ -58,7 +58,7 @@ class KOccurrence:
 
     @property
     def antihubs(self) -> float:
-        """Share of points that are nobody's neighbour; no search ever shows them."""
+        """Share of points that are in no query's neighbours."""
         return float((self.counts == 0).mean())
 
     @property
@@ -82,26 +82,23 @@ def k_occurrence(
 ) -> KOccurrence:
     """Count how often each row of `X` is among the `k` nearest neighbours.
 
-    Exact neighbours, found in blocks. Where the rows search among themselves, a row is never its
-    own neighbour.
+    Exact neighbours, found in blocks. Without `queries` a row is never its own neighbour.
 
     Parameters
     ----------
     X : array_like, shape (n_rows, d)
-        The rows that are found.
+        The possible neighbours.
     k : int
-        From 1 to the number of points, or to one fewer where they search among themselves.
+        From 1 to the number of points, or to one fewer without `queries`.
     queries : array_like, shape (n_queries, d), optional
-        The rows that search; without them the rows of `X` do. Queries are never merged: each is
-        one search.
+        Without them the points of `X` are the queries. Given queries are never merged.
     metric : {"cosine", "l2", "dot"}
         As for :func:`~paper_utils.search.topk.top_k`.
     duplicates : {"merge", "keep"}
-        Equal rows of `X` (with the cosine: of equal direction, in single precision) are at the same
-        distance from everything, and no search can tell them apart. Which of them a list shows is
-        decided by the order of the rows: with ``keep`` the first `k` of a large group take all
-        neighbours of the group, hubs that geometry did not make. So by default a group counts as
-        one point.
+        Equal rows of `X` (with the cosine: of equal direction, in single precision) are equally far
+        from everything, so that their order decides which of them a list holds. With ``keep`` the
+        first `k` of a large group become hubs that geometry did not make; by default a group counts
+        as one point.
 
     Returns
     -------
@@ -110,8 +107,8 @@ def k_occurrence(
     Raises
     ------
     UsageError
-        NaN or infinite entries; zero rows with the cosine; k out of range; rows that are all equal
-        or too few different ones; an unknown metric or treatment; values that overflow.
+        NaN or infinite entries; zero rows with the cosine; k out of range; too few different rows;
+        an unknown metric or treatment; values that overflow.
 
     Notes
     -----
@@ -119,7 +116,7 @@ def k_occurrence(
 
     Examples
     --------
-    The middle of a cross is everybody's nearest neighbour:
+    The middle of a cross is the nearest neighbour of all its ends:
 
     >>> cross = [[0, 0], [1, 0], [0, 1.1], [-1.2, 0], [0, -1.3]]
     >>> k_occurrence(cross, 1, metric="l2").counts
@@ -157,29 +154,11 @@ def k_occurrence(
 
 
 def equal_rows(X: ArrayLike, *, metric: str = "cosine") -> tuple[NDArray[np.int64], NDArray]:
-    """Find the groups of rows that no search can tell apart.
+    """Find the groups of equal rows; with the cosine, of equal direction in single precision.
 
-    Parameters
-    ----------
-    X : array_like, shape (n_rows, d)
-    metric : {"cosine", "l2", "dot"}
-        With the cosine rows are equal when their directions are, in the single precision of
-        :func:`~paper_utils.search.topk.top_k`; otherwise when all their numbers are.
+    Return the first row of each group, ascending, shape (n_groups,), and the group of each row,
+    shape (n_rows,), numbered in that order.
 
-    Returns
-    -------
-    first : ndarray of int64, shape (n_groups,)
-        The first row of each group, ascending: ``X[first]`` has no equal rows.
-    group : ndarray of int64, shape (n_rows,)
-        The group of each row, numbered as in `first`.
-
-    Raises
-    ------
-    UsageError
-        NaN or infinite entries; zero rows with the cosine.
-
-    Examples
-    --------
     >>> equal_rows([[1, 1], [0, 1], [2, 2]])
     (array([0, 1]), array([0, 1, 0]))
     """
@@ -194,31 +173,9 @@ def equal_rows(X: ArrayLike, *, metric: str = "cosine") -> tuple[NDArray[np.int6
 
 
 def occurrences_in_lists(indices: ArrayLike, n_points: int) -> KOccurrence:
-    """Count how often each of `n_points` points is in given lists of neighbours.
+    """Count how often each of `n_points` points is in lists of neighbours, shape (n_queries, k).
 
-    For neighbours found in another way: by an approximate index, or by mutual proximity.
-
-    Parameters
-    ----------
-    indices : array_like of int, shape (n_searches, k)
-        Row i lists the neighbours of search i.
-    n_points : int
-        Points there were to find.
-
-    Returns
-    -------
-    KOccurrence
-        The points count as different.
-
-    Raises
-    ------
-    UsageError
-        Not a matrix of whole numbers from 0 to n_points - 1, or a point twice in one list.
-
-    Examples
-    --------
-    >>> occurrences_in_lists([[1, 2], [2, 0]], 4).counts
-    array([1, 1, 2, 0])
+    For lists of an approximate index or of mutual proximity. All points count as different.
     """
     lists = np.asarray(indices)
     if lists.ndim != 2 or lists.dtype.kind not in "iu" or not lists.size:
@@ -246,8 +203,8 @@ def hubness_skewness(counts: ArrayLike) -> float:
 
     .. math:: S_{N_k} = \frac{\operatorname{E}(N_k-\bar N_k)^3}{\sigma_{N_k}^3}
 
-    Zero is *not* its value without hubs: if everybody picked k neighbours at random, counts would
-    be nearly Poisson with mean k, and the skewness 1/√k (:func:`poisson_reference`).
+    Zero is *not* its value without hubs: with k neighbours picked at random the counts are nearly
+    Poisson with mean k, and the skewness is 1/√k (:func:`poisson_reference`).
 
     Parameters
     ----------
@@ -261,7 +218,7 @@ def hubness_skewness(counts: ArrayLike) -> float:
     Raises
     ------
     UsageError
-        Not a row of numbers; fewer than two; negative; or all equal, which has no skewness.
+        Not a row of numbers; fewer than two; negative; or all equal.
 
     Notes
     -----
@@ -283,7 +240,7 @@ def hubness_skewness(counts: ArrayLike) -> float:
 
 
 def robin_hood_index(counts: ArrayLike) -> float:
-    r"""Share of all occurrences that would have to change hands until all points had equally many.
+    r"""Share of all occurrences that must move until all points have equally many.
 
     .. math:: H = \frac{\sum_j |N_k(j)-\bar N_k|}{2\sum_j N_k(j)}
 
@@ -304,7 +261,7 @@ def robin_hood_index(counts: ArrayLike) -> float:
     Notes
     -----
     Source: Feldbauer and Flexer 2019, section 2; the measure is Hoover's. Unlike the skewness it is
-    bounded and does not hang on the few largest hubs.
+    bounded and does not depend on the few largest hubs.
 
     Examples
     --------
@@ -319,29 +276,9 @@ def robin_hood_index(counts: ArrayLike) -> float:
 
 
 def poisson_reference(k: int) -> dict[str, float]:
-    """What the measures are without hubs: every search lists k points at random.
+    """Return ``variance``, ``skewness``, ``antihubs`` and ``robin_hood`` of counts without hubs.
 
-    In the limit of many points the counts are Poisson with mean k.
-
-    Parameters
-    ----------
-    k : int
-        At least 1.
-
-    Returns
-    -------
-    dict
-        ``variance``, ``skewness``, ``antihubs``, ``robin_hood``.
-
-    Raises
-    ------
-    UsageError
-        k below 1 or not whole.
-
-    Examples
-    --------
-    >>> {name: round(value, 5) for name, value in poisson_reference(10).items()}
-    {'variance': 10.0, 'skewness': 0.31623, 'antihubs': 5e-05, 'robin_hood': 0.12511}
+    Every query lists k of many points at random: the counts are Poisson with mean k.
     """
     from scipy.stats import poisson
 

@@ -1,4 +1,4 @@
-"""Vectors made of several pieces: what the number of pieces does to norm and cosine."""
+"""Vectors made of several subword tokens: how their number changes norm and cosine."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ CAUSES = ("common", "word")
 
 
 def expected_norm2(k: ArrayLike, rho: float, *, sigma2: float = 1.0, pooling: str = "sum"):
-    r"""Mean squared length of a vector made of `k` pieces.
+    r"""Mean squared length of a vector made of `k` subword tokens.
 
     .. math:: \operatorname{E}|v|^2 = \sigma^2\,k\,(1 + (k-1)\rho)
 
     for a sum; divided by k² for a mean; 1 for unit vectors. It needs only
-    E<t_i, t_j> = rho sigma2 for two pieces of the *same* word.
+    E<t_i, t_j> = rho sigma2 for two tokens of the *same* word.
 
     Parameters
     ----------
     k : int or array_like of int
-        Pieces; at least 1.
+        Number of subword tokens; at least 1.
     rho : float
         From 0 to 1.
     sigma2 : float
-        Mean squared length of a piece; above 0.
+        Mean squared length of a token vector; above 0.
     pooling : {'sum', 'mean', 'unit'}
 
     Returns
@@ -70,43 +70,11 @@ def expected_norm2(k: ArrayLike, rho: float, *, sigma2: float = 1.0, pooling: st
 def expected_cosine(
     k: ArrayLike, rho: float, *, other: ArrayLike | None = None, between: float | None = None
 ):
-    r"""Cosine that two words of `k` and `other` pieces have on average, in high dimension.
+    """Mean cosine of two words of `k` and `other` (or `k`) subword tokens, in high dimension.
 
-    .. math:: \operatorname{E}\cos \approx
-              \frac{\rho_b\sqrt{kl}}{\sqrt{(1+(k-1)\rho)(1+(l-1)\rho)}}
-
-    with rho the mean cosine of two pieces of one word and rho_b that of pieces of two
-    different words. Sum, mean and unit vectors share it: a cosine sees no length.
-
-    Parameters
-    ----------
-    k, other : int or array_like of int
-        Pieces of either word; `other` is `k` when left out.
-    rho : float
-        Within a word; from 0 to 1.
-    between : float
-        Between words; `rho` when left out, which is right if all pieces share one mean.
-
-    Returns
-    -------
-    float or ndarray
-
-    Raises
-    ------
-    UsageError
-        A value out of its bounds.
-
-    Notes
-    -----
-    A ratio of means in place of the mean of ratios: the error is of order 1/d when
-    lengths vary little from word to word.
-
-    Examples
-    --------
-    >>> [round(float(x), 3) for x in expected_cosine([1, 2, 5, 20], 0.1)]
-    [0.1, 0.182, 0.357, 0.69]
-    >>> float(expected_cosine(5, 0.1, between=0.0))
-    0.0
+    `rho` is the mean cosine of two tokens of one word, `between` that of tokens of two words (`rho`
+    when left out: all tokens share one mean). Sum, mean and unit vectors share it. A ratio of means
+    in place of the mean of ratios: the error is of order 1/d when lengths vary little.
     """
     k = _pieces(k)
     other = k if other is None else _pieces(other)
@@ -118,16 +86,9 @@ def expected_cosine(
 
 
 def common_share(k: ArrayLike, rho: float):
-    r"""Share of the squared length that lies along the common direction.
+    """Share of the squared length along the common direction, kρ/(1 + (k - 1)ρ).
 
-    .. math:: \frac{k\rho}{1+(k-1)\rho}
-
-    The same for sums, means and unit vectors, if all pieces share the mean that makes rho.
-
-    Examples
-    --------
-    >>> round(float(common_share(5, 0.1)), 3)
-    0.357
+    It holds for sums, means and unit vectors, if all tokens share the mean that makes `rho`.
     """
     return expected_cosine(k, rho)
 
@@ -141,16 +102,16 @@ def pieced_vectors(
     pooling: str = "sum",
     seed: int = 0,
 ) -> NDArray[np.float64]:
-    """Draw words made of Gaussian pieces of mean squared length 1.
+    """Draw words made of Gaussian subword tokens of mean squared length 1.
 
-    Piece i is ``c + e_i``, with |c|² = rho on average and independent isotropic e_i.
+    Token i is ``c + e_i``, with |c|² = rho on average and independent isotropic e_i.
 
     Parameters
     ----------
     k : array_like of int, shape (n_words,)
-        Pieces of each word.
+        Subword tokens of each word.
     rho : float
-        Mean inner product of two pieces of one word; from 0 to 1.
+        Mean inner product of two tokens of one word; from 0 to 1.
     d : int
         Coordinates; at least 2.
     cause : {'common', 'word'}
@@ -183,7 +144,7 @@ def pieced_vectors(
         raise UsageError(f"d must be a whole number of at least 2, not {d!r}")
     rng = np.random.default_rng(seed)
     shared = rng.normal(size=d if cause == "common" else (len(k), d))
-    # A fixed c has its length exactly; a random one only on average, as its pieces have.
+    # A fixed c has its length exactly; a random one only on average, as the tokens have.
     length = np.linalg.norm(shared) if cause == "common" else np.sqrt(d)
     V = np.broadcast_to(shared * (np.sqrt(rho) / length), (len(k), d)) * k[:, None]
     for i in range(int(k.max())):
@@ -196,17 +157,17 @@ def pieced_vectors(
 
 @dataclass(frozen=True, slots=True)
 class PieceCorrelation:
-    """How alike the pieces of a set of texts are.
+    """How alike the subword tokens of a set of texts are.
 
     Attributes
     ----------
     n_texts, n_pieces : int
     sigma2 : float
-        Mean squared length of a piece.
+        Mean squared length of a token vector.
     within : float
-        Mean inner product of two pieces of one text, over sigma2: Krasnov's rho.
+        Mean inner product of two tokens of one text, over sigma2: Krasnov's rho.
     between : float
-        The same for pieces of two different texts.
+        The same for tokens of two different texts.
     se_within, se_between : float
         Jackknife standard errors, the texts taken as independent draws.
     """
@@ -221,15 +182,16 @@ class PieceCorrelation:
 
 
 def piece_correlation(sums: ArrayLike, squares: ArrayLike, k: ArrayLike) -> PieceCorrelation:
-    """Measure rho within and between texts from the sums of their pieces alone.
+    """Measure rho within and between texts from the sums of their token vectors alone.
 
     Parameters
     ----------
     sums : array_like, shape (n_texts, d)
-        Sum of the pieces of each text.
+        Sum of the token vectors of each text.
     squares : array_like, shape (n_texts,)
         Sum of their squared lengths.
     k : array_like of int, shape (n_texts,)
+        Subword tokens of each text.
 
     Returns
     -------
@@ -238,8 +200,8 @@ def piece_correlation(sums: ArrayLike, squares: ArrayLike, k: ArrayLike) -> Piec
     Raises
     ------
     UsageError
-        Fewer than three texts; fewer than two texts of two or more pieces (no rho within
-        a text can be measured on single pieces); shapes that do not fit.
+        Fewer than three texts; fewer than two texts of two or more tokens; shapes that do
+        not fit.
 
     Notes
     -----
@@ -285,7 +247,7 @@ def piece_correlation(sums: ArrayLike, squares: ArrayLike, k: ArrayLike) -> Piec
 
 @dataclass(frozen=True, slots=True)
 class Slope:
-    """A straight line fitted by least squares: `slope` ± `se` per unit of x, over `n` points."""
+    """A least-squares line over `n` points: `slope` ± `se` per unit of x."""
 
     slope: float
     se: float
@@ -299,23 +261,7 @@ class Slope:
 
 
 def fit_slope(x: ArrayLike, y: ArrayLike) -> Slope:
-    """Fit a line; its standard error allows for scatter that changes along the line (HC1).
-
-    Raises
-    ------
-    UsageError
-        Fewer than three points, unequal numbers, values not finite, or all x equal.
-
-    Notes
-    -----
-    Source: White (1980), with the factor n/(n-2).
-
-    Examples
-    --------
-    >>> line = fit_slope([0, 1, 2, 3], [1, 3, 5, 7])
-    >>> round(line.slope, 12), round(line.intercept, 12)
-    (2.0, 1.0)
-    """
+    """Fit a line, with a standard error for uneven scatter (HC1: White 1980, n/(n - 2))."""
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if x.ndim != 1 or x.shape != y.shape or len(x) < 3:
         raise UsageError(f"a line needs at least 3 points, not {x.shape} x and {y.shape} y")
@@ -331,46 +277,19 @@ def fit_slope(x: ArrayLike, y: ArrayLike) -> Slope:
 
 
 def mean_cosine_to_others(X: ArrayLike) -> NDArray[np.float64]:
-    """Mean cosine of each row with all other rows.
-
-    Raises
-    ------
-    UsageError
-        Fewer than two rows, or a zero row.
-
-    Examples
-    --------
-    >>> mean_cosine_to_others([[1, 0], [0, 2], [1, 0]])
-    array([0.5, 0. , 0.5])
-    """
+    """Mean cosine of each row with all other rows, shape (n_rows,)."""
     U = unit_rows(X, min_rows=2)
     return (U @ U.sum(axis=0) - 1) / (len(U) - 1)
 
 
 def dimension_of_lengths(k: Sequence[int], rho: float, *, d: int, pooling: str = "sum") -> float:
-    r"""Effective dimension of words of several lengths, each as frequent, with one common mean.
+    """Effective dimension of words of lengths `k`, each as frequent, with one common mean.
 
-    The covariance has one direction, the common one, of variance s and d - 1 of
-    variance r. For sums s - r = rho Var k, for means s = r, and
+    One direction of the covariance has variance s, d - 1 have r, and the result is
+    (s + (d - 1)r)² / (s² + (d - 1)r²). For sums s - r = rho Var k; for means s = r; for unit
+    vectors, in high dimension, s - r is about the variance of the root of :func:`common_share`.
 
-    .. math:: d_{\text{eff}} = \frac{(s+(d-1)r)^2}{s^2+(d-1)r^2} .
-
-    For unit vectors s - r is about the variance of the root of :func:`common_share`.
-
-    Parameters
-    ----------
-    k : sequence of int
-        The lengths.
-    rho : float
-    d : int
-        Coordinates, at least 2.
-    pooling : {'sum', 'mean', 'unit'}
-        'unit' holds in high dimension only.
-
-    Examples
-    --------
-    >>> lengths = [1, 2, 3, 4, 5]
-    >>> [round(dimension_of_lengths(lengths, 0.1, d=300, pooling=p)) for p in POOLINGS]
+    >>> [round(dimension_of_lengths([1, 2, 3, 4, 5], 0.1, d=300, pooling=p)) for p in POOLINGS]
     [124, 300, 287]
     """
     k = np.atleast_1d(_pieces(k))

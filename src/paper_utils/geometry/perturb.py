@@ -1,4 +1,4 @@
-"""What is done to vectors: noise in its four readings, and fewer bits or coordinates."""
+"""Changes made to vectors: noise in four readings, and fewer bits or coordinates."""
 
 from __future__ import annotations
 
@@ -16,36 +16,12 @@ _STREAM = 0x6E6F6973  # "nois"
 
 
 def noise_sd(noise: float, d: int, reading: str = "A", *, norm: float = 1.0) -> float:
-    r"""Standard deviation per coordinate of noise of variance `noise` 'relative to the norm'.
+    """Standard deviation per coordinate of noise of variance `noise` 'relative to the norm' N.
 
-    With N the mean norm of the vectors, that phrase can be read as
+    With N the mean norm, the variance per coordinate is read as ``noise * N²`` (A), ``noise * N``
+    (B, depends on the unit of length) or ``noise * N² / d`` (C, energy ``noise * N²`` in all); in D
+    the standard deviation per coordinate is ``noise * N``.
 
-    - **A**: variance ``noise * N²`` in each coordinate;
-    - **B**: variance ``noise * N`` in each coordinate (it depends on the unit of length);
-    - **C**: energy ``noise * N²`` in all, that is ``noise * N² / d`` in each coordinate;
-    - **D**: standard deviation ``noise * N`` in each coordinate.
-
-    Parameters
-    ----------
-    noise : float
-        Not negative.
-    d : int
-        Dimension, at least 1.
-    reading : {"A", "B", "C", "D"}
-    norm : float
-        The mean norm N, above 0.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    UsageError
-        Negative noise, an unknown reading, or numbers out of range.
-
-    Examples
-    --------
     >>> [round(noise_sd(1e-4, 400, reading), 6) for reading in READINGS]
     [0.01, 0.01, 0.0005, 0.0001]
     """
@@ -69,32 +45,9 @@ def noise_sd(noise: float, d: int, reading: str = "A", *, norm: float = 1.0) -> 
 
 
 def cosine_after_noise(noise: float, d: int, reading: str = "A", *, norm: float = 1.0) -> float:
-    r"""Cosine of a vector and itself plus noise, in closed form.
+    """Cosine of a vector and itself plus noise: (1 + (d - 1)σ²/N²)^(-1/2), σ from :func:`noise_sd`.
 
-    For a vector x of length N and e of d independent normal coordinates of standard deviation σ,
-
-    .. math:: \cos(x, x+e) \approx \Bigl(1+\frac{(d-1)\sigma^2}{N^2}\Bigr)^{-1/2},
-
-    up to a relative error of order σ²/N² (only the d - 1 coordinates across x turn it).
-
-    Parameters
-    ----------
-    noise, d, reading, norm
-        As for :func:`noise_sd`.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    UsageError
-        As for :func:`noise_sd`.
-
-    Examples
-    --------
-    >>> round(cosine_after_noise(1e-4, 768), 4)
-    0.9637
+    The relative error is of order σ²/N²; only the d - 1 coordinates across the vector turn it.
     """
     relative = noise_sd(noise, d, reading, norm=norm) / norm
     return 1 / math.sqrt(1 + (d - 1) * relative**2)
@@ -148,29 +101,8 @@ def perturb(
 def to_int8(vectors: ArrayLike) -> NDArray[np.float32]:
     """Round each coordinate to one of 256 levels between its least and its largest value.
 
-    The scalar quantiser that vector stores use: one byte a coordinate, and the range of each
-    coordinate kept beside. Returned is what the codes stand for.
-
-    Parameters
-    ----------
-    vectors : array_like, shape (n_items, d)
-
-    Returns
-    -------
-    ndarray of float32, shape (n_items, d)
-        A coordinate that is the same in every row is kept exactly.
-
-    Raises
-    ------
-    UsageError
-        NaN or infinite entries.
-
-    Examples
-    --------
-    >>> to_int8([[0.0, 5.0], [255.0, 5.0], [0.4, 5.0]])
-    array([[  0.,   5.],
-           [255.,   5.],
-           [  0.,   5.]], dtype=float32)
+    The scalar quantiser of vector stores, one byte per coordinate. Returned, shape (n_items, d), is
+    what the codes stand for; a constant coordinate stays exact.
     """
     X = as_vectors(vectors, name="vectors").astype(np.float64)
     low, high = X.min(axis=0), X.max(axis=0)
@@ -179,57 +111,16 @@ def to_int8(vectors: ArrayLike) -> NDArray[np.float32]:
 
 
 def to_binary(vectors: ArrayLike) -> NDArray[np.float32]:
-    """Keep the sign of each coordinate: one bit, +1 for above zero, else -1.
+    """Keep the sign of each coordinate of (n_items, d) vectors: +1 for above zero, else -1.
 
-    The dot product of two such rows is d less twice their Hamming distance. Many documents share
-    a distance, so the ranking is full of ties.
-
-    Parameters
-    ----------
-    vectors : array_like, shape (n_items, d)
-        No zero rows (they have no signs).
-
-    Returns
-    -------
-    ndarray of float32, shape (n_items, d)
-
-    Raises
-    ------
-    UsageError
-        Zero rows, NaN or infinite entries.
-
-    Examples
-    --------
-    >>> to_binary([[0.3, -2.0]])
-    array([[ 1., -1.]], dtype=float32)
+    A dot product of such rows is d less twice their Hamming distance: rankings are full of ties.
     """
     X = as_vectors(vectors, name="vectors", allow_zero=False)
     return np.where(X > 0, np.float32(1), np.float32(-1))
 
 
 def truncate(vectors: ArrayLike, m: int) -> NDArray[np.floating]:
-    """Keep the first `m` coordinates, as stored.
-
-    Parameters
-    ----------
-    vectors : array_like, shape (n_items, d)
-    m : int
-        1 to d.
-
-    Returns
-    -------
-    ndarray, shape (n_items, m)
-
-    Raises
-    ------
-    UsageError
-        `m` out of range, or NaN or infinite entries.
-
-    Examples
-    --------
-    >>> truncate([[1.0, 2.0, 3.0]], 2)
-    array([[1., 2.]])
-    """
+    """Keep the first `m` coordinates of (n_items, d) vectors, as stored."""
     X = as_vectors(vectors, name="vectors")
     if isinstance(m, bool) or not isinstance(m, (int, np.integer)) or not 1 <= m <= X.shape[1]:
         raise UsageError(f"m must be a whole number from 1 to {X.shape[1]}, not {m!r}")

@@ -22,8 +22,8 @@ _MOST_ROWS = 14_000
 def mean_pairwise_distance(X: ArrayLike, metric: str = "cosine") -> float:
     r"""Mean distance over the distinct pairs of rows.
 
-    For two of the metrics it is a moment of the rows, exact without visiting pairs. With
-    the mean m of the unit rows and the trace of the covariance (divisor n):
+    Two of the metrics need no visit of the pairs. With the mean m of the unit rows and the
+    trace of the covariance (divisor n):
 
     .. math:: \text{cosine: } \frac{n}{n-1}(1-\|m\|^2), \qquad
               \text{sqeuclidean: } \frac{2n}{n-1}\operatorname{Tr}\Sigma
@@ -73,33 +73,10 @@ def mean_pairwise_distance(X: ArrayLike, metric: str = "cosine") -> float:
 
 
 def dilution(sentences: ArrayLike) -> float:
-    """Mean cosine distance of the sentences of a text to their average.
+    """Mean cosine distance of the sentences of a text, shape (k, d), to their average.
 
-    Parameters
-    ----------
-    sentences : array_like, shape (k, d)
-        Sentence vectors of any length but zero; they are normalised first.
-
-    Returns
-    -------
-    float
-        From 0, for one sentence or equal ones, to less than 1.
-
-    Raises
-    ------
-    UsageError
-        No sentence, zero or non-finite vectors, or sentences whose average is zero and
-        so has no direction.
-
-    Notes
-    -----
-    Source: C_mean of Theorem 1 of Gao et al. (arXiv 2603.21437); computed here by its
-    definition. The theorem's right-hand side is :func:`dilution_from_pairs`.
-
-    Examples
-    --------
-    >>> round(dilution([[1, 0], [0, 1]]), 6)
-    0.292893
+    It is the definition of C_mean in Theorem 1 of Gao et al. (arXiv 2603.21437), of unit vectors: 0
+    for equal sentences, else below 1. :func:`dilution_from_pairs` is the theorem's other side.
     """
     U = unit_rows(sentences, name="sentences")
     average = U.mean(axis=0)
@@ -110,35 +87,11 @@ def dilution(sentences: ArrayLike) -> float:
 
 
 def dilution_from_pairs(c_pair: float, k: int) -> float:
-    r"""Return the dilution that Theorem 1 derives from the diversity of a text.
+    """Dilution from diversity, 1 - √(1 - (k - 1)/k · c_pair).
 
-    .. math:: C_{mean} = 1 - \sqrt{1 - \tfrac{k-1}{k}\,C_{pair}}
-
-    Parameters
-    ----------
-    c_pair : float
-        Mean cosine distance of the distinct pairs of its k sentences: 0 to k/(k-1).
-    k : int
-        Sentences; at least 1. The diversity of one sentence does not matter.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    UsageError
-        `k` is no whole number from 1, or `c_pair` is out of range.
-
-    Notes
-    -----
-    Source: Theorem 1 of Gao et al. (arXiv 2603.21437). The mean over i of cos(e_i, average)
-    is the length of the average, whose square is 1 - (k-1)/k C_pair.
-
-    Examples
-    --------
-    >>> round(dilution_from_pairs(1.0, 2), 6), dilution_from_pairs(1.0, 4)
-    (0.292893, 0.5)
+    Source: Theorem 1 of Gao et al. (arXiv 2603.21437). `c_pair`, 0 to k/(k - 1), is the mean cosine
+    distance of the distinct pairs of k sentences. The mean of cos(e_i, average) is the length of
+    the average, whose square stands under the root.
     """
     if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
         raise UsageError(f"k must be a whole number of at least 1, not {k!r}")
@@ -201,9 +154,8 @@ def semantic_shift(sentences: ArrayLike) -> SemanticShift:
     Notes
     -----
     Source: Gao et al. (arXiv 2603.21437), after secondary reports of its definition. In
-    exchangeable sentences every pair is as distant as a neighbouring one, so that on
-    average Local = (k-1) C_pair and Shift = (k-1) C_pair²: linear in the length. Dividing
-    by the k-1 steps leaves the content.
+    exchangeable sentences a neighbouring pair is as distant as any, so that on average
+    Local = (k-1) C_pair and Shift = (k-1) C_pair², linear in the length: hence `per_step`.
 
     Examples
     --------

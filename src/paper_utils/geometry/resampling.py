@@ -15,34 +15,12 @@ from paper_utils.errors import UsageError
 def group_jackknife_se(
     X: ArrayLike, statistic: Callable[[NDArray], float], *, groups: int = 10
 ) -> float:
-    """Standard error of a statistic of independent rows, by leaving out groups of rows.
+    """Standard error of a statistic of independent rows (n_items, d), leaving out groups of rows.
 
-    The jackknife, and not the bootstrap: a bootstrap sample repeats rows, and repeated rows
-    have neighbours at distance zero and span fewer directions.
+    Row i is in group i modulo `groups`; 10 groups give the error itself to about a quarter. No
+    bootstrap: its repeated rows are neighbours at distance zero and span fewer directions.
 
-    Parameters
-    ----------
-    X : array_like, shape (n_items, d)
-    statistic : callable
-        From an array of rows to a number.
-    groups : int
-        From 2 to n_items; row i belongs to group i modulo `groups`. With 10 the standard
-        error itself is known to about a quarter.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    UsageError
-        Fewer rows than groups, or fewer than two groups.
-
-    Examples
-    --------
-    For a mean it estimates the standard deviation over the root of n:
-
-    >>> X = np.random.default_rng(0).normal(size=(4000, 1))
+    >>> X = np.random.default_rng(0).normal(size=(4000, 1))  # of a mean: 1/√n
     >>> f"{group_jackknife_se(X, lambda rows: rows.mean(), groups=100):.3f}"
     '0.015'
     """

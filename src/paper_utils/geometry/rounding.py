@@ -1,4 +1,4 @@
-"""What is left of a ranking when its scores are kept in few bits."""
+"""Rankings by scores of few bits."""
 
 from __future__ import annotations
 
@@ -10,25 +10,8 @@ from paper_utils.errors import UsageError
 
 
 def to_bfloat16(x: ArrayLike) -> NDArray[np.float32]:
-    """Round to the nearest bfloat16 (8 bits of significand), ties to even, as processors do.
+    """Round to the nearest bfloat16 (8 bits of significand), ties to even; the result is float32.
 
-    Parameters
-    ----------
-    x : array_like
-        Finite numbers.
-
-    Returns
-    -------
-    ndarray of float32, of the same shape
-        Exactly representable in bfloat16.
-
-    Raises
-    ------
-    UsageError
-        NaN or infinite entries.
-
-    Examples
-    --------
     >>> to_bfloat16([1.0, 0.971, 0.972, 0.973])
     array([1.        , 0.97265625, 0.97265625, 0.97265625], dtype=float32)
     """
@@ -42,33 +25,10 @@ def to_bfloat16(x: ArrayLike) -> NDArray[np.float32]:
 
 
 def top_k_kept(exact: ArrayLike, coarse: ArrayLike, k: int) -> NDArray[np.float64]:
-    """Share of each row's exact top k that coarse scores return, ties broken at random.
+    """Top-k overlap of each query: the share of the exact top k that coarse scores return.
 
-    A coarse score that the k-th place shares with others lets some of them in by chance;
-    their expected number is counted, so the result does not depend on any order of ties.
-
-    Parameters
-    ----------
-    exact, coarse : array_like, shape (n_queries, n_documents)
-        Scores, larger is better. The exact ones are taken to be distinct.
-    k : int
-        From 1 to n_documents - 1.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_queries,)
-
-    Raises
-    ------
-    UsageError
-        Different shapes, or `k` out of range.
-
-    Examples
-    --------
-    Of four documents the best two are asked for; the coarse scores tie the last three.
-
-    >>> top_k_kept([[4.0, 3.0, 2.0, 1.0]], [[4.0, 2.0, 2.0, 2.0]], k=2).round(3)
-    array([0.667])
+    Scores of shape (n_queries, n_documents), larger is better, the exact ones distinct. Coarse ties
+    at the k-th place are broken at random: their expected number is counted.
     """
     S, T = as_vectors(exact, name="exact"), as_vectors(coarse, name="coarse")
     if S.shape != T.shape:

@@ -16,22 +16,8 @@ _BLOCK = 4096  # rows brought to float64 at a time
 
 
 class CentredRows:
-    """The rows of `X` less their mean, in float64, a block at a time.
+    """Rows of `X` (n_items, d) less their mean, in float64 blocks, in units of the largest entry.
 
-    All of it is in units of the largest entry of `X`, so that squares do not overflow.
-
-    Parameters
-    ----------
-    X : array_like, shape (n_items, d)
-    min_rows : int
-
-    Raises
-    ------
-    UsageError
-        Too few rows, NaN or infinite entries, or all rows equal.
-
-    Examples
-    --------
     >>> CentredRows([[1.0, 0.0], [3.0, 0.0]]).scatter() * 3.0**2
     array([[2., 0.],
            [0., 0.]])
@@ -64,29 +50,10 @@ class CentredRows:
 
 
 def covariance_spectrum(X: ArrayLike) -> NDArray[np.float64]:
-    """Eigenvalues of the covariance (divisor n - 1) of the rows of `X`, largest first.
+    """Eigenvalues of the covariance (divisor n - 1) of the rows of `X` (n_items, d), largest first.
 
-    Parameters
-    ----------
-    X : array_like, shape (n_items, d)
-        At least two rows, taken as they are: normalise them first if lengths are not to
-        count.
-
-    Returns
-    -------
-    ndarray of float64, shape (min(n_items, d),)
-        Never negative. With fewer items than dimensions the other d - n eigenvalues are
-        zero and are left out.
-
-    Raises
-    ------
-    UsageError
-        Fewer than two rows, NaN or infinite entries, or all rows equal.
-
-    Examples
-    --------
-    >>> covariance_spectrum([[2.0, 0.0], [-2.0, 0.0], [0.0, 1.0], [0.0, -1.0]]).round(3)
-    array([2.667, 0.667])
+    There are min(n_items, d), none negative: with few items the zero ones are left out. Normalise
+    the rows first if lengths are not to count.
     """
     rows = CentredRows(X)
     scatter = rows.gram() if rows.n <= rows.d else rows.scatter()
@@ -98,8 +65,8 @@ def covariance_spectrum(X: ArrayLike) -> NDArray[np.float64]:
 def participation_ratio(spectrum: ArrayLike) -> float:
     """Participation ratio (sum of eigenvalues)² / (sum of their squares).
 
-    It equals r for r equal eigenvalues and is invariant to scale. It does not count
-    the coordinates that matter: many small eigenvalues may lie beyond it.
+    It equals r for r equal eigenvalues, whatever their scale. Many small eigenvalues may
+    lie beyond it.
 
     Parameters
     ----------
@@ -179,7 +146,7 @@ def power_law_spectrum(
 
 
 def expected_var_cos_elliptical(spectrum: ArrayLike) -> float:
-    r"""Var cos of two independent draws from a law elliptical about the origin, exactly.
+    r"""Var cos of two independent draws from an elliptical distribution about 0, exactly.
 
     For x = r Λ^{1/2} z with z uniform in direction and any radius r > 0, only the
     eigenvalues λ of Λ matter, so the Gaussian stands for all:

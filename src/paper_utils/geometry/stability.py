@@ -1,4 +1,4 @@
-"""How much of a top k survives when its scores change, and the gap that tells beforehand."""
+"""How much of a top k survives when its scores change, and the gap that predicts it."""
 
 from __future__ import annotations
 
@@ -21,31 +21,16 @@ FEWEST = 5
 
 @dataclass(frozen=True, eq=False)  # arrays have no truth value
 class TopKOverlap:
-    """Two rankings of the same documents, compared query by query.
-
-    Attributes
-    ----------
-    k : int
-    overlap : ndarray, shape (n_queries,)
-        Share of the top k that stays in it. What leaves is ``1 - overlap``.
-    positions_changed : ndarray, shape (n_queries,)
-        Share of the positions 1 to k that hold another document than before.
-    rank_correlation : ndarray, shape (n_queries,)
-        Kendall's tau-b of the scores of the documents that were in the top k before; NaN where one
-        side scores them all alike, and for k = 1.
-    relevant_lost : ndarray, shape (n_queries,)
-        Share of the relevant documents in the top k before that are not in it after. NaN where
-        none was in it, or where no relevance was given.
-    relevant_net : ndarray, shape (n_queries,)
-        The same, less those relevant documents that came in: negative where more came than went.
-    """
+    """Two rankings of the same documents, query by query: arrays of shape (n_queries,)."""
 
     k: int
-    overlap: NDArray[np.float64]
-    positions_changed: NDArray[np.float64]
+    overlap: NDArray[np.float64]  # share of the top k that stays in it
+    positions_changed: NDArray[np.float64]  # share of positions 1 to k with another document
+    # Kendall's tau-b of the scores of the top k before; NaN if one side has them equal, or k = 1.
     rank_correlation: NDArray[np.float64]
+    # Share of the relevant documents of the top k that leave it; NaN if it held or was given none.
     relevant_lost: NDArray[np.float64]
-    relevant_net: NDArray[np.float64]
+    relevant_net: NDArray[np.float64]  # the same, less the relevant ones that come in
 
 
 def topk_overlap(
@@ -64,8 +49,7 @@ def topk_overlap(
        \text{positions changed}=1-\frac1k\sum_{j\le k}\sum_i\min(P_{ij},Q_{ij}).
 
     Without ties these are the plain counts. Where only one side has ties the overlap is its
-    expected value over their orders: scores that break a tie at the cut-off do change the list.
-    Equal rankings have an overlap of 1, ties or none.
+    expected value over their orders. Equal rankings have an overlap of 1, ties or none.
 
     Parameters
     ----------
@@ -180,36 +164,10 @@ def rank_margin(scores: ArrayLike, k: int) -> NDArray[np.float64]:
 
 
 def expected_margin(score_sd: float, n_docs: int, k: int) -> float:
-    r"""Mean gap s_k - s_(k+1) of `n_docs` independent Gaussian scores, to first order.
+    """Mean gap s_k - s_(k+1) of `n_docs` independent Gaussian scores, σ/(k h(z)), to first order.
 
-    The gaps between the largest of many independent values are exponential: with the hazard h of
-    the score at its upper quantile k/n, the k-th has mean 1/(k h) (Rényi 1953). For Gaussian scores
-
-    .. math:: E(s_k-s_{k+1})\approx\frac{\sigma}{k\,h(z)},\qquad
-       h(z)=\frac{\varphi(z)}{k/n},\quad z=\Phi^{-1}(1-k/n).
-
-    Parameters
-    ----------
-    score_sd : float
-        Standard deviation σ of the scores, above 0.
-    n_docs, k : int
-        ``1 <= k < n_docs / 2``.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    UsageError
-        Numbers out of range.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> found = rank_margin(rng.normal(size=(2000, 1000)), 10).mean()
-    >>> bool(abs(found / expected_margin(1.0, 1000, 10) - 1) < 0.05)
-    True
+    The gaps between the largest values are exponential with mean 1/(k h), h the hazard at the upper
+    quantile k/n (Rényi 1953): h(z) = φ(z)/(k/n) with z = Φ⁻¹(1 - k/n).
     """
     if not (math.isfinite(score_sd) and score_sd > 0):
         raise UsageError(f"score_sd must be above 0 and finite, not {score_sd}")
@@ -222,31 +180,9 @@ def expected_margin(score_sd: float, n_docs: int, k: int) -> float:
 
 
 def swap_probability(margins: ArrayLike, score_noise: float) -> NDArray[np.float64]:
-    """Probability that two documents this far apart change places.
+    """Probability that two documents this far apart change places, Φ(-margin / (σ√2)).
 
-    Two independent errors of standard deviation σ differ with σ√2, so it is Φ(-margin / (σ√2)).
-
-    Parameters
-    ----------
-    margins : array_like, shape (n,)
-        Not negative.
-    score_noise : float
-        Standard deviation σ of the error of one score, above 0.
-
-    Returns
-    -------
-    ndarray of float64, shape (n,)
-        At most one half.
-
-    Raises
-    ------
-    UsageError
-        A negative or non-finite margin, or noise that is not above 0.
-
-    Examples
-    --------
-    >>> swap_probability([0.0, 0.02], 0.01).round(3)
-    array([0.5  , 0.079])
+    σ, `score_noise`, is the standard deviation of the error of one score; errors are independent.
     """
     gaps = np.asarray(margins, dtype=np.float64)
     if not np.isfinite(gaps).all() or (gaps < 0).any():
@@ -257,32 +193,11 @@ def swap_probability(margins: ArrayLike, score_noise: float) -> NDArray[np.float
 
 
 def margin_auc(margins: ArrayLike, changed: ArrayLike) -> Interval:
-    """How well small margins single out the queries whose top k changed.
+    """Area under the ROC curve of small margins for the queries whose top k changed; 0.5 is chance.
 
-    The area under the ROC curve: the probability that a query that changed has a smaller margin
-    than one that did not, ties counting one half. 0.5 is chance.
-
-    Parameters
-    ----------
-    margins : array_like, shape (n_queries,)
-    changed : array_like of bool, shape (n_queries,)
-
-    Returns
-    -------
-    Interval
-        The area with its 95% interval by DeLong, DeLong and Clarke-Pearson (1988), normal and cut
-        at 0 and 1. All NaN where fewer than `FEWEST` queries changed, or fewer did not.
-
-    Raises
-    ------
-    UsageError
-        Different lengths, or margins that are not finite.
-
-    Examples
-    --------
-    >>> area, low, high, n = margin_auc([0.1, 0.2, 0.3, 0.4] * 5, [True, False, True, False] * 5)
-    >>> area, n
-    (0.75, 20)
+    It is the probability that a changed query has a smaller margin than an unchanged one, ties one
+    half. 95% interval: DeLong, DeLong and Clarke-Pearson (1988), normal, cut at 0 and 1. All NaN
+    with fewer than `FEWEST` queries of either kind.
     """
     gaps, moved = np.asarray(margins, dtype=np.float64), np.asarray(changed, dtype=bool)
     if gaps.ndim != 1 or gaps.shape != moved.shape:

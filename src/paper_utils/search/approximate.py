@@ -19,38 +19,11 @@ _POINTS = 39
 def product_quantised(
     documents: ArrayLike, *, part: int = 4, bits: int = 4, seed: int = 0
 ) -> NDArray[np.float32]:
-    """Replace each run of `part` coordinates by the nearest of ``2**bits`` learnt ones.
+    """Replace each run of `part` coordinates by the nearest of ``2**bits`` trained centroids.
 
-    A product quantiser (Jégou, Douze and Schmid 2011), learnt from the documents themselves. A
-    vector takes ``bits * ceil(d / part) / 8`` bytes. Returned is what the codes stand for; scored
-    with unrounded queries that is the usual, asymmetric search.
-
-    Parameters
-    ----------
-    documents : array_like, shape (n_docs, d)
-        At least 39 per centroid. Scaled to unit length first.
-    part : int
-        Coordinates a code, 1 to d; the last run is filled up with zeros.
-    bits : int
-        1 to 8.
-    seed : int
-        Of the k-means starts.
-
-    Returns
-    -------
-    ndarray of float32, shape (n_docs, d)
-
-    Raises
-    ------
-    UsageError
-        Zero rows, too few documents, or numbers out of range.
-
-    Examples
-    --------
-    >>> X = np.random.default_rng(0).normal(size=(700, 6))
-    >>> Y = product_quantised(X, part=2, bits=4)
-    >>> bool((Y * unit_rows(X)).sum(axis=1).mean() > 0.9), Y.shape
-    (True, (700, 6))
+    A product quantiser (Jégou, Douze and Schmid 2011) trained on the unit documents (n_docs, d), 39
+    per centroid at least; a vector takes ``bits * ceil(d / part) / 8`` bytes. Returned is what the
+    codes stand for; scored with unrounded queries this is the usual, asymmetric search.
     """
     import faiss
 
@@ -85,42 +58,11 @@ def hnsw_scores(
     width: int = 64,
     seed: int = 0,
 ) -> NDArray[np.float32]:
-    """Cosines of the documents that a navigable graph returns; the others stand below all.
+    """Cosines (n_queries, n_docs) of the `k` documents that a navigable graph returns, else -2.
 
-    Hierarchical navigable small worlds (Malkov and Yashunin 2020) over unrounded vectors: the
-    scores are exact, but some of the best documents may not be found. Documents with the vector
-    of one that is returned are taken as returned: which of them comes first is no matter of search.
-
-    Parameters
-    ----------
-    queries : array_like, shape (n_queries, d)
-    documents : array_like, shape (n_docs, d)
-    k : int
-        How many documents are returned, 1 to n_docs.
-    links : int
-        Neighbours a node (M), 2 to 64; the lowest layer has twice as many.
-    width : int
-        Candidates kept while searching (efSearch), at least `k`; twice as many, but no fewer
-        than 100, while building.
-    seed : int
-        Of the order in which the documents enter the graph.
-
-    Returns
-    -------
-    ndarray of float32, shape (n_queries, n_docs)
-        The cosine, or -2 for documents that were not returned.
-
-    Raises
-    ------
-    UsageError
-        Unusable vectors, zero rows, or numbers out of range.
-
-    Examples
-    --------
-    >>> X = np.random.default_rng(0).normal(size=(200, 8))
-    >>> found = hnsw_scores(X[:3], X, 5)
-    >>> (found > -2).sum(axis=1)
-    array([5, 5, 5])
+    Hierarchical navigable small worlds (Malkov and Yashunin 2020) with M = `links` and efSearch =
+    `width`. Scores are exact, but some of the best documents may be missed. A document equal to a
+    returned one counts as returned; `seed` orders the documents that enter the graph.
     """
     import faiss
 

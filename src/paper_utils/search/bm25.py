@@ -19,14 +19,12 @@ _CELLS = 1 << 24
 class BM25:
     """Okapi BM25 in Lucene's form, with exact scores.
 
-    The score of a document D for a query is the sum, over the tokens t of the query
-    (a repeated token counts each time), of ::
+    The score of a document D is the sum, over the tokens t of the query with repetitions, of ::
 
         ln(1 + (N - n_t + 1/2) / (n_t + 1/2)) * f_t / (f_t + k1 (1 - b + b |D| / mean |D|))
 
     where N documents were fitted, n_t of them hold t, D holds it f_t times and |D| counts
-    the tokens of D. All terms are positive: a document that shares no token with the
-    query scores exactly 0.
+    the tokens of D. A document that shares no token with the query scores exactly 0.
 
     Parameters
     ----------
@@ -127,8 +125,7 @@ class BM25:
         Parameters
         ----------
         queries : sequence of str
-            Tokens that no document holds add nothing; a query with no other tokens, or
-            none at all, scores 0 everywhere.
+            A query without a token that some document holds scores 0 everywhere.
 
         Returns
         -------
@@ -166,8 +163,7 @@ class BM25:
         -------
         indices : ndarray of int64, shape (n_queries, k)
             Best first; equal scores by the lower index. Documents that share no token with
-            the query fill the end with score 0, so that a query without a known token gets
-            documents 0 to k - 1.
+            the query fill the end with score 0.
         scores : ndarray of float32, shape (n_queries, k)
 
         Raises

@@ -42,9 +42,8 @@ def bootstrap_interval(
 ) -> Interval:
     """Return the mean of `values` and a bootstrap interval for it.
 
-    The values are resampled, usually queries: the interval says how the mean would vary with
-    other queries of the same kind, on the same documents. To compare two systems on the same
-    queries, pass the differences.
+    Resampling queries shows how the mean would vary with other queries of the same kind, on the
+    same documents. To compare two systems on the same queries, pass the differences.
 
     Parameters
     ----------
@@ -62,8 +61,7 @@ def bootstrap_interval(
     Returns
     -------
     Interval
-        Where all values are equal, so are `low` and `high`: resampling cannot see what it
-        never met.
+        Where all values are equal, so are `low` and `high`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Whether all relevant documents are found: recall's strict sister, ties included."""
+"""Whether all relevant documents are found, ties included."""
 
 from __future__ import annotations
 

@@ -12,29 +12,7 @@ from paper_utils.errors import UsageError
 def cosine_matrix(
     queries: ArrayLike, documents: ArrayLike, *, block: int = 8192
 ) -> NDArray[np.float32]:
-    """Cosine of every query with every document, equal documents getting equal scores.
-
-    Parameters
-    ----------
-    queries : array_like, shape (n_queries, d)
-    documents : array_like, shape (n_docs, d)
-    block : int
-        Documents brought to unit length at a time.
-
-    Returns
-    -------
-    ndarray of float32, shape (n_queries, n_docs)
-
-    Raises
-    ------
-    UsageError
-        Unusable vectors, zero rows, or different numbers of columns.
-
-    Examples
-    --------
-    >>> cosine_matrix([[1.0, 0.0]], [[2.0, 0.0], [3.0, 4.0]])
-    array([[1. , 0.6]], dtype=float32)
-    """
+    """Cosines, shape (n_queries, n_docs); equal documents get exactly equal scores."""
     Q = unit_rows(queries, name="queries")
     X = as_vectors(documents, name="documents")
     if Q.shape[1] != X.shape[1]:

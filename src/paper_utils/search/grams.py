@@ -18,30 +18,14 @@ _WORDS = 1 << 12
 
 
 class GramSpec(NamedTuple):
-    """How words become buckets.
+    """How words become buckets."""
 
-    Attributes
-    ----------
-    d : int
-        Number of buckets.
-    sizes : ndarray of int64
-        Sizes of the grams in characters, increasing.
-    units : ndarray of int64
-        Weight of a gram of each size, in whole units.
-    markers : bool
-        Whether a word is put between ``^`` and ``$`` first.
-    hash : int
-        A value of `HASHES`.
-    seed : int
-        Of the hash "mixed"; the two others have none.
-    """
-
-    d: int
-    sizes: NDArray[np.int64]
-    units: NDArray[np.int64]
-    markers: bool
-    hash: int
-    seed: int
+    d: int  # number of buckets
+    sizes: NDArray[np.int64]  # in characters, increasing
+    units: NDArray[np.int64]  # weight of a gram of each size, in whole units
+    markers: bool  # whether a word is put between ^ and $ first
+    hash: int  # a value of HASHES
+    seed: int  # of the hash "mixed"; the others have none
 
 
 class GramTable:
@@ -49,10 +33,6 @@ class GramTable:
 
     Words are numbered in the order of their first appearance, and so are the buckets that occur
     at all ('terms'): no array has the length of the whole hash space.
-
-    Parameters
-    ----------
-    spec : GramSpec
     """
 
     def __init__(self, spec: GramSpec) -> None:
@@ -82,21 +62,7 @@ class GramTable:
     def read(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Lower-case the texts, split them on white space and number their words.
 
-        Parameters
-        ----------
-        texts : sequence of str
-
-        Returns
-        -------
-        words : ndarray of int32, shape (n_occurrences,)
-            Of all texts, one after the other.
-        offsets : ndarray of int64, shape (n_texts + 1,)
-            Where each text begins.
-
-        Raises
-        ------
-        UsageError
-            A text so long that its weights might not fit into 32 bits.
+        Return the words of all texts in one array, and where each text begins: (n_texts + 1,).
         """
         # A lone surrogate has no UTF-8; it gets the bytes that it would have.
         encoded = [text.lower().encode("utf-8", "surrogatepass") for text in texts]

@@ -39,8 +39,8 @@ class HashedNgrams:
     A text is lower-cased and split on white space; each word w becomes ``^w$`` and is cut into
     all its n-grams of the given sizes. A gram adds the weight of its size to the bucket
     ``crc32(gram) mod d``. A bucket's value is ``log(1 + sum)``, and the vector gets length one;
-    the score is the inner product. Nothing is learned, and nothing is rounded: the index keeps
-    the counts as postings of four bytes, and search reads those that the query has.
+    the score is the inner product. Nothing is trained or rounded: the index keeps the counts as
+    postings of four bytes.
 
     Parameters
     ----------
@@ -49,21 +49,20 @@ class HashedNgrams:
     sizes : sequence of int
         Sizes of the n-grams, distinct, at least 1.
     weights : sequence of float
-        Above 0, one a size; whole multiples of a common unit, none above 1,000 times it.
+        Above 0, one per size; whole multiples of a common unit, none above 1,000 times it.
     log : bool
         Whether a bucket's value is the logarithm or the sum itself.
     markers : bool
         Whether words get ``^`` and ``$``.
     normalise : bool
-        Whether *documents* get length one. (The length of a query changes no ranking and is
-        always one.)
+        Whether *documents* get length one; queries always do, which changes no ranking.
     hash : {"crc32", "fnv1a", "mixed"}
         Hash of a gram's UTF-8 bytes. "mixed" (64-bit FNV-1a, scrambled) stands for a hash
         drawn at random, by `seed`.
     seed : int
         Of the hash "mixed"; 0 to 2**63 - 1.
     threads : int, optional
-        As many as there are processors when none is given. The result does not depend on it.
+        By default one per processor. The result does not depend on it.
 
     Raises
     ------
@@ -123,9 +122,8 @@ class HashedNgrams:
         Parameters
         ----------
         texts : iterable of str
-            One document each; read once and a segment at a time, so that a generator may give
-            more text than fits in memory (the index, some four bytes an entry, has to fit). A
-            document without a gram is kept and always scores 0.
+            One document each, read once and a segment at a time: a generator may give more text
+            than fits in memory. A document without a gram is kept and always scores 0.
 
         Returns
         -------
@@ -170,8 +168,7 @@ class HashedNgrams:
         Returns
         -------
         indices : ndarray of int64, shape (n_queries, k)
-            Best first; equal scores by the lower index. A query without a gram that a document
-            has scores 0 everywhere and gets documents 0 to k - 1.
+            Best first; equal scores, all 0 for a query without a known gram, by the lower index.
         scores : ndarray of float64, shape (n_queries, k)
 
         Raises
@@ -304,8 +301,8 @@ class HashedNgrams:
         Returns
         -------
         all, read : int
-            Of all terms of all queries; and those that :meth:`search` reads, because what the
-            queries share is read once a thread.
+            Of all terms of all queries; and those that :meth:`search` reads: what queries share
+            is read once per thread.
 
         Raises
         ------
@@ -395,8 +392,8 @@ def _postings(segments: Sequence[Segment], n_terms: int) -> NDArray[np.int64]:
 def _shared(query_terms, postings: NDArray[np.int64]):
     """Choose what is scored once for many queries, and return it with each query's rest.
 
-    The terms are tried in the order of how many queries have them: the first j of them are
-    worth their `postings`, times the queries that have all j.
+    Terms are tried from the one that most queries have: the first j of them are worth their
+    `postings`, times the queries that have all j.
     """
     pointers, terms, values = query_terms
     n_queries, n_terms = len(pointers) - 1, len(postings)

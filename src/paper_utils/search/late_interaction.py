@@ -22,19 +22,18 @@ def maxsim(queries: Sequence[ArrayLike], documents: Iterable[ArrayLike]) -> NDAr
     .. math:: s(q, x) = \sum_{i} \max_j \cos(q_i, x_j)
 
     over the tokens i of the query and j of the document. A sum of maxima of dot products
-    is no dot product of two vectors: the limits on one vector a text do not apply to it.
+    is no dot product of two vectors: the limits on one vector per text do not apply to it.
 
     Parameters
     ----------
     queries, documents : iterables of array_like, shapes (n_tokens, d)
-        The token vectors of each text without padding, any length but zero: rows are
-        scaled to unit length here. Documents may come from a generator; they are read
-        once and a few thousand tokens are held at a time.
+        The token vectors of each text without padding, scaled to unit length here. Documents
+        may come from a generator: a few thousand tokens are held at a time.
 
     Returns
     -------
     ndarray of float32, shape (n_queries, n_documents)
-        Between minus and plus the number of the query's tokens.
+        At most the number of the query's tokens, in absolute value.
 
     Raises
     ------
@@ -45,9 +44,8 @@ def maxsim(queries: Sequence[ArrayLike], documents: Iterable[ArrayLike]) -> NDAr
     References
     ----------
     Khattab & Zaharia, ColBERT (SIGIR 2020), equation 3. ColBERT also pads queries with
-    [MASK] tokens and drops punctuation of documents; here the caller says which tokens
-    count. The book's figures take all tokens of both sides, special ones and punctuation
-    included, as MiniLM's own mean does, and no [MASK].
+    [MASK] tokens and drops punctuation of documents. The book's figures take all tokens of
+    both sides, special ones and punctuation included, and no [MASK].
 
     Examples
     --------
@@ -66,7 +64,7 @@ def maxsim(queries: Sequence[ArrayLike], documents: Iterable[ArrayLike]) -> NDAr
 def _block(
     Q: NDArray[np.float32], starts: NDArray[np.int64], documents: list[NDArray[np.float32]]
 ) -> NDArray[np.float32]:
-    """Scores of all queries against a few documents."""
+    """Scores of all queries against a few documents, shape (n_queries, n_documents)."""
     X, first = _joined(documents)
     best = np.empty((len(Q), len(documents)), dtype=np.float32)
     height = max(1, _CELLS // len(X))

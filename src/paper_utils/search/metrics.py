@@ -1,14 +1,8 @@
 """Metrics of a ranking, as their expected value when ties are ordered at random.
 
-Source: F. McSherry and M. Najork, "Computing information retrieval performance measures
-efficiently in the presence of tied scores", ECIR 2008. A metric that breaks ties by position
-or by id instead rewards the order in which the documents happen to be stored or named:
-trec_eval, behind ir-measures, puts the document whose id sorts last first, and compares
-scores in single precision.
-
-Each function returns one value per query. A query without a relevant document has none: its
-value is NaN, :func:`~paper_utils.search.bootstrap.bootstrap_interval` leaves it out and says
-how many were counted. (trec_eval gives such a query 0 and counts it.)
+Source: McSherry and Najork, ECIR 2008. (trec_eval orders ties by document id, and compares scores
+in single precision.) A query without a relevant document gets NaN, which
+:func:`~paper_utils.search.bootstrap.bootstrap_interval` leaves out; trec_eval counts it as 0.
 """
 
 from __future__ import annotations
@@ -101,8 +95,7 @@ def ndcg_at_k(ranks: RelevantRanks, k: int) -> NDArray[np.float64]:
 def mrr(ranks: RelevantRanks, k: int | None = None) -> NDArray[np.float64]:
     """Return each query's expected reciprocal rank; their mean is the MRR.
 
-    The reciprocal rank is one over the position of the first relevant document, and 0 where
-    the first `k` hold none.
+    It is one over the position of the first relevant document, 0 where the first `k` hold none.
 
     Parameters
     ----------
@@ -150,8 +143,7 @@ def mrr(ranks: RelevantRanks, k: int | None = None) -> NDArray[np.float64]:
 def _reciprocal(better: int, tied: int, relevant: int, k: int) -> float:
     """Expected reciprocal rank of the first of `relevant` documents within one tie.
 
-    The first of r relevant ones among e in random order is at place j with probability
-    C(e - j, r - 1) / C(e, r).
+    Of r relevant ones among e, the first is at place j with probability C(e - j, r - 1) / C(e, r).
     """
     places = np.arange(1, tied - relevant + 2)
     ratios = (tied - places[:-1] - relevant + 1) / (tied - places[:-1])

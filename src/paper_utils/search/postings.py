@@ -17,43 +17,22 @@ SEGMENT = 1 << 12
 
 
 class Counts(NamedTuple):
-    """Summed weights of terms by text: rows of a sparse matrix, unsorted.
+    """Summed weights of terms by text: rows of a sparse matrix, unsorted."""
 
-    Attributes
-    ----------
-    pointers : ndarray of int64, shape (n_texts + 1,)
-    terms : ndarray of uint32, shape (n_entries,)
-    units : ndarray of int32, shape (n_entries,)
-    """
-
-    pointers: NDArray[np.int64]
-    terms: NDArray[np.uint32]
-    units: NDArray[np.int32]
+    pointers: NDArray[np.int64]  # (n_texts + 1,)
+    terms: NDArray[np.uint32]  # (n_entries,)
+    units: NDArray[np.int32]  # (n_entries,)
 
 
 class Segment(NamedTuple):
-    """Postings of up to `SEGMENT` documents.
+    """Postings of up to `SEGMENT` documents."""
 
-    Attributes
-    ----------
-    first : int
-        Place of its first document in the whole index.
-    pointers : ndarray of int64, shape (n_terms + 1,)
-        Of the terms that were known when it was made; later ones have no postings here.
-    postings : ndarray of uint32
-        The low 12 bits are the place of the document within the segment, increasing in each
-        term; the high 20 bits are a place in `values`.
-    values : ndarray of float64
-        Value of a count: its logarithm, or the count itself.
-    scales : ndarray of float64, shape (n_docs,)
-        What the values of a document are multiplied by; 0 for one without a gram.
-    """
-
-    first: int
-    pointers: NDArray[np.int64]
+    first: int  # place of its first document in the whole index
+    pointers: NDArray[np.int64]  # (n_terms + 1,), of the terms known when it was made
+    # Low 12 bits: place of the document here, increasing in each term; high 20: place in `values`.
     postings: NDArray[np.uint32]
-    values: NDArray[np.float64]
-    scales: NDArray[np.float64]
+    values: NDArray[np.float64]  # value of a count: its logarithm, or the count itself
+    scales: NDArray[np.float64]  # (n_docs,), factor of a document's values; 0 without a gram
 
     @property
     def nbytes(self) -> int:
@@ -62,23 +41,7 @@ class Segment(NamedTuple):
 
 
 def make_segment(first: int, counts: Counts, n_terms: int, values, normalise: bool) -> Segment:
-    """Turn the counts of some documents around.
-
-    Parameters
-    ----------
-    first : int
-    counts : Counts
-        Of at most `SEGMENT` documents.
-    n_terms : int
-    values : callable
-        Turns an array of counts into their values.
-    normalise : bool
-        Whether documents get length one.
-
-    Returns
-    -------
-    Segment
-    """
+    """Turn counts of at most `SEGMENT` documents into postings; `values` maps counts to values."""
     units = counts.units
     largest = int(units.max(initial=0))
     if largest < _CODES:
@@ -100,17 +63,8 @@ def make_segment(first: int, counts: Counts, n_terms: int, values, normalise: bo
 def count_terms(words, offsets, pointers, grams, weights, n_terms: int) -> Counts:
     """Sum the weights of the grams of each text.
 
-    Parameters
-    ----------
-    words, offsets : ndarray
-        As :meth:`~paper_utils.search.grams.GramTable.read` returns them.
-    pointers, grams, weights : ndarray
-        Grams of each word.
-    n_terms : int
-
-    Returns
-    -------
-    Counts
+    `words` and `offsets` are those of :meth:`~paper_utils.search.grams.GramTable.read`, the next
+    three the grams of each word.
     """
     # numpy's large arrays come in huge pages; those made inside a compiled loop do not.
     most = int(_grams_of(words, pointers))

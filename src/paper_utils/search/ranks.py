@@ -1,7 +1,4 @@
-"""Where the relevant documents stand in a ranking, ties included.
-
-The metrics need nothing else, so this is computed once per ranking and read at every cut-off.
-"""
+"""Where the relevant documents stand in a ranking, ties included: all that the metrics need."""
 
 from __future__ import annotations
 
@@ -166,10 +163,9 @@ def ranks_from_lists(
     qrels : array_like or scipy sparse array, shape (n_queries, n_docs)
         As in :func:`ranks_from_scores`.
     scores : array_like, shape (n_queries, depth), optional
-        Scores of the listed documents. With them equal scores count as ties; the documents
-        tied at the end of a list that does not hold every document are then not settled,
-        because more of them may follow: for a cut-off k ask for more than k documents.
-        Without scores, the order of the lists is taken as it is.
+        Scores of the listed documents; equal ones count as ties. Those tied at the end of a
+        list that does not hold every document are not settled, as more may follow: for a
+        cut-off k list more than k documents. Without scores the order is taken as it is.
 
     Returns
     -------

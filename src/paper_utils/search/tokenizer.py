@@ -78,13 +78,7 @@ class WordTokenizer:
 
 
 def split_tokens(text: str) -> list[str]:
-    """Return the normalised tokens of `text`, without stop words or stemming.
-
-    Examples
-    --------
-    >>> split_tokens("750Вт 10х15,5 см")
-    ['750', 'вт', '10', 'x', '15.5', 'см']
-    """
+    """Return the normalised tokens of `text`, without stop words or stemming."""
     text = unicodedata.normalize("NFC", text).lower().replace("ё", "е")
     if _DIGIT.search(text):  # all three signs follow a number; prose mostly has none
         text = _DECIMAL_COMMA.sub(".", text)

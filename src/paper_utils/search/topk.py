@@ -71,10 +71,9 @@ def top_k(
     -----
     Dot products and cosines are summed in single precision (unit rows are made in double
     precision first): a score is within about ``d * 6e-8 * |q| |x|`` of the true one at
-    worst, and typically within ``2e-7 * |q| |x|``. Documents whose true scores are closer
-    than that may change places. Squared distances are summed in double precision and then
-    rounded, because single precision would lose small ones to cancellation; that takes
-    twice the time.
+    worst, and typically within ``2e-7 * |q| |x|``. Documents closer than that may change
+    places. Squared distances are summed in double precision and then rounded (single
+    precision would lose small ones to cancellation), in twice the time.
 
     Memory beyond the inputs: about 0.3 GiB, and a single-precision copy of each input that
     is not a contiguous float32 array already, or whose rows have to be normalised.
@@ -213,10 +212,9 @@ def _minus_squared_distance(
 def _best_keys(scores: torch.Tensor, k: int, first: int) -> torch.Tensor:
     """Return the k largest keys of each row; `scores` is contiguous, its width whole chunks.
 
-    Looks at the maxima of chunks of 64, then at those of 8 within the k best chunks, then
-    at the scores of the k best of these. No other chunk can hold one of the k best scores:
-    each of the k kept has a document that beats all of its own, by score or, at the same
-    score, by index.
+    Looks at the maxima of chunks of 64, then of 8 within the k best chunks, then at the scores of
+    the k best of these. No other chunk can hold one of the k best scores: each of the k has a
+    document that beats all of its own, by score or, at the same score, by index.
     """
     height, width = scores.shape
     rows = torch.arange(height)[:, None]
