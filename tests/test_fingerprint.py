@@ -41,7 +41,7 @@ def test_attribute_access_on_the_package_counts():
 def test_only_what_can_change_a_value_changes_the_key(tmp_path, monkeypatch, before, after, same):
     package = tmp_path / "paper_utils"
     package.mkdir()
-    monkeypatch.setattr(fingerprint, "PACKAGE", package)
+    monkeypatch.setattr(fingerprint, "SOURCES", tmp_path)
     keys = []
     for number, text in enumerate((before, after)):
         path = package / f"m{number}.py"

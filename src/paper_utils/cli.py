@@ -312,7 +312,7 @@ def claims(as_json: bool, source: str | None, chapter: str | None) -> None:
     "--exact-up-to",
     type=int,
     metavar="ROWS",
-    help="Every row searches up to this many; above, a sample does. Default: 50000.",
+    help="Up to this many rows each is a query; above, a sample is. Default: 50000.",
 )
 @click.option("--seed", type=int, help="Of every sample. Default: 0.")
 @click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler (tcp://host:8786).")

@@ -1,7 +1,7 @@
 """What a piece of code depends on, as one checksum.
 
-The key of a chapter or of a long result covers the source of every package module that
-it uses, directly or through others, and the package's data files. Only what can change a
+The key of a chapter or of a long result covers the source of every module of this project that
+it uses, directly or through others, and the helper's data files. Only what can change a
 value counts: comments, docstrings, layout and modification times do not.
 """
 
@@ -18,13 +18,14 @@ from pathlib import Path
 from paper_utils.paths import PACKAGE, RESOURCES
 
 _NAME = "paper_utils"
+# The packages of the project lie side by side.
+SOURCES = PACKAGE.parent
+PACKAGES = (_NAME, "paper_chapters", "embedding_audit")
 
 
 def sha256(*parts: bytes | str) -> str:
     """Return the SHA-256 of `parts`, each delimited by its length.
 
-    Examples
-    --------
     >>> sha256("ab", "c") == sha256("a", "bc")
     False
     """
@@ -51,13 +52,16 @@ def canonical_json(value: object) -> str:
 
 
 def _module_file(module: str) -> Path | None:
-    """Return the file of a dotted module of this package, None when there is none."""
-    return _file_under(PACKAGE, module)
+    """Return the file of a dotted module of the project, None when there is none."""
+    return _file_under(SOURCES, module)
 
 
 @cache
-def _file_under(package: Path, module: str) -> Path | None:
-    base = package.joinpath(*module.split(".")[1:])
+def _file_under(sources: Path, module: str) -> Path | None:
+    parts = module.split(".")
+    if parts[0] not in PACKAGES:
+        return None
+    base = sources.joinpath(*parts)
     for candidate in (base / "__init__.py", base.with_suffix(".py")):
         if candidate.is_file():
             return candidate
@@ -76,7 +80,7 @@ def _imported(nodes: list[ast.AST], package: str) -> set[str]:
     found: set[str] = set()
 
     def add(module: str, name: str | None = None) -> None:
-        if module != _NAME and not module.startswith(_NAME + "."):
+        if module.partition(".")[0] not in PACKAGES:
             return
         if name is not None and _module_file(f"{module}.{name}"):
             found.add(f"{module}.{name}")
@@ -139,8 +143,7 @@ class _Module:
 @cache
 def _parsed(path: Path) -> _Module:
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    parts = path.relative_to(PACKAGE).with_suffix("").parts
-    package = ".".join([_NAME, *parts[:-1]])
+    package = ".".join(path.relative_to(SOURCES).parts[:-1])
     nodes = list(ast.walk(tree))
     imports = frozenset(_imported(nodes, package))
     docstrings = _drop_docstrings(nodes)
@@ -153,22 +156,10 @@ def _parsed(path: Path) -> _Module:
 
 
 def modules_used(code: str, *, without: Collection[str] = ()) -> list[str]:
-    """Return every module of the package that `code` uses, directly or through others.
+    """Return the dotted names, sorted, of all package modules that `code` uses, directly or not.
 
-    Parameters
-    ----------
-    code : str
-        Python source, for example all code cells of a chapter.
-    without : collection of str
-        Dotted names of modules and packages that are neither counted nor followed.
+    Modules and packages named in `without` are neither counted nor followed.
 
-    Returns
-    -------
-    list of str
-        Dotted names, sorted.
-
-    Examples
-    --------
     >>> modules_used("from paper_utils import UsageError")
     ['paper_utils.errors']
     """
@@ -182,7 +173,7 @@ def modules_used(code: str, *, without: Collection[str] = ()) -> list[str]:
             continue
         seen.add(module)
         # `import a.b.c` runs a and a.b too.
-        for depth in range(2, module.count(".") + 1):
+        for depth in range(1, module.count(".") + 1):
             pending.add(".".join(module.split(".")[:depth]))
         pending |= _parsed(path).imports - seen
     return sorted(seen)
@@ -191,8 +182,7 @@ def modules_used(code: str, *, without: Collection[str] = ()) -> list[str]:
 def code_key(modules: Iterable[str]) -> str:
     """Return one checksum for the code of `modules` and the data files that they name.
 
-    A data file of the package counts when a module names it, or a folder it lies in, in a
-    text constant.
+    A text constant names a data file of the package, or a folder it lies in.
     """
     parts: list[str | bytes] = []
     texts: set[str] = set()
