@@ -1,11 +1,8 @@
-r"""Recall of sums of random vectors, and the dimension that a recall is worth.
+"""Recall of sums of random vectors, and the dimension that a recall is worth.
 
-Every attribute gets an independent vector :math:`g_a\sim N(0, I_d)`, a document is the sum of
-the vectors of its attributes, a query is the vector of one attribute, scores are inner products.
-The law is the top-k form of what is known of superposition memories (E. P. Frady, D. Kleyko and
-F. T. Sommer, "A Theory of Sequence Indexing and Working Memory in Recurrent Neural Networks",
-Neural Computation 30, 2018). As a yardstick it says how many dimensions such a sum would need for
-a given recall; it says nothing of what another encoder could reach in them.
+Each attribute has a vector g_a ~ N(0, I_d), a document is the sum of its attributes' vectors, a
+query is one of them, scores are inner products. The recall law is the top-k form of E. P. Frady,
+D. Kleyko and F. T. Sommer, Neural Computation 30, 2018. It says nothing of other encoders.
 """
 
 from __future__ import annotations
@@ -24,7 +21,7 @@ from scipy.stats import binom
 
 from paper_utils.errors import UsageError
 
-# What LIMIT's generator does: distractors draw from the attributes that no query asks about.
+# What LIMIT's generator does: distractors draw from the attributes that no query names.
 LIMIT = MappingProxyType({"n_docs": 50_000, "length": 45, "vocabulary": 850, "apart": True})
 # Any two of the 46 documents share about one attribute, as if drawn from 45 * 45.
 LIMIT_SMALL = MappingProxyType({"n_docs": 46, "length": 45, "vocabulary": 2025})
@@ -35,28 +32,13 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
 
 @dataclass(frozen=True)
 class AdditiveLaw:
-    """The law for one collection: everything but the dimension and the cut-off.
-
-    Attributes
-    ----------
-    n_docs, length, n_relevant : int
-        Documents, attributes of a document, relevant documents of a query.
-    vocabulary : int or None
-        Attributes that documents draw from; None for infinitely many.
-    apart : bool
-        Distractors draw from attributes that relevant documents do not hold, as in LIMIT.
-
-    Raises
-    ------
-    UsageError
-        A number out of range, or documents as long as the vocabulary.
-    """
+    """The recall law of one collection: everything but the dimension and the cut-off."""
 
     n_docs: int
-    length: int
-    vocabulary: int | None = None
-    apart: bool = False
-    n_relevant: int = 2
+    length: int  # attributes of a document
+    vocabulary: int | None = None  # attributes that documents draw from; None: infinitely many
+    apart: bool = False  # distractors hold none of the relevant documents' attributes, as in LIMIT
+    n_relevant: int = 2  # relevant documents of a query
 
     def __post_init__(self) -> None:
         _whole(self.n_relevant, "n_relevant", 1)
@@ -193,26 +175,14 @@ def additive_recall(
 
 
 class AdditiveDimension(NamedTuple):
-    """What one recall is worth in sums of random vectors.
-
-    Attributes
-    ----------
-    k : int
-    recall : float
-    dimension : float
-        0 where the recall is that of chance or below, inf where it is complete.
-    low, high : float
-        The dimensions of the ends of the recall's interval.
-    se : float
-        Standard error by the delta method; NaN where the dimension is 0 or inf.
-    """
+    """What one recall is worth in sums of random vectors."""
 
     k: int
     recall: float
-    dimension: float
-    low: float
+    dimension: float  # 0 at chance or below, inf where the recall is complete
+    low: float  # low, high: dimensions at the ends of the recall's interval
     high: float
-    se: float
+    se: float  # by the delta method; NaN where the dimension is 0 or inf
 
 
 def additive_dimension(
@@ -290,11 +260,6 @@ def half_recall_dimension(
     r"""Return the rule of thumb for half of the recall: :math:`L_e\,\Phi^{-1}(1-k/N)^2`.
 
     The dimension at which an average relevant score equals the k-th best distractor's.
-
-    Examples
-    --------
-    >>> round(half_recall_dimension(50_000, 45, 2, vocabulary=850))
-    663
     """
     law = AdditiveLaw(n_docs, length, vocabulary)
     if not 1 <= _whole(k, "k", 1) <= n_docs // 2:
@@ -303,15 +268,7 @@ def half_recall_dimension(
 
 
 def wilson(share: float, n: int, level: float = 0.95) -> tuple[float, float]:
-    """Return Wilson's interval of a share of n trials.
-
-    E. B. Wilson, Journal of the American Statistical Association 22, 1927.
-
-    Examples
-    --------
-    >>> [round(end, 4) for end in wilson(0.0, 1000)]
-    [0.0, 0.0038]
-    """
+    """Return Wilson's interval of a share of n trials (J. Am. Stat. Assoc. 22, 1927)."""
     z = float(ndtri((1 + level) / 2))
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
@@ -319,13 +276,7 @@ def wilson(share: float, n: int, level: float = 0.95) -> tuple[float, float]:
 
 
 def check_recalls(recalls: Mapping[int, float], n_docs: int) -> dict[int, float]:
-    """Return the recalls by rising cut-off, or say what is wrong with them.
-
-    Raises
-    ------
-    UsageError
-        As in :func:`additive_dimension`.
-    """
+    """Return the recalls by rising cut-off, or say what is wrong with them."""
     if not isinstance(recalls, Mapping) or not recalls:
         raise UsageError("recalls must map cut-offs to recalls, such as {2: 0.03, 10: 0.07}")
     for k, recall in recalls.items():
@@ -364,8 +315,7 @@ def _at_most(j: int, trials: int, p: np.ndarray) -> np.ndarray:
 def _grid(s: float, tau: float, distractors: int, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Return nodes and weights for a mean over the normal z.
 
-    The integrand falls from 1 to 0 around the z where k distractors are expected above; the more
-    of them, the more sharply. Panels are narrow there.
+    Panels are narrow where the integrand falls: where k distractors are expected above.
     """
     share = min(max(k / distractors, 1e-300), 1 - 1e-12)
     middle = (-float(ndtri(share)) - s) / tau

@@ -20,27 +20,9 @@ _DRAWS = 100_000  # queries behind the covariance of the cut-offs
 
 
 def additive_ranks(law: AdditiveLaw, d: float, n_queries: int, seed: int = 0) -> NDArray[np.int64]:
-    """Draw the ranks of the relevant documents of independent queries from the law.
+    """Draw the relevant documents' ranks (from 1) for independent queries under the law.
 
-    Parameters
-    ----------
-    law : AdditiveLaw
-    d : float
-        Dimension, above 0.
-    n_queries : int
-    seed : int
-
-    Returns
-    -------
-    ndarray of int64, shape (n_queries, law.n_relevant)
-        Places from 1, best first.
-
-    Examples
-    --------
-    >>> law = AdditiveLaw(n_docs=50, length=10)
-    >>> ranks = additive_ranks(law, 60, 20_000)
-    >>> bool(abs((ranks <= 2).mean() - law.recall(60, 2)) < 0.01)
-    True
+    Shape (n_queries, law.n_relevant), best first.
     """
     law.recall(d, 1)  # checks d
     rng = np.random.default_rng(seed)
@@ -67,32 +49,16 @@ def query_recalls(ranks: NDArray[np.int64], cutoffs: list[int]) -> NDArray[np.fl
 
 @dataclass(frozen=True)
 class AdditiveFit:
-    """One dimension for several cut-offs, and how well it does.
+    """One dimension for several cut-offs, and how well it fits."""
 
-    Attributes
-    ----------
-    dimension, se : float
-        Generalised least squares, and its standard error if the law holds.
-    chi2 : float
-        Squared distance of the recalls from the law at `dimension`.
-    df : int
-        Cut-offs less one.
-    p : float
-        Probability of as much under the law, by parametric bootstrap (at least 1/(B+1)).
-    z : dict
-        Cut-off -> residual in standard errors; positive: more recall than the law gives.
-    design_effect : float
-        Factor on the variance above which the misfit would no longer be significant at 5%;
-        below 1 it is not significant as it stands.
-    """
-
-    dimension: float
-    se: float
-    chi2: float
-    df: int
-    p: float
+    dimension: float  # generalised least squares
+    se: float  # if the law holds
+    chi2: float  # squared distance of the recalls from the law at `dimension`
+    df: int  # cut-offs less one
+    p: float  # of as much under the law, by parametric bootstrap; at least 1/(B+1)
+    # cut-off -> residual in standard errors; positive: more recall than the law
     z: dict[int, float]
-    design_effect: float
+    design_effect: float  # factor on the variance above which the misfit is not significant at 5%
 
 
 def additive_fit(
@@ -103,38 +69,10 @@ def additive_fit(
     n_resamples: int = 2000,
     seed: int = 0,
 ) -> AdditiveFit:
-    """Fit one dimension to the recalls of one system at several cut-offs, and test the fit.
+    """Fit one dimension to one system's recalls at two or more cut-offs, and test the fit.
 
-    The recalls are of the same queries, so they vary together; their covariance is that of
-    ranks drawn from the law. The query is the unit, and queries count as independent: where
-    documents are shared by many queries the true variance is larger (see `design_effect`).
-
-    Parameters
-    ----------
-    recalls : mapping of int to float
-        At least two cut-offs with recalls between 0 and 1.
-    law : AdditiveLaw
-        The collection.
-    n_queries, n_resamples, seed : int
-        Queries behind the recalls; resamples and seed of the bootstrap.
-
-    Returns
-    -------
-    AdditiveFit
-
-    Raises
-    ------
-    UsageError
-        As in :func:`~paper_utils.codes.additive.additive_dimension`; also when fewer than two
-        cut-offs say anything.
-
-    Examples
-    --------
-    >>> law = AdditiveLaw(n_docs=50_000, length=45, vocabulary=850, apart=True)
-    >>> exact = {k: law.recall(200, k) for k in (2, 10, 100)}
-    >>> fit = additive_fit(exact, law, n_resamples=100)
-    >>> round(fit.dimension), round(fit.chi2, 6)
-    (200, 0.0)
+    The covariance of cut-offs is that of ranks drawn from the law. Queries count as independent:
+    if they share documents, the true variance is larger (see `AdditiveFit.design_effect`).
     """
     rows = check_recalls(recalls, law.n_docs)
     told = {k: law.dimension(r, k) for k, r in rows.items()}
@@ -201,12 +139,7 @@ def _null_distances(
 def resampled_recalls(
     law: AdditiveLaw, d: float, cutoffs: list[int], n_queries: int, n_resamples: int, seed: int = 0
 ) -> NDArray[np.float64]:
-    """Return mean recalls of `n_queries` queries drawn from the law, one row a resample.
-
-    Returns
-    -------
-    ndarray, shape (n_resamples, n_cutoffs)
-    """
+    """Return mean recalls of `n_queries` queries under the law, shape (n_resamples, n_cutoffs)."""
     drawn = query_recalls(additive_ranks(law, d, _DRAWS, seed), cutoffs)
     # Few different rows occur; their counts among n_queries independent queries are multinomial.
     kinds, counts = np.unique(drawn, axis=0, return_counts=True)
@@ -217,33 +150,11 @@ def resampled_recalls(
 
 
 def document_effect(values: ArrayLike, qrels: sparse.csr_array) -> float:
-    """Estimate how much the sharing of documents inflates the variance of a mean over queries.
+    """Estimate how much shared documents inflate the variance of a mean over queries.
 
-    Queries with a relevant document in common count as correlated, others not (the estimator for
-    dyadic data: P. M. Aronow, C. Samii and V. A. Assenova, "Cluster-robust variance estimation
-    for dyadic data", Political Analysis 23, 2015).
-
-    Parameters
-    ----------
-    values : array_like, shape (n_queries,)
-        One value a query, such as its recall.
-    qrels : csr_array of bool, shape (n_queries, n_docs)
-
-    Returns
-    -------
-    float
-        Estimated variance over that of independent queries; NaN where all values are equal.
-
-    Raises
-    ------
-    UsageError
-        Not one value a query.
-
-    Examples
-    --------
-    >>> alone = sparse.csr_array(np.eye(3, dtype=bool))
-    >>> document_effect([0.0, 1.0, 1.0], alone)
-    1.0
+    `values` holds one number a query; NaN where all are equal. Queries with a relevant document in
+    common count as correlated, others not: P. M. Aronow, C. Samii and V. A. Assenova,
+    "Cluster-robust variance estimation for dyadic data", Political Analysis 23, 2015.
     """
     error = np.asarray(values, dtype=np.float64)
     if error.shape != (qrels.shape[0],) or not np.isfinite(error).all():

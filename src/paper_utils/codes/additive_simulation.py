@@ -23,32 +23,14 @@ _BLOCK = 100  # queries scored at once
 
 
 def words(text: str, stop_words: Sequence[str] = STOP_WORDS) -> list[str]:
-    """Return the lower-cased runs of letters and digits of `text`, stop words left out.
-
-    Examples
-    --------
-    >>> words("Who likes The Aztec Empire?")
-    ['likes', 'aztec', 'empire']
-    """
+    """Return the lower-cased runs of letters and digits of `text`, stop words left out."""
     return [word for word in _WORD.findall(text.lower()) if word not in stop_words]
 
 
 def token_counts(
     queries: Sequence[Sequence[object]], documents: Sequence[Sequence[object]]
 ) -> tuple[sparse.csr_array, sparse.csr_array]:
-    """Count the tokens of queries and documents over one vocabulary.
-
-    Returns
-    -------
-    csr_array, csr_array
-        Shapes (n_queries, n_tokens) and (n_docs, n_tokens).
-
-    Examples
-    --------
-    >>> q, d = token_counts([["a"]], [["a", "b", "a"], ["c"]])
-    >>> d.toarray().tolist()
-    [[2.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
-    """
+    """Count tokens over one vocabulary: shapes (n_queries, n_tokens) and (n_docs, n_tokens)."""
     lists = [*queries, *documents]
     vocabulary = {token: i for i, token in enumerate(dict.fromkeys(t for x in lists for t in x))}
     if not vocabulary:
@@ -69,31 +51,10 @@ def additive_code_ranks(
     seed: int = 0,
     cosine: bool = False,
 ) -> RelevantRanks:
-    """Rank documents by sums of independent Gaussian token vectors.
+    """Rank documents by inner products of sums of independent Gaussian token vectors.
 
-    Scores are inner products of sums; they are computed through the inner products of the
-    token vectors, so that the cost hardly depends on `d`.
-
-    Parameters
-    ----------
-    query_counts, doc_counts : csr_array
-        From :func:`token_counts`.
-    qrels : csr_array of bool, shape (n_queries, n_docs)
-    d : int
-        Dimension, at least 1.
-    seed : int
-        Of the token vectors.
-    cosine : bool
-        Divide by the length of the document's sum.
-
-    Returns
-    -------
-    RelevantRanks
-
-    Raises
-    ------
-    UsageError
-        Shapes that do not fit, or d below 1.
+    The counts come from :func:`token_counts`; `cosine` divides by the length of the document's sum.
+    Scores go through the inner products of token vectors: the cost hardly depends on `d`.
     """
     if d < 1:
         raise UsageError(f"d = {d} must be at least 1")
@@ -142,10 +103,10 @@ def joined(parts: Sequence[RelevantRanks]) -> RelevantRanks:
 
 
 class Layout(NamedTuple):
-    """Who holds which attribute, and who is asked for: a collection without names or texts."""
+    """A collection without names or texts: attributes of queries and documents, and relevance."""
 
     queries: list[list[int]]
-    documents: NDArray[np.int64]
+    documents: NDArray[np.int64]  # attributes of each, shape (n_docs, length)
     qrels: sparse.csr_array
 
 
@@ -158,28 +119,11 @@ def limit_layout(
     spare: int = 850,
     seed: int = 0,
 ) -> Layout:
-    """Draw a collection of LIMIT's design: pairs of active documents and distractors.
+    """Draw a collection of LIMIT's design: pairs of active documents, and distractors.
 
-    Query i asks for attribute i, which two of the `n_active` documents hold, a different pair
-    for each query. They are filled up to `length` with attributes of no query, and each of
-    the other documents draws all of its own from these `spare` ones.
-
-    Parameters
-    ----------
-    n_docs, length, n_active, n_queries, spare, seed : int
-        At most `n_active` (`n_active` - 1) / 2 queries; no document may get more than `length`
-        of them.
-
-    Returns
-    -------
-    Layout
-        `documents` has shape (n_docs, length).
-
-    Raises
-    ------
-    UsageError
-        More queries than pairs or than documents can hold, fewer documents than active ones,
-        or documents longer than the spare attributes allow.
+    Query i names attribute i, which two of the `n_active` documents hold, a new pair for each.
+    They are filled up to `length` from `spare` attributes that no query names; the other documents
+    draw all of theirs from these.
     """
     pairs = np.array([(i, j) for i in range(n_active) for j in range(i)])
     if n_queries > len(pairs) or n_active > n_docs or length > spare:

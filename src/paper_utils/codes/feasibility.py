@@ -17,49 +17,20 @@ _SLACK = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Separability:
-    """The answer of :func:`separable`, with what proves it.
-
-    Attributes
-    ----------
-    feasible : bool
-    weights : ndarray of float64, shape (d + 1,), or None
-        If feasible: vector and minus the cut-off; listed attributes score at least 1 and
-        all others at most -1.
-    mixture : ndarray of float64, shape (n_attributes,), or None
-        If not: weights of the attributes, total 1 on the listed and 1 on the others, under
-        which both have the same mean vector. No cut-off can part them.
-    """
+    """The answer of :func:`separable`, with what proves it."""
 
     feasible: bool
+    # if feasible, (d + 1,), vector and minus cut-off: listed score >= 1, all others <= -1
     weights: NDArray[np.float64] | None = field(default=None, repr=False)
+    # if not, (n_attributes,), total 1 on either side: both sides have the same mean vector
     mixture: NDArray[np.float64] | None = field(default=None, repr=False)
 
 
 def separable(vectors: ArrayLike, listed: ArrayLike) -> Separability:
     """Decide by linear programming whether some vector and cut-off part a set from the rest.
 
-    Parameters
-    ----------
-    vectors : array_like, shape (n_attributes, d)
-        Query vectors.
-    listed : array_like of int
-        Rows that have to lie above the cut-off; some of them, not all.
-
-    Returns
-    -------
-    Separability
-        Its certificate was checked again with plain arithmetic.
-
-    Raises
-    ------
-    UsageError
-        Unusable vectors, rows out of range or given twice.
-    PaperError
-        The linear program failed, or its certificate does not hold.
-
-    Examples
-    --------
-    Four points of a square: one corner can be cut off, two opposite ones cannot.
+    `vectors` has shape (n_attributes, d); `listed` names the rows above the cut-off. Certificates
+    are checked with plain arithmetic. One corner of a square can be cut off, two opposite not.
 
     >>> square = [[0, 0], [0, 1], [1, 0], [1, 1]]
     >>> separable(square, [0]).feasible, separable(square, [0, 3]).feasible

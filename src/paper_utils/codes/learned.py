@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from paper_utils.errors import UsageError
 
-# Softness of the hinge, and the step of the optimiser (Adam): scores are of order one.
+# Step of the optimiser (Adam): scores are of order one.
 _RATE = 0.02
 _BATCH = 256
 
@@ -25,33 +25,8 @@ def learn_vectors(
 ) -> NDArray[np.float64]:
     """Fit query vectors and document codes together by descent on the squared hinge.
 
-    Parameters
-    ----------
-    n_attributes : int
-    members : sequence of ndarray of int64
-        The attributes that each training document lists.
-    d : int
-        Dimension.
-    epochs : int
-        Passes over the documents.
-    seed : int
-        Of the random start, which is that of unlearned vectors.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_attributes, d)
-        Unit rows. Documents, these and new ones, are encoded anew with them.
-
-    Raises
-    ------
-    UsageError
-        No documents, or sizes below 1.
-
-    Examples
-    --------
-    >>> members = [np.array([0, 1]), np.array([2, 3])]
-    >>> learn_vectors(4, members, 3, epochs=2).shape
-    (4, 3)
+    `members` holds the attributes that each training document lists. Returns unit rows, shape
+    (n_attributes, d), with which all documents are encoded anew. The start is that of `SetCodes`.
     """
     if not len(members) or min(n_attributes, d, epochs) < 1:
         raise UsageError("learning needs documents, attributes, dimensions and epochs")

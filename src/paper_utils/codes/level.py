@@ -31,7 +31,7 @@ class LevelCodes(SetCodes):
     r"""Set codes in which every listed attribute scores the same.
 
     :class:`SetCodes` promises the *sign* of a score. Here listed attributes score 1 and all others
-    -1 or less, both within a tenth in practice and within one half for sure. So the score
+    -1 or less, both usually within a tenth and always within one half. So the score
     of a sum of m queries is m for a document that lists all of them and m - 2 or less for one
     that does not: a document cannot make up for an attribute that it lacks. The price in
     dimensions is small, see :func:`level_dimension`.
@@ -55,32 +55,15 @@ class LevelCodes(SetCodes):
 
 
 class LevelSeparator(Separator):
-    """As :class:`Separator`, with the scores of listed attributes bounded on both sides.
-
-    Examples
-    --------
-    >>> found = LevelSeparator(np.eye(3)).solve([np.array([0, 2])])
-    >>> (found.weights @ np.c_[np.eye(3), np.ones(3)].T).round(1)[0, [0, 2]].tolist()
-    [1.0, 1.0]
-    """
+    """As :class:`Separator`, with the scores of listed attributes bounded on both sides."""
 
     def check(
         self, members: Sequence[NDArray[np.int64]], weights: NDArray[np.floating]
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Count scores off their side or level, and the least distance from being so.
+        """Count, per document, scores off their side or level; find the least distance from it.
 
-        Parameters
-        ----------
-        members : sequence of ndarray of int64
-        weights : ndarray, shape (n_docs, d + 1)
-
-        Returns
-        -------
-        wrong : ndarray of int64, shape (n_docs,)
-            Listed attributes that do not score between 0.5 and 1.5, others above -0.5.
-        least : ndarray of float32, shape (n_docs,)
-            Of 1 - \\|score - 1\\| of what is listed and -score of all else, the least, less one
-            half: negative if one is wrong.
+        Wrong are listed scores outside 0.5 to 1.5 and others above -0.5. The distance is the least
+        of 1 - |score - 1| of what is listed and -score of all else, less 0.5. Shapes (n_docs,).
         """
         wrong = np.empty(len(members), dtype=np.int64)
         least = np.empty(len(members), dtype=np.float32)
@@ -172,29 +155,11 @@ def level_dimension(n_attributes: int, length: int, margin: float = 0.0) -> floa
 
 
 def level_gap(vectors: ArrayLike, listed: ArrayLike) -> float:
-    """Return how far equal listed scores can stand above all others, by a linear program.
+    """Return how far equal scores of the rows `listed` can stand above all others.
 
-    Parameters
-    ----------
-    vectors : array_like, shape (n_attributes, d)
-        Query vectors.
-    listed : array_like of int
-        Rows that must score the same; some, not all.
+    A linear program over vectors with coordinates between -1 and 1; `vectors` has shape
+    (n_attributes, d). 0 if there is no level code.
 
-    Returns
-    -------
-    float
-        Widest gap for vectors with coordinates between -1 and 1; 0 if there is no level code.
-
-    Raises
-    ------
-    UsageError
-        Unusable vectors, rows out of range or given twice.
-    PaperError
-        The linear program failed.
-
-    Examples
-    --------
     >>> square = [[0, 0], [0, 1], [1, 0], [1, 1]]
     >>> level_gap(square, [0]), level_gap(square, [0, 3])
     (1.0, 0.0)

@@ -10,30 +10,9 @@ from paper_utils.errors import UsageError
 
 
 def byte_codes(codes: ArrayLike) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Round each row to whole numbers from -127 to 127 times a scale of its own.
+    """Round each row to whole numbers from -127 to 127 times a positive scale of its own.
 
-    A positive scale changes no sign, so that a comparison with zero needs the bytes alone.
-
-    Parameters
-    ----------
-    codes : array_like, shape (n_items, d)
-
-    Returns
-    -------
-    rounded : ndarray of int8, shape (n_items, d)
-    scales : ndarray of float32, shape (n_items,)
-        ``rounded * scales[:, None]`` is near the codes. A row of zeros has scale 1.
-
-    Raises
-    ------
-    UsageError
-        Unusable vectors.
-
-    Examples
-    --------
-    >>> rounded, scales = byte_codes([[1.0, -0.5, 0.0]])
-    >>> rounded, scales.round(5)
-    (array([[127, -64,   0]], dtype=int8), array([0.00787], dtype=float32))
+    Shapes (n_items, d) and (n_items,). A comparison with zero needs the bytes alone.
     """
     X = as_vectors(codes, name="codes")
     largest = np.abs(X).max(axis=1)
@@ -42,32 +21,10 @@ def byte_codes(codes: ArrayLike) -> tuple[NDArray[np.int8], NDArray[np.float32]]
 
 
 def byte_pair(queries: ArrayLike, codes: ArrayLike) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
-    r"""Round queries and set codes to bytes, the constant and the cut-off included.
+    """Round queries (n_queries, d + 1) and set codes (n_docs, d + 1) to bytes.
 
-    The constant of a query is far larger than its other numbers and would take up the range of
-    a byte. Times :math:`d^{-1/4}` it is not, nor is the cut-off of a code, divided by it.
-
-    Parameters
-    ----------
-    queries : array_like, shape (n_queries, d + 1)
-        The last number is the constant.
-    codes : array_like, shape (n_docs, d + 1)
-
-    Returns
-    -------
-    queries, codes : ndarray of int8
-        Their products have the signs of the scores, but for rounding.
-
-    Raises
-    ------
-    UsageError
-        Unusable vectors, or different numbers of columns.
-
-    Examples
-    --------
-    >>> queries, codes = byte_pair([[0.6, 0.8, 1.0]], [[1.0, 2.0, -1.5]])
-    >>> int((queries.astype(int) @ codes.T.astype(int))[0, 0]) > 0
-    True
+    A query's last number, the constant, is far larger than the others and would take up the range
+    of a byte. It is multiplied by :math:`d^{-1/4}`, and the cut-off of a code divided by it.
     """
     Q, X = as_vectors(queries, name="queries"), as_vectors(codes, name="codes")
     if Q.shape[1] != X.shape[1]:

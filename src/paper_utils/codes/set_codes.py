@@ -205,7 +205,7 @@ class SetCodes:
         Raises
         ------
         UsageError
-            An attribute that is unknown or asked for twice; an empty query; not fitted.
+            An attribute that is unknown or given twice; an empty query; not fitted.
         """
         X = self._fitted().X
         groups = [[one] if isinstance(one, str) else one for one in asked]

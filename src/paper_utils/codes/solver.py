@@ -24,52 +24,22 @@ _ENOUGH = 0.9
 
 @dataclass(frozen=True, eq=False)
 class Solved:
-    """Weights and how well they do.
+    """Weights and how well they do, one row or number a document."""
 
-    Attributes
-    ----------
-    weights : ndarray of float32, shape (n_docs, d + 1)
-        Vector and, last, minus the cut-off; scores are ``weights @ [q, 1]``.
-    wrong : ndarray of int64, shape (n_docs,)
-        Attributes whose score has the wrong sign or is zero, counted on these very weights.
-    least : ndarray of float32, shape (n_docs,)
-        Least distance of a score from zero on its right side; negative if one is wrong.
-    steps : ndarray of int64, shape (n_docs,)
-        Steps spent on each.
-    """
-
+    # (n_docs, d + 1): vector and, last, minus the cut-off; scores are `weights @ [q, 1]`
     weights: NDArray[np.float32] = field(repr=False)
-    wrong: NDArray[np.int64]
+    wrong: NDArray[np.int64]  # scores of the wrong sign or zero, counted on these very weights
+    # least distance of a score from zero on its right side; negative if wrong
     least: NDArray[np.float32]
     steps: NDArray[np.int64]
 
 
 class Separator:
-    r"""Finds, for sets of rows, a vector and a cut-off with the set above and all else below.
+    """Finds a vector and a cut-off that part rows of `vectors`, (n_attributes, d), from the rest.
 
-    Minimises :math:`|v|^2` subject to :math:`y_a(\langle q_a, v\rangle - b) \ge 1` for all a by
-    over-relaxed alternating steps (ADMM): least squares onto attainable scores, which one
-    factorisation of :math:`Q^\top Q` does for all documents, then a clipping of each score to its
-    side. Sets that this leaves unsolved are tried again without the pull towards short vectors;
-    that is the Douglas-Rachford method for a subspace and an orthant, and where no solution
-    exists it tends to the least squared violation.
-
-    Parameters
-    ----------
-    vectors : ndarray, shape (n_attributes, d)
-        Query vectors.
-
-    References
-    ----------
-    J. Eckstein and D. Bertsekas, Math. Program. 55 (1992) 293; for problems without solution
-    H. Bauschke and W. Moursi, Math. Program. 164 (2017) 263.
-
-    Examples
-    --------
-    >>> found = Separator(np.eye(3)).solve([np.array([0]), np.array([0, 2])])
-    >>> np.sign(found.weights @ np.c_[np.eye(3), np.ones(3)].T)
-    array([[ 1., -1., -1.],
-           [ 1., -1.,  1.]])
+    Minimises |v|^2 with y_a (<q_a, v> - b) >= 1 by over-relaxed ADMM (J. Eckstein and D. Bertsekas,
+    Math. Program. 55 (1992) 293). Unsolved sets are tried again without the pull to short vectors:
+    Douglas-Rachford, which tends to the least violation (H. Bauschke, W. Moursi, 164 (2017) 263).
     """
 
     def __init__(self, vectors: NDArray[np.floating]) -> None:
@@ -84,21 +54,9 @@ class Separator:
         max_steps: int = 1000,
         progress: bool = True,
     ) -> Solved:
-        """Solve one problem a document.
+        """Solve one problem a document; `members` holds the rows that each lists.
 
-        Parameters
-        ----------
-        members : sequence of ndarray of int64
-            Of each document, the rows of the query vectors that it lists.
-        max_steps : int
-            Most steps of each of the two kinds.
-        progress : bool
-            Show a bar on a terminal.
-
-        Returns
-        -------
-        Solved
-            Sets without a solution, or with none found, are in it with `wrong` above 0.
+        `max_steps` bounds each of the two kinds of steps. Unsolved sets have `wrong` above 0.
         """
         n = len(members)
         weights = np.zeros((n, self.X.shape[1]), dtype=np.float32)
@@ -118,19 +76,9 @@ class Separator:
     def check(
         self, members: Sequence[NDArray[np.int64]], weights: NDArray[np.floating]
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Count the wrong signs of given weights, rounded ones for example.
+        """Count each document's scores that are zero or of the wrong sign, for rounded weights too.
 
-        Parameters
-        ----------
-        members : sequence of ndarray of int64
-        weights : ndarray, shape (n_docs, d + 1)
-
-        Returns
-        -------
-        wrong : ndarray of int64, shape (n_docs,)
-            Scores of the wrong sign, or zero.
-        least : ndarray of float32, shape (n_docs,)
-            Least distance of a score from zero on its right side.
+        Also returns the least distance of a score from zero on its right side; shapes (n_docs,).
         """
         wrong = np.empty(len(members), dtype=np.int64)
         least = np.empty(len(members), dtype=np.float32)
@@ -145,7 +93,7 @@ class Separator:
         return wrong, least
 
     def _least_squares(self, pull: float) -> torch.Tensor:
-        """Return the map from scores to the weights that fit them best."""
+        """Return the map, one for all documents, from scores to the weights that fit them best."""
         gram, d = self.X.T @ self.X, self.X.shape[1] - 1
         gram[np.arange(d), np.arange(d)] += pull * np.trace(gram[:d, :d]) / d
         return torch.from_numpy((self.X @ np.linalg.pinv(gram, hermitian=True)).astype(np.float32))

@@ -76,24 +76,7 @@ def solving_seeds(
     seeds: tuple[int, ...],
     protocol: Protocol = PUBLISHED,
 ) -> tuple[int, ...]:
-    """Return the seeds from which an objective solves all k-subsets of n documents.
-
-    Parameters
-    ----------
-    n, d, k : int
-        Documents, dimension, relevant documents of a query.
-    objective : {'infonce', 'sigmoid', 'hinge', 'max-margin'}
-        As in :func:`critical_n`.
-    seeds : tuple of int
-        Starts.
-    protocol : Protocol
-        Of 'infonce' and 'sigmoid'.
-
-    Examples
-    --------
-    >>> solving_seeds(6, 4, 2, "infonce", (0, 1))
-    (0, 1)
-    """
+    """Return the seeds from which an objective solves all k-subsets of n documents."""
     _check_objective(objective)
     check_dimension(d)
     check_subset_size(n, k)
@@ -148,7 +131,7 @@ def critical_n(
         Relevant documents of a query.
     objective : {'infonce', 'sigmoid', 'hinge', 'max-margin'}
         'infonce': the published experiment; a lower temperature through `protocol`.
-        'sigmoid': logistic loss with learnt scale and offset. 'hinge': squared hinge with
+        'sigmoid': logistic loss with trained scale and offset. 'hinge': squared hinge with
         L-BFGS. 'max-margin': the least gap itself, from a random and a cyclic start.
     seeds : iterable of int
         Starts; the more, the larger the best of them: compare at equal numbers.

@@ -1,10 +1,8 @@
 """The free-embedding experiment of Weller et al. (arXiv 2508.21038, section 4), made fast.
 
-Queries and documents are unit vectors and free parameters; Adam lowers a contrastive loss over
-all queries and all documents, and vectors are normalised after each step. The gradient is
-written out, parameters lie dimension by dimension so that matrix products are wide, and the
-exponential is the only elementwise function of the whole score matrix: a step takes a tenth
-of what automatic differentiation takes.
+Queries and documents are free unit vectors; Adam lowers a contrastive loss over all of them. The
+gradient is written out, and parameters lie dimension by dimension so that matrix products are
+wide: a step takes a tenth of what automatic differentiation takes.
 """
 
 from __future__ import annotations
@@ -29,27 +27,14 @@ BATCH = 250_000
 
 @dataclass(frozen=True)
 class Protocol:
-    """Settings of the descent; the defaults are those of the published code.
+    """Settings of the descent; the defaults are those of the published code."""
 
-    Attributes
-    ----------
-    temperature : float
-        Scores are divided by it ('infonce').
-    learning_rate : float
-        Of Adam (0.9, 0.999, 1e-8).
-    max_iterations : int
-        Most steps.
-    patience, min_delta : int, float
-        Stop when the loss has not fallen by `min_delta` below its best for so many steps.
-    check_every : int
-        Steps between two looks at the accuracy; the first look with every set on top stops.
-    """
-
-    temperature: float = 0.1
-    learning_rate: float = 0.01
+    temperature: float = 0.1  # scores are divided by it ('infonce')
+    learning_rate: float = 0.01  # of Adam (0.9, 0.999, 1e-8)
     max_iterations: int = 100_000
-    patience: int = 1000
+    patience: int = 1000  # stop after so many steps without a loss `min_delta` below the best
     min_delta: float = 1e-5
+    # steps between looks at the accuracy; the first with every set on top stops
     check_every: int = 50
 
     def __post_init__(self) -> None:
@@ -68,33 +53,16 @@ PUBLISHED = Protocol()
 
 @dataclass(frozen=True)
 class Descent:
-    """One run from one start.
-
-    Attributes
-    ----------
-    seed : int
-        Seed of the start.
-    solved : bool
-        Whether every query had exactly its documents on top at one of the looks.
-    iterations : int
-        Steps taken.
-    accuracy : float
-        Best share of relevant documents in the top k that was seen.
-    loss : float
-        Loss at the last step.
-    queries, docs : ndarray of float32, shapes (n_sets, d) and (n, d)
-        Vectors at the end.
-    history : tuple of (int, float, float)
-        Steps, loss and accuracy at each look.
-    """
+    """One run from one start."""
 
     seed: int
-    solved: bool
+    solved: bool  # whether every query had exactly its documents on top at a look
     iterations: int
-    accuracy: float
-    loss: float
-    queries: NDArray[np.float32] = field(repr=False)
-    docs: NDArray[np.float32] = field(repr=False)
+    accuracy: float  # best share of relevant documents in the top k that was seen
+    loss: float  # at the last step
+    queries: NDArray[np.float32] = field(repr=False)  # at the end, (n_sets, d)
+    docs: NDArray[np.float32] = field(repr=False)  # at the end, (n, d)
+    # (step, loss, accuracy) at each look
     history: tuple[tuple[int, float, float], ...] = field(repr=False)
 
 
@@ -108,41 +76,11 @@ def descend(
     start: tuple[ArrayLike, ArrayLike] | None = None,
     protocol: Protocol = PUBLISHED,
 ) -> list[Descent]:
-    """Optimise free embeddings of relevant sets from random starts, or from a given one.
+    """Optimise free embeddings of relevant sets, shape (n_sets, k): one run a seed, in their order.
 
-    Parameters
-    ----------
-    sets : array_like of int, shape (n_sets, k)
-        Relevant documents of each query.
-    n : int
-        Documents.
-    d : int
-        Dimension.
-    loss : {'infonce', 'sigmoid'}
-        'infonce': softmax over all documents, averaged over the relevant pairs. 'sigmoid':
-        logistic loss of every pair with a learnt scale and offset, started at 10 and -10.
-    seeds : iterable of int
-        One run each.
-    start : (queries, docs), optional
-        Vectors to start from instead; one run, named by the first seed.
-    protocol : Protocol
-        Settings.
-
-    Returns
-    -------
-    list of Descent
-        In the order of the seeds; each is the same whatever the others are.
-
-    Raises
-    ------
-    UsageError
-        Bad sets or sizes, an unknown loss, no seeds, a start of the wrong shape.
-
-    Examples
-    --------
-    >>> from paper_utils.theory.relevance import all_subsets
-    >>> [run.solved for run in descend(all_subsets(6, 2), 6, 4, seeds=[0, 1])]
-    [True, True]
+    'infonce': softmax over all documents, averaged over relevant pairs. 'sigmoid': logistic loss of
+    every pair with a trained scale and offset, started at 10 and -10. `start` gives the vectors
+    (queries, docs) of a single run. Runs do not depend on each other.
     """
     members = check_sets(sets, n)
     check_dimension(d)
@@ -307,7 +245,7 @@ class _InfoNCE:
 
 
 class _Sigmoid:
-    """Logistic loss of every pair with a learnt scale and offset, summed over documents."""
+    """Logistic loss of every pair with a trained scale and offset, summed over documents."""
 
     def __init__(self, runs: _Runs, previous):
         seeds, _, _ = runs.X.shape

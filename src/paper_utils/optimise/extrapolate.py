@@ -12,33 +12,18 @@ from paper_utils.errors import UsageError
 
 @dataclass(frozen=True)
 class PolynomialFit:
-    """Ordinary least squares of a polynomial, with what its residuals say.
+    """Ordinary least squares of a polynomial, with what its residuals say."""
 
-    Attributes
-    ----------
-    coefficients : ndarray, shape (degree + 1,)
-        Constant first.
-    standard_errors : ndarray, shape (degree + 1,)
-        Of independent residuals of equal variance; see `durbin_watson` before believing them.
-    r_squared, rmse : float
-        Share of variance explained; root of the residual sum of squares over n.
-    residuals : ndarray, shape (n,)
-        Observed minus fitted.
-    aic, aicc, bic : float
-        Information criteria of the Gaussian likelihood, the variance counted as a parameter.
-    durbin_watson : float
-        About 2 for independent residuals, near 0 when neighbours agree.
-    """
-
-    coefficients: NDArray[np.float64]
+    coefficients: NDArray[np.float64]  # constant first
+    # for independent residuals of equal variance: see `durbin_watson`
     standard_errors: NDArray[np.float64]
     r_squared: float
-    rmse: float
-    residuals: NDArray[np.float64] = field(repr=False)
-    aic: float
+    rmse: float  # root of the residual sum of squares over n
+    residuals: NDArray[np.float64] = field(repr=False)  # observed minus fitted
+    aic: float  # Gaussian likelihood, the variance counted as a parameter; so are the next two
     aicc: float
     bic: float
-    durbin_watson: float
+    durbin_watson: float  # about 2 for independent residuals, near 0 when neighbours agree
     _at: tuple = field(repr=False)
 
     @property
@@ -58,30 +43,7 @@ class PolynomialFit:
 
 
 def fit_polynomial(d: ArrayLike, n: ArrayLike, degree: int = 3) -> PolynomialFit:
-    """Fit ``n`` by a polynomial in ``d``.
-
-    Parameters
-    ----------
-    d, n : array_like, shape (n_points,)
-        Dimensions and critical n.
-    degree : int
-        Degree, fewer than the points by at least 3.
-
-    Returns
-    -------
-    PolynomialFit
-
-    Raises
-    ------
-    UsageError
-        Different lengths, repeated dimensions only, or too high a degree.
-
-    Examples
-    --------
-    >>> fit = fit_polynomial([1, 2, 3, 4, 5, 6], [2, 5, 10, 17, 26, 37], degree=2)
-    >>> round(float(fit(10)), 6)
-    101.0
-    """
+    """Fit ``n`` by a polynomial in ``d`` of a degree up to the number of different d less 3."""
     x, y = np.asarray(d, dtype=np.float64), np.asarray(n, dtype=np.float64)
     if x.ndim != 1 or x.shape != y.shape:
         raise UsageError(f"d and n must be vectors of one length, not {x.shape} and {y.shape}")
@@ -123,13 +85,7 @@ def fit_polynomial(d: ArrayLike, n: ArrayLike, degree: int = 3) -> PolynomialFit
 
 
 def power_law_exponent(d: ArrayLike, n: ArrayLike) -> float:
-    """Return the slope of log n against log d.
-
-    Examples
-    --------
-    >>> round(power_law_exponent([1, 2, 4], [3, 12, 48]), 6)
-    2.0
-    """
+    """Return the slope of log n against log d."""
     x, y = np.asarray(d, dtype=np.float64), np.asarray(n, dtype=np.float64)
     if x.shape != y.shape or x.size < 2 or (x <= 0).any() or (y <= 0).any():
         raise UsageError("d and n must be positive vectors of one length, at least 2")

@@ -14,21 +14,11 @@ from paper_utils.theory.construction import check_sets, set_gaps
 
 @dataclass(frozen=True)
 class Flow:
-    """The course of a descent.
+    """The course of a descent; arrays of shape (n_looks,), and the unit vectors at its end."""
 
-    Attributes
-    ----------
-    steps : ndarray of int, shape (n_looks,)
-        Steps taken at each look; 0 is the start.
-    loss, accuracy : ndarray of float64, shape (n_looks,)
-        Mean InfoNCE loss; share of sets that are exactly the top of their query.
-    queries, docs : ndarray of float64
-        Unit vectors at the end.
-    """
-
-    steps: NDArray[np.int64]
-    loss: NDArray[np.float64]
-    accuracy: NDArray[np.float64]
+    steps: NDArray[np.int64]  # taken at each look; 0 is the start
+    loss: NDArray[np.float64]  # mean InfoNCE
+    accuracy: NDArray[np.float64]  # share of sets that are exactly the top of their query
     queries: NDArray[np.float64] = field(repr=False)
     docs: NDArray[np.float64] = field(repr=False)
 
@@ -36,28 +26,9 @@ class Flow:
 def infonce(
     queries: NDArray, docs: NDArray, sets: NDArray, temperature: float
 ) -> tuple[float, NDArray, NDArray]:
-    r"""Return the mean of :math:`-\log\operatorname{softmax}` over relevant pairs, and gradients.
+    """Return the mean of -log softmax over relevant pairs, and its gradients by queries and docs.
 
-    Parameters
-    ----------
-    queries, docs : ndarray of float64, shapes (n_sets, d) and (n, d)
-        Vectors, taken as they are.
-    sets : ndarray of int, shape (n_sets, k)
-        Relevant documents of each query.
-    temperature : float
-        Scores are divided by it.
-
-    Returns
-    -------
-    loss : float
-    by_query, by_doc : ndarray
-        Its gradients, of the shapes of `queries` and `docs`.
-
-    Examples
-    --------
-    >>> loss, *_ = infonce(np.eye(2), np.eye(2), np.array([[0], [1]]), 1.0)
-    >>> round(loss, 4)  # log(1 + exp(-1))
-    0.3133
+    Shapes (n_sets, d), (n, d) and, of the relevant `sets`, (n_sets, k); lengths are not scaled.
     """
     m, k = sets.shape
     logits = queries @ docs.T / temperature
@@ -83,39 +54,9 @@ def descend_monotonically(
 ) -> Flow:
     """Follow the InfoNCE gradient on the sphere in steps that each lower the loss.
 
-    A step that would raise the loss is halved until it does not; it grows again afterwards.
-    Unlike Adam with a fixed rate, nothing here can overshoot: where the accuracy falls, it is
-    the objective that asks for it. Double precision.
-
-    Parameters
-    ----------
-    sets : array_like of int, shape (n_sets, k)
-        Relevant documents of each query.
-    queries, docs : array_like, shapes (n_sets, d) and (n, d)
-        Where to start; scaled to unit length.
-    temperature : float
-        Scores are divided by it.
-    steps : int
-        Most steps; fewer when no step lowers the loss any more.
-    look_every : int
-        Steps between two looks.
-
-    Returns
-    -------
-    Flow
-
-    Raises
-    ------
-    UsageError
-        Bad sets, shapes that do not match, a temperature or number that is not positive.
-
-    Examples
-    --------
-    >>> sets = [[0], [1], [2]]
-    >>> rng = np.random.default_rng(0)
-    >>> flow = descend_monotonically(sets, rng.normal(size=(3, 2)), rng.normal(size=(3, 2)))
-    >>> bool((np.diff(flow.loss) < 0).all()), float(flow.accuracy[-1])
-    (True, 1.0)
+    A step that would raise the loss is halved until it does not. Unlike Adam at a fixed rate, this
+    cannot overshoot: where the accuracy falls, the objective causes it. `queries` (n_sets, d) and
+    `docs` (n, d) are the start, scaled to unit length; it ends early when no step lowers the loss.
     """
     Q, D = unit_rows(queries), unit_rows(docs)
     Q, D = Q.astype(np.float64), D.astype(np.float64)

@@ -21,19 +21,11 @@ TEMPERATURES = tuple(float(t) for t in np.geomspace(0.1, 1e-3, 7))
 
 @dataclass(frozen=True)
 class MaxMargin:
-    """A configuration and its least gap.
+    """A configuration and its least gap."""
 
-    Attributes
-    ----------
-    gap : float
-        Least over all sets of (lowest relevant - highest irrelevant score), in float64.
-    queries, docs : ndarray of float64, shapes (n_sets, d) and (n, d)
-        Unit rows that have this gap.
-    """
-
-    gap: float
-    queries: NDArray[np.float64] = field(repr=False)
-    docs: NDArray[np.float64] = field(repr=False)
+    gap: float  # least over all sets of (lowest relevant - highest irrelevant score)
+    queries: NDArray[np.float64] = field(repr=False)  # unit rows, (n_sets, d)
+    docs: NDArray[np.float64] = field(repr=False)  # unit rows, (n, d)
 
     @property
     def solved(self) -> bool:
@@ -52,44 +44,11 @@ def max_margin(
     max_evaluations: int = 150,
     enough: float = np.inf,
 ) -> MaxMargin:
-    r"""Maximise the least gap directly, from one start.
+    r"""Maximise the least gap from one start: a local optimum, so a lower bound of the widest gap.
 
-    Minimises :math:`T \log \sum_S \sum_{i \in S, j \notin S} \exp((s_{Sj} - s_{Si})/T)` over
-    unit vectors by L-BFGS while T falls; minus the least gap is the limit T = 0.
-
-    Parameters
-    ----------
-    sets : array_like of int, shape (n_sets, k)
-        Relevant documents of each query.
-    n, d : int
-        Documents and dimension.
-    seed : int
-        Seed of the start.
-    start : {'random', 'cyclic'} or (queries, docs)
-        Uniform on the sphere; documents equally spaced on a closed curve of random integer
-        frequencies with centroid queries (better in few dimensions); or given vectors.
-    temperatures : tuple of float
-        Falling values of T.
-    max_evaluations : int
-        Evaluations of the loss at each temperature.
-    enough : float
-        Stop at the first point with a wider gap than this.
-
-    Returns
-    -------
-    MaxMargin
-        The best point seen; a local optimum, so a lower bound of the widest gap.
-
-    Raises
-    ------
-    UsageError
-        Bad sets, sizes, temperatures or start.
-
-    Examples
-    --------
-    >>> from paper_utils.theory.relevance import all_subsets
-    >>> round(max_margin(all_subsets(6, 2), 6, 5).gap, 3)  # the simplex: eps*(6, 2)
-    0.949
+    Minimises :math:`T \log \sum_S \sum_{i \in S, j \notin S} \exp((s_{Sj} - s_{Si})/T)` by L-BFGS
+    as T falls. 'cyclic' starts from documents equally spaced on a closed curve of random integer
+    frequencies (better in few dimensions). A gap above `enough` ends the search.
     """
     members = check_sets(sets, n)
     check_dimension(d)

@@ -17,58 +17,29 @@ from paper_utils.search.hashing import HashedNgrams
 
 # Documents whose grams are counted at once: some 60 MB.
 _BLOCK = 2048
-# Documents and buckets from which the contents of a bucket are learnt.
+# Documents and buckets from which the contents of a bucket are estimated.
 _DOCS, _BUCKETS = 300, 600
 # Quantiles of the relevant document's own score, and bins of the scores of the others.
 _NODES, _BINS = 11, 128
-# Below this skewness the law is taken as normal.
+# Below this skewness the distribution is taken as normal.
 _NORMAL = 1e-2
 
 
 class GramCounts(NamedTuple):
-    """A collection as if no two grams ever shared a bucket.
+    """A collection as if no two grams ever shared a bucket."""
 
-    Attributes
-    ----------
-    weights : scipy.sparse.csr_array, shape (n_queries, n_grams)
-        ``log(1 + sum)`` of each gram of each query; the grams are those that queries have.
-    sums : scipy.sparse.csc_array, shape (n_docs, n_grams)
-        Sums of weights of these grams in the documents.
-    squares : ndarray of float64, shape (n_docs,)
-        Squared length of each document's vector, all its grams counted.
-    qrels : scipy.sparse.csr_array of bool, shape (n_queries, n_docs)
-    sample : list of str
-        Some documents.
-    """
-
+    # (n_queries, n_grams), log(1 + sum) of each gram; grams are those that queries have
     weights: sparse.csr_array
-    sums: sparse.csc_array
-    squares: NDArray[np.float64]
-    qrels: sparse.csr_array
-    sample: list[str]
+    sums: sparse.csc_array  # (n_docs, n_grams), sums of weights of these grams in the documents
+    squares: NDArray[np.float64]  # squared length of each document's vector, all its grams counted
+    qrels: sparse.csr_array  # (n_queries, n_docs)
+    sample: list[str]  # some documents
 
 
 def gram_counts(
     documents: Sequence[str], queries: Sequence[str], qrels: sparse.csr_array, *, seed: int = 0
 ) -> GramCounts:
-    """Count the grams of NUMEN without hashing them together.
-
-    Parameters
-    ----------
-    documents, queries : sequence of str
-    qrels : scipy sparse array, shape (n_queries, n_docs)
-    seed : int
-        Chooses the sample.
-
-    Returns
-    -------
-    GramCounts
-
-    Raises
-    ------
-    UsageError
-        As in :meth:`HashedNgrams.encode`.
-    """
+    """Count the grams of NUMEN without hashing them together; `seed` chooses the sample."""
     plain = HashedNgrams(1 << 32, log=False, normalise=False)
     asked = plain.encode(queries)
     grams, places = np.unique(asked.indices, return_inverse=True)
@@ -92,33 +63,11 @@ def gram_counts(
 def predicted_recall(
     counts: GramCounts, d: int, ks: Sequence[int], *, seed: int = 0
 ) -> list[float]:
-    """Predict the mean recall at each of `ks` for `d` buckets.
+    """Predict the mean recall at each of `ks` for `d` buckets (1 to 2**32).
 
-    A gram of the query finds in its bucket its own sum in the document, t, and the sum X of the
-    document's other grams that fall there. Given the bucket, X varies from document to document;
-    three moments of ``log(1 + t + X)`` are taken over documents, for buckets of a hash that is
-    drawn at random, and each gram of a query gets one of these buckets. A score is a sum of such
-    terms; it is taken to have the Pearson law (type III, a shifted gamma) of its mean, variance
-    and skewness. A relevant document is found when fewer than k others score higher.
-
-    Parameters
-    ----------
-    counts : GramCounts
-    d : int
-        1 to 2**32.
-    ks : sequence of int
-        At least 1.
-    seed : int
-        Of the hash that is drawn.
-
-    Returns
-    -------
-    list of float
-
-    Raises
-    ------
-    UsageError
-        `d` or a cut-off out of range.
+    A query's gram scores ``log(1 + t + X)``: t is its own sum in the document, X that of the other
+    grams in its bucket. Three moments over documents, for random buckets, give a score the Pearson
+    distribution (type III). A relevant document is found when fewer than k others score higher.
     """
     if not ks or min(ks) < 1:
         raise UsageError(f"ks must be cut-offs of at least 1, not {list(ks)}")
@@ -170,9 +119,8 @@ def _add_moments(sums, moments, terms, weights, buckets, pointers, docs, places)
 def _chance_found(better: NDArray, variance: NDArray, k: int) -> NDArray[np.float64]:
     """Chance of each relevant document, shape (n_relevant,), to be among the first k.
 
-    `better` and `variance`, shape (n_relevant, n_nodes), are the mean and the variance of how many
-    others are above it. Their number is a whole number plus a Poisson one, so that what is certain
-    stays certain (a translated Poisson law: A. Barbour and V. Cekanavicius, 2002).
+    How many others are above has mean `better` and `variance`, (n_relevant, n_nodes), and a
+    translated Poisson distribution (A. Barbour, V. Cekanavicius, 2002): what is certain stays so.
     """
     certain = np.floor(np.maximum(better - variance, 0) + 1e-9)
     left = k - 1 - certain
@@ -241,7 +189,7 @@ def _number_better(
 
 
 def _pearson_above(x: NDArray, skew: NDArray) -> NDArray[np.float64]:
-    """Probability above `x` of the standardised Pearson law of type III."""
+    """Probability above `x` of the standardised Pearson distribution of type III."""
     safe = np.where(np.abs(skew) < _NORMAL, 1.0, skew)
     shape = 4 / safe**2
     gamma = np.maximum(shape + x * np.sign(safe) * np.sqrt(shape), 0)
@@ -253,7 +201,7 @@ def _pearson_above(x: NDArray, skew: NDArray) -> NDArray[np.float64]:
 
 
 def _pearson_quantile(chances: NDArray, skew: float) -> NDArray[np.float64]:
-    """Quantiles of the same law."""
+    """Quantiles of the same distribution."""
     if abs(skew) < _NORMAL:
         return ndtri(chances)
     shape = 4 / skew**2

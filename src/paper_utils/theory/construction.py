@@ -16,41 +16,13 @@ from paper_utils.theory.relevance import check_dimension, check_subset_size
 
 
 def equal_angles(n: int) -> NDArray[np.float64]:
-    """Return n equally spaced angles in [0, 2 pi).
-
-    Examples
-    --------
-    >>> equal_angles(4) / np.pi
-    array([0. , 0.5, 1. , 1.5])
-    """
+    """Return n equally spaced angles in [0, 2 pi)."""
     check_dimension(n, name="n")
     return 2.0 * np.pi * np.arange(n) / n
 
 
 def trigonometric_curve(angles: ArrayLike, k: int) -> NDArray[np.float64]:
-    """Return unit vectors ``(cos t, sin t, ..., cos kt, sin kt) / sqrt(k)``.
-
-    Parameters
-    ----------
-    angles : array_like, shape (n,)
-        Where on the curve.
-    k : int
-        Relevant documents of a query.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, 2k)
-
-    Raises
-    ------
-    UsageError
-        ``k < 1`` or angles that are not a finite vector.
-
-    Examples
-    --------
-    >>> trigonometric_curve([0.0], 2)
-    array([[0.70710678, 0.        , 0.70710678, 0.        ]])
-    """
+    """Return unit vectors ``(cos t, sin t, ..., cos kt, sin kt) / sqrt(k)``, shape (n, 2k)."""
     check_dimension(k, name="k")
     t = np.asarray(angles, dtype=np.float64)
     if t.ndim != 1 or not np.isfinite(t).all():
@@ -62,33 +34,12 @@ def trigonometric_curve(angles: ArrayLike, k: int) -> NDArray[np.float64]:
 def trigonometric_queries(
     sets: ArrayLike, angles: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    r"""Return the query and cut-off of each set of documents on the trigonometric curve.
+    r"""Return unit queries (n_sets, 2k) and cut-offs (n_sets,) of sets on the trigonometric curve.
 
-    With :math:`f_S(t) = \prod_{i \in S} (1 - \cos(t - t_i))`, which is zero on S and positive
-    elsewhere, the query holds minus the Fourier coefficients of :math:`f_S` and the cut-off
-    is its mean: scores equal the cut-off on S and lie below it elsewhere.
+    :math:`f_S(t) = \prod_{i \in S} (1 - \cos(t - t_i))` is zero on S and positive elsewhere. The
+    query holds minus its Fourier coefficients and the cut-off (positive) is its mean: scores equal
+    the cut-off on S and lie below it elsewhere.
 
-    Parameters
-    ----------
-    sets : array_like of int, shape (n_sets, k)
-        Distinct documents in each row.
-    angles : array_like, shape (n,)
-        Angles of the documents.
-
-    Returns
-    -------
-    queries : ndarray of float64, shape (n_sets, 2k)
-        Unit rows.
-    cutoffs : ndarray of float64, shape (n_sets,)
-        Positive; a query's score of each of its documents on :func:`trigonometric_curve`.
-
-    Raises
-    ------
-    UsageError
-        A document twice in one set, or unknown.
-
-    Examples
-    --------
     >>> angles = equal_angles(5)
     >>> queries, cutoffs = trigonometric_queries([[0, 2]], angles)
     >>> scores = trigonometric_curve(angles, 2) @ queries[0]
@@ -114,15 +65,7 @@ def trigonometric_queries(
 
 
 def check_sets(sets: ArrayLike, n: int) -> NDArray[np.int64]:
-    """Return relevant sets as an integer array, shape (n_sets, k), or say what is wrong.
-
-    Examples
-    --------
-    >>> check_sets([[0, 0]], 5)
-    Traceback (most recent call last):
-    ...
-    paper_utils.errors.UsageError: set 0 lists document 0 twice
-    """
+    """Return relevant sets as an integer array, shape (n_sets, k), or say what is wrong."""
     members = np.asarray(sets)
     if members.ndim != 2 or members.size == 0:
         raise UsageError(f"sets must have shape (n_sets, k) and not be empty, not {members.shape}")
@@ -146,39 +89,11 @@ def check_sets(sets: ArrayLike, n: int) -> NDArray[np.int64]:
 def euclidean_curve(
     sets: ArrayLike, angles: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    r"""Return points in 2k - 1 dimensions whose nearest k to a centre are any set of k.
+    """Return documents in 2k - 1 dimensions, and for each set a centre and radius of exactly its k.
 
-    The curve of :func:`trigonometric_curve` is projected from a point p of its own, halfway
-    between two documents. Half-spaces of the sphere that leave p outside become balls: the
-    query of S, :math:`\langle w, x \rangle \ge c`, becomes the ball around
-    :math:`w_\perp / (c - \langle w, p \rangle)`.
-
-    Parameters
-    ----------
-    sets : array_like of int, shape (n_sets, k)
-        Distinct documents in each row.
-    angles : array_like, shape (n,)
-        Distinct angles of the documents.
-
-    Returns
-    -------
-    docs : ndarray of float64, shape (n, 2k - 1)
-    centres : ndarray of float64, shape (n_sets, 2k - 1)
-    radii : ndarray of float64, shape (n_sets,)
-        The documents of a set lie at this distance from its centre, all others further away.
-
-    Raises
-    ------
-    UsageError
-        As :func:`trigonometric_queries`.
-
-    Examples
-    --------
-    >>> angles = equal_angles(7)
-    >>> docs, centres, radii = euclidean_curve([[1, 4]], angles)
-    >>> distances = np.linalg.norm(docs - centres[0], axis=1)
-    >>> docs.shape[1], np.argsort(distances)[:2].tolist()
-    (3, [1, 4])
+    The trigonometric curve is projected from a point p on it, halfway between two documents: the
+    half-space <w, x> >= c of a set becomes the ball around w_perp / (c - <w, p>). Its documents lie
+    at the radius, all others further away. Shapes (n, 2k - 1), (n_sets, 2k - 1), (n_sets,).
     """
     t = np.asarray(angles, dtype=np.float64)
     queries, cutoffs = trigonometric_queries(sets, t)
@@ -199,14 +114,7 @@ def euclidean_curve(
 
 
 def simplex(n: int) -> NDArray[np.float64]:
-    """Return the n vertices of a regular simplex as unit vectors, shape (n, n - 1).
-
-    Examples
-    --------
-    >>> vertices = simplex(4)
-    >>> np.round(vertices @ vertices.T, 6)[0].tolist()
-    [1.0, -0.333333, -0.333333, -0.333333]
-    """
+    """Return the n vertices of a regular simplex as unit vectors, shape (n, n - 1)."""
     check_dimension(n, name="n", least=2)
     centred = np.eye(n) - 1.0 / n
     vertices = np.linalg.eigh(centred)[1][:, 1:]  # the eigenvalue 0 comes first
@@ -214,32 +122,13 @@ def simplex(n: int) -> NDArray[np.float64]:
 
 
 def centroid_queries(docs: ArrayLike, sets: ArrayLike) -> NDArray[np.float64]:
-    """Return each set's centroid, scaled to length 1, shape (n_sets, d).
-
-    Parameters
-    ----------
-    docs : array_like, shape (n, d)
-        Documents.
-    sets : array_like of int, shape (n_sets, k)
-        Distinct documents in each row.
-
-    Examples
-    --------
-    >>> centroid_queries(np.eye(3), [[0, 1]])
-    array([[0.70710678, 0.70710678, 0.        ]])
-    """
+    """Return the centroid of each set's documents, scaled to length 1, shape (n_sets, d)."""
     vectors = np.asarray(docs, dtype=np.float64)
     return unit_rows(vectors[check_sets(sets, len(vectors))].sum(axis=1), name="centroids")
 
 
 def gaussian_documents(n: int, d: int, *, seed: int = 0) -> NDArray[np.float64]:
-    """Return n independent uniformly distributed unit vectors, shape (n, d).
-
-    Examples
-    --------
-    >>> gaussian_documents(5, 3).shape
-    (5, 3)
-    """
+    """Return n independent uniformly distributed unit vectors, shape (n, d)."""
     check_dimension(n, name="n")
     check_dimension(d)
     return unit_rows(np.random.default_rng(seed).standard_normal((n, d)))
@@ -248,29 +137,9 @@ def gaussian_documents(n: int, d: int, *, seed: int = 0) -> NDArray[np.float64]:
 def set_gaps(
     docs: ArrayLike, queries: ArrayLike, sets: ArrayLike, *, block: int = 4096
 ) -> NDArray[np.float64]:
-    """Return, for each set, its lowest score minus the highest score outside it.
+    """Return each set's lowest score minus the highest outside it: positive for the exact top-k.
 
-    Parameters
-    ----------
-    docs : array_like, shape (n, d)
-        Documents.
-    queries : array_like, shape (n_sets, d)
-        One query a set.
-    sets : array_like of int, shape (n_sets, k)
-        Distinct documents in each row.
-    block : int
-        Queries scored at a time.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_sets,)
-        Positive where the set is the exact top-k.
-
-    Examples
-    --------
-    >>> vertices = simplex(3)
-    >>> set_gaps(vertices, vertices, [[0], [1], [2]]).round(6).tolist()
-    [1.5, 1.5, 1.5]
+    Shapes (n, d), (n_sets, d) and (n_sets, k); `block` queries are scored at a time.
     """
     D, Q = np.asarray(docs, dtype=np.float64), np.asarray(queries, dtype=np.float64)
     members = check_sets(sets, len(D))

@@ -18,16 +18,6 @@ def homogeneous_dichotomies(n: int, d: int) -> int:
     """Count the dichotomies of n points in general position by half-spaces through the origin.
 
     Cover 1965: ``2 sum_{i<d} C(n-1, i)``. This is scoring with threshold 0.
-
-    Parameters
-    ----------
-    n, d : int
-        Points and dimension, both at least 1.
-
-    Examples
-    --------
-    >>> [homogeneous_dichotomies(n, d) for n, d in [(5, 2), (6, 3), (7, 2)]]
-    [10, 32, 14]
     """
     check_dimension(n, name="n")
     check_dimension(d)
@@ -37,13 +27,7 @@ def homogeneous_dichotomies(n: int, d: int) -> int:
 def affine_dichotomies(n: int, d: int) -> int:
     """Count the dichotomies of n points in general position by arbitrary half-spaces.
 
-    Cover 1965: ``2 sum_{i<=d} C(n-1, i)``. This is scoring with a threshold of the query's
-    own, which is what top-k retrieval uses.
-
-    Examples
-    --------
-    >>> [affine_dichotomies(n, d) for n, d in [(5, 2), (6, 3), (7, 2)]]
-    [22, 52, 44]
+    Cover 1965: ``2 sum_{i<=d} C(n-1, i)``. This is top-k: scoring with a threshold per query.
     """
     check_dimension(d)
     return homogeneous_dichotomies(n, d + 1)
@@ -53,11 +37,6 @@ def sauer_bound(n: int, vc: int) -> int:
     """Bound the growth function of a class of VC dimension `vc`: ``sum_{i<=vc} C(n, i)``.
 
     Krasnov's bound is this one with ``vc = d + 1``.
-
-    Examples
-    --------
-    >>> [sauer_bound(n, d + 1) for n, d in [(5, 2), (6, 3), (7, 2)]]
-    [26, 57, 64]
     """
     check_dimension(n, name="n")
     check_dimension(vc, name="vc", least=0)
@@ -67,31 +46,9 @@ def sauer_bound(n: int, vc: int) -> int:
 def enumerate_dichotomies(X: ArrayLike, *, affine: bool = False) -> NDArray[np.int8]:
     """List every dichotomy of the rows of `X` by a half-space, each proved by a linear program.
 
-    A sign vector is kept when ``y_i (<w, x_i> - b) >= 1`` has a solution. Prefixes without
-    one are not extended, so the work follows the number of dichotomies, not ``2^n``.
-
-    Parameters
-    ----------
-    X : array_like, shape (n_points, d)
-        Points, in any position.
-    affine : bool
-        Whether the half-space may have an offset b.
-
-    Returns
-    -------
-    ndarray of int8, shape (n_dichotomies, n_points)
-        Entries -1 and +1.
-
-    Raises
-    ------
-    UsageError
-        More than 20,000 linear programs would be needed.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> enumerate_dichotomies(rng.standard_normal((5, 2))).shape
-    (10, 5)
+    A sign vector is kept when ``y_i (<w, x_i> - b) >= 1`` has a solution (b = 0 unless `affine`).
+    Prefixes without one are not extended: the work follows the number of dichotomies, not ``2^n``.
+    Shape (n_dichotomies, n_points), entries -1 and +1.
     """
     points = as_vectors(X).astype(np.float64)
     if affine:
@@ -125,21 +82,8 @@ def _separable(points: NDArray[np.float64], y: NDArray[np.int8]) -> bool:
 def log2_low_rank_patterns(n: int, m: int, r: int) -> float:
     """Bound log2 of the number of n x m sign matrices of sign-rank at most r.
 
-    A matrix of rank r has ``r (n + m)`` parameters and its nm entries are polynomials of
-    degree 2 in them; Warren's theorem bounds their sign patterns by
+    Warren's theorem for nm polynomials of degree 2 in r (n + m) parameters:
     ``(8 e n m / (r (n + m)))^(r (n + m))`` (Alon, Frankl, Rödl 1985).
-
-    Parameters
-    ----------
-    n, m : int
-        Shape of the matrix.
-    r : int
-        Rank, at least 1.
-
-    Examples
-    --------
-    >>> log2_low_rank_patterns(1000, 1000, 60) < 1000 * 1000
-    True
     """
     for name, value in (("n", n), ("m", m), ("r", r)):
         check_dimension(value, name=name)
@@ -153,11 +97,6 @@ def counting_sign_rank(n: int, m: int) -> int:
     """Return an r such that some n x m sign matrix has sign-rank at least r, by counting alone.
 
     Existence only: it names no matrix, and says nothing of matrices with few +1 a row.
-
-    Examples
-    --------
-    >>> counting_sign_rank(1000, 1000)
-    69
     """
     check_dimension(n, name="n")
     check_dimension(m, name="m")
@@ -172,37 +111,13 @@ def counting_sign_rank(n: int, m: int) -> int:
 
 
 def rank_variety_dimension(n: int, m: int, d: int) -> int:
-    """Return the dimension ``d (n + m - d)`` of the variety of n x m matrices of rank d.
-
-    Examples
-    --------
-    >>> rank_variety_dimension(8, 9, 3)
-    42
-    """
+    """Return the dimension ``d (n + m - d)`` of the variety of n x m matrices of rank d."""
     _check_rank(n, m, d)
     return d * (n + m - d)
 
 
 def rank_tangent_dimension(n: int, m: int, d: int, *, seed: int = 0) -> int:
-    """Measure the tangent space of ``(A, B) -> A B'`` at a random point.
-
-    Parameters
-    ----------
-    n, m, d : int
-        Matrices of shape (n, d) and (m, d).
-    seed : int
-        Seed of the random point.
-
-    Returns
-    -------
-    int
-        Rank of the Jacobian, shape (n m, d (n + m)).
-
-    Examples
-    --------
-    >>> rank_tangent_dimension(8, 9, 3)
-    42
-    """
+    """Return the rank of the Jacobian of ``(A, B) -> A B'`` at a random point."""
     _check_rank(n, m, d)
     if n * m * d * (n + m) > 50_000_000:
         raise UsageError(f"the Jacobian for n={n}, m={m}, d={d} has more than 50,000,000 entries")

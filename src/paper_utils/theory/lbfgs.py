@@ -1,9 +1,8 @@
 """A small limited-memory BFGS for losses of some ten thousand single-precision parameters.
 
-SciPy's L-BFGS-B handles bounds and works in double precision; on the problems of this package
-its bookkeeping takes three to four times as long as the loss itself (d = 10, n = 90). This one
-is the two-loop recursion of Nocedal and Wright (Numerical Optimization, algorithm 7.4) with
-backtracking, and nothing else.
+SciPy's L-BFGS-B works in double precision, and its bookkeeping takes three to four times as long
+as the losses of this package (d = 10, n = 90). This is the two-loop recursion of Nocedal and
+Wright (Numerical Optimization, algorithm 7.4) with backtracking.
 """
 
 from __future__ import annotations
@@ -27,32 +26,12 @@ def minimise(
     patience: int | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> tuple[NDArray[np.floating], int]:
-    """Minimise a smooth loss from `x`.
+    """Minimise `loss` from `x`; return the last accepted point, of the same dtype, and its cost.
 
-    Parameters
-    ----------
-    loss : callable
-        ``x -> (value, gradient)``; the gradient must be a new array at each call.
-    x : ndarray, shape (n_parameters,)
-        Start; its dtype is kept.
-    max_evaluations : int
-        Most calls of `loss`.
-    memory : int
-        Pairs of steps and gradient differences that are kept.
-    patience : int, optional
-        End when so many accepted steps together lowered a positive loss by less than 2%.
-    stop : callable
-        Asked after each call of `loss`; True ends the search.
+    `loss` returns a value and a new gradient array; the cost is the number of its calls. `memory`
+    pairs of differences are kept. The search ends when `patience` accepted steps lower a positive
+    loss by less than 2%, or when `stop`, called after each evaluation, is true.
 
-    Returns
-    -------
-    x : ndarray
-        The last accepted point.
-    evaluations : int
-        Calls of `loss`.
-
-    Examples
-    --------
     >>> scale = np.array([1.0, 100.0])
     >>> x, _ = minimise(lambda x: (x @ (scale * x), 2 * scale * x), np.ones(2), max_evaluations=50)
     >>> bool(np.abs(x).max() < 1e-6)

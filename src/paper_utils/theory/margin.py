@@ -49,24 +49,13 @@ def largest_gap(m: int, k: int) -> float:
 
     No unit vectors, in any dimension, separate all k-subsets of m documents by more; the
     regular simplex with centroid queries attains it (arXiv 2601.20844).
-
-    Examples
-    --------
-    >>> round(largest_gap(46, 2), 4)
-    0.731
     """
     check_subset_size(m, k)
     return m / math.sqrt(k * (m - 1) * (m - k))
 
 
 def log_subsets(n: int, k: int) -> float:
-    """Return the natural logarithm of C(n, k), exact to rounding up to k = 10,000.
-
-    Examples
-    --------
-    >>> round(log_subsets(50_000, 100) / math.log(10), 2)
-    311.88
-    """
+    """Return the natural logarithm of C(n, k), exact to rounding up to k = 10,000."""
     check_subset_size(n, k)
     k = min(k, n - k)
     if k > 10_000:  # the exact number would have tens of thousands of digits
@@ -75,27 +64,12 @@ def log_subsets(n: int, k: int) -> float:
 
 
 def packing_dimension(n: int, k: int, gap: float) -> int:
-    """Bound the dimension from below when all k-subsets of n have a gap.
+    """Bound the dimension from below when all k-subsets of n have a gap of unit vectors' scores.
 
-    Queries of different subsets differ by at least the gap, so balls of radius gap/2 around
-    them are disjoint: ``C(n, k) <= (1 + 2 / gap)^d`` (Weller et al., theorem 1, with
-    gap = 2 gamma).
+    Queries differ by at least the gap, so balls of radius gap/2 around them are disjoint:
+    ``C(n, k) <= (1 + 2 / gap)^d`` (Weller et al., theorem 1, gap = 2 gamma). Says nothing where the
+    gap is not :func:`feasible`.
 
-    Parameters
-    ----------
-    n, k : int
-        Documents, and relevant ones of a query.
-    gap : float
-        Least difference between a relevant and an irrelevant score of unit vectors.
-
-    Returns
-    -------
-    int
-        Smallest d allowed. Above :func:`largest_gap` the premise is impossible and the
-        number says nothing; see `feasible`.
-
-    Examples
-    --------
     >>> packing_dimension(100, 2, 0.2), packing_dimension(10**11, 2, 0.2)
     (4, 21)
     """
@@ -104,13 +78,7 @@ def packing_dimension(n: int, k: int, gap: float) -> int:
 
 
 def feasible(n: int, k: int, gap: float) -> bool:
-    """Say whether unit vectors of some dimension separate all k-subsets of n by `gap`.
-
-    Examples
-    --------
-    >>> feasible(10**6, 2, 0.2), feasible(10**6, 100, 0.2)
-    (True, False)
-    """
+    """Say whether unit vectors of some dimension separate all k-subsets of n by `gap`."""
     _check_gap(gap)
     return gap <= largest_gap(n, k)
 
@@ -124,33 +92,16 @@ def packing_gap(n: int, k: int, d: int) -> float:
     """Bound the least gap of unit vectors in d dimensions from above, by volume.
 
     The inverse of :func:`packing_dimension`: ``2 / (C(n, k)^(1/d) - 1)``.
-
-    Examples
-    --------
-    >>> round(packing_gap(46, 2, 4), 3)
-    0.428
     """
     check_dimension(d)
     return 2.0 / math.expm1(log_subsets(n, k) / d)
 
 
 def cap_gap(n: int, k: int, d: int) -> float:
-    """Bound the least gap of unit vectors in d dimensions from above, by area.
+    """Bound the least gap of unit vectors in d >= 2 dimensions from above, by area.
 
-    Sharper than :func:`packing_gap`: queries lie on the sphere and differ by at least the
-    gap, so caps of angular radius arcsin(gap / 2) around them are disjoint there.
-
-    Parameters
-    ----------
-    n, k : int
-        Documents, and relevant ones of a query.
-    d : int
-        Dimension, at least 2.
-
-    Examples
-    --------
-    >>> round(cap_gap(46, 2, 4), 3)
-    0.331
+    Sharper than :func:`packing_gap`: queries lie on the sphere and differ by at least the gap, so
+    caps of angular radius arcsin(gap / 2) around them are disjoint there.
     """
     from scipy.optimize import brentq
     from scipy.special import betainc
@@ -174,8 +125,6 @@ def gap_ceiling(n: int, k: int, d: int) -> float:
 
     Below the exact minimal dimension 2k no gap is positive (for ``n >= 3k``): 0 there.
 
-    Examples
-    --------
     >>> [round(gap_ceiling(46, 2, d), 3) for d in (3, 4, 5, 45)]
     [0.0, 0.331, 0.533, 0.731]
     """
@@ -190,32 +139,15 @@ def centroid_gap_bound(k: int) -> float:
     """Return the gap ``1 / (2 sqrt(2 k))`` that random vectors with centroid queries reach.
 
     In O(k^2 log n) dimensions (arXiv 2601.20844); not the best possible order.
-
-    Examples
-    --------
-    >>> centroid_gap_bound(2)
-    0.25
     """
     check_dimension(k, name="k")
     return 1.0 / (2.0 * math.sqrt(2.0 * k))
 
 
 def precision_dimension(n: int, k: int, dtype: str) -> float:
-    """Bound the dimension when gaps below the spacing of the format are lost.
+    """Bound the dimension from below if gaps below the spacing of the format are lost.
 
-    Conditional on that premise: ``ln C(n, k) / ln(1 + 2 / spacing)``.
-
-    Parameters
-    ----------
-    n, k : int
-        Documents, and relevant ones of a query.
-    dtype : {'float32', 'float16', 'bfloat16', 'int8'}
-        Format of the scores.
-
-    Examples
-    --------
-    >>> [round(precision_dimension(10**9, 2, f), 1) for f in ("float32", "bfloat16")]
-    [2.4, 7.3]
+    ``ln C(n, k) / ln(1 + 2 / spacing)``, conditional on that premise.
     """
     if dtype not in SPACINGS:
         raise UsageError(f"dtype = {dtype!r}: {did_you_mean(dtype, SPACINGS)}")
@@ -226,11 +158,6 @@ def bits_dimension(n: int, k: int, dtype: str) -> int:
     """Bound the dimension of queries by counting bits: ``bits d >= log2 C(n, k)``.
 
     Unconditional: different subsets need different query vectors.
-
-    Examples
-    --------
-    >>> [bits_dimension(10**9, 100, f) for f in ("float32", "bfloat16", "int8")]
-    [78, 155, 309]
     """
     if dtype not in BITS:
         raise UsageError(f"dtype = {dtype!r}: {did_you_mean(dtype, BITS)}")
@@ -240,14 +167,9 @@ def bits_dimension(n: int, k: int, dtype: str) -> int:
 def subset_max_norm(n: int, k: int) -> float:
     r"""Return the max-norm of the sign matrix of all k-subsets, in closed form.
 
-    Permuting documents is transitive on rows and on columns, so the decomposition's factors
-    have rows of equal length and the max-norm is the trace norm over :math:`\sqrt{nm}`. Its
-    inverse is the largest margin of unit vectors with cut-off 0 (see the chapter on margins).
-
-    Examples
-    --------
-    >>> round(subset_max_norm(46, 2), 4)
-    3.6491
+    Permuting documents is transitive on rows and columns, so factors have rows of equal length and
+    the max-norm is the trace norm over :math:`\sqrt{nm}`. Its inverse is the largest margin of unit
+    vectors with cut-off 0 (see the chapter on margins).
     """
     check_subset_size(n, k)
     m = math.comb(n, k)

@@ -15,34 +15,20 @@ LEAST_WEIGHT = 1e-7
 
 
 def trace_norm(M: ArrayLike) -> float:
-    """Return the sum of the singular values of `M`, shape (n, m).
-
-    Examples
-    --------
-    >>> trace_norm(np.eye(3))
-    3.0
-    """
+    """Return the sum of the singular values of `M`, shape (n, m)."""
     return float(np.linalg.svd(as_vectors(M, name="M"), compute_uv=False).sum())
 
 
 @dataclass(frozen=True)
 class MaxNorm:
-    """Two-sided certificate of the max-norm (gamma_2) of a matrix.
-
-    Attributes
-    ----------
-    lower, upper : float
-        ``lower <= gamma_2 <= upper``.
-    X, Y : ndarray, shapes (n, r) and (m, r)
-        Factors with ``X Y' = M`` whose longest rows multiply to `upper`.
-    row_weights, column_weights : ndarray
-        Probabilities p, q with ``|diag(sqrt p) M diag(sqrt q)|_trace = lower``.
-    """
+    """Two-sided certificate of the max-norm (gamma_2) of a matrix: lower <= gamma_2 <= upper."""
 
     lower: float
     upper: float
+    # X, Y: shapes (n, r) and (m, r), X Y' = M; the longest rows multiply to `upper`
     X: NDArray[np.float64]
     Y: NDArray[np.float64]
+    # probabilities p, q with |diag(sqrt p) M diag(sqrt q)|_trace = lower
     row_weights: NDArray[np.float64]
     column_weights: NDArray[np.float64]
 
@@ -50,42 +36,9 @@ class MaxNorm:
 def max_norm(M: ArrayLike, *, tolerance: float = 1e-6, max_iterations: int = 2000) -> MaxNorm:
     r"""Bracket the max-norm :math:`\gamma_2(M) = \min_{XY'=M} \max_i |x_i| \max_j |y_j|`.
 
-    By duality :math:`\gamma_2(M) = \max_{p,q} \|D_p^{1/2} M D_q^{1/2}\|_{tr}` over probability
-    vectors. At any p, q the singular value decomposition :math:`U S V'` of the weighted matrix
-    also gives factors :math:`X = D_p^{-1/2} U S^{1/2}` and :math:`Y = D_q^{-1/2} V S^{1/2}` of M,
-    so each step brackets the value. The optimum has rows of equal length; weights are
-    multiplied by their squared lengths, as in the classical algorithm for optimal designs.
-    No semidefinite solver is needed.
-
-    Parameters
-    ----------
-    M : array_like, shape (n, m)
-        Any real matrix without zero rows or columns.
-    tolerance : float
-        Stop when ``upper / lower - 1`` is below this.
-    max_iterations : int
-        Stop in any case after so many decompositions; the bracket stays valid.
-
-    Returns
-    -------
-    MaxNorm
-
-    Raises
-    ------
-    UsageError
-        Zero rows or columns.
-
-    Notes
-    -----
-    Srebro and Shraibman, 'Rank, trace-norm and max-norm', COLT 2005. The largest margin with
-    which a sign matrix S is realised by unit vectors and threshold 0 is
-    ``1 / min gamma_2(B)`` over B with ``S * B >= 1``.
-
-    Examples
-    --------
-    >>> hadamard = [[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]
-    >>> round(max_norm(hadamard).upper, 6)
-    2.0
+    Its dual is the largest trace norm of :math:`D_p^{1/2} M D_q^{1/2}` over probabilities p, q
+    (Srebro and Shraibman, COLT 2005); the SVD there also gives factors of M. Weights are multiplied
+    by squared row lengths, as in optimal designs, until ``upper / lower - 1 <= tolerance``.
     """
     A = as_vectors(M, name="M", allow_zero=False).astype(np.float64)
     if not A.any(axis=0).all():
@@ -120,21 +73,6 @@ def spectral_bound(M: ArrayLike) -> float:
     """Bound the sign-rank of ``sign(M)`` from below: ``sqrt(n m) min|M_ij| / |M|_2``.
 
     Forster 2002 for sign matrices; Forster et al. 2001 for any matrix without zeros.
-
-    Parameters
-    ----------
-    M : array_like, shape (n, m)
-        No zero entries.
-
-    Raises
-    ------
-    UsageError
-        A zero entry.
-
-    Examples
-    --------
-    >>> round(spectral_bound([[1, 1], [1, -1]]), 6)
-    1.414214
     """
     A = as_vectors(M, name="M").astype(np.float64)
     least = float(np.abs(A).min())
@@ -144,31 +82,10 @@ def spectral_bound(M: ArrayLike) -> float:
 
 
 def reweighted_spectral_bound(matrix: ArrayLike) -> tuple[float, float]:
-    """Maximise the spectral bound over one weight on the relevant cells.
+    """Maximise the spectral bound over one weight w on the relevant cells; return bound and weight.
 
-    Parameters
-    ----------
-    matrix : array_like of 0 and 1, shape (n_queries, n_docs)
-        Relevance; the sign matrix is ``2 A - 1``.
-
-    Returns
-    -------
-    bound : float
-        ``sqrt(n m) min(w, 1) / |w A - (1 - A)|_2`` at the best weight.
-    weight : float
-        That weight w of the relevant cells.
-
-    Notes
-    -----
-    For all k-subsets the best weights of all cells are of this form, since the problem is
-    convex and permuting documents leaves it unchanged; otherwise the bound is valid, not best.
-
-    Examples
-    --------
-    >>> from paper_utils.theory.relevance import subset_matrix
-    >>> bound, weight = reweighted_spectral_bound(subset_matrix(46, 2))
-    >>> round(bound, 3), round(weight, 2)
-    (2.43, 12.54)
+    ``sqrt(n m) min(w, 1) / |w A - (1 - A)|_2`` for 0/1 relevance A, shape (n_queries, n_docs). For
+    all k-subsets no weights of single cells do better (by convexity and symmetry).
     """
     from scipy.optimize import minimize_scalar
 

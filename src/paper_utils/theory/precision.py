@@ -1,9 +1,8 @@
 """Which k-subsets survive the rounding of scores, for the trigonometric construction.
 
-Arithmetic is modelled explicitly, so that no library's summation order decides: vectors are
-computed in float64 and rounded to the format, then products are rounded and added one
-coordinate after the other, with a rounding after each addition (``accumulate='same'``), or the
-products and sums are kept in float32 and rounded once at the end (``'float32'``).
+Arithmetic is modelled so that no library's summation order decides: float64 vectors are rounded
+to the format, products are added one coordinate after the other with a rounding after each
+(``accumulate='same'``), or kept in float32 and rounded once at the end (``'float32'``).
 """
 
 from __future__ import annotations
@@ -35,23 +34,10 @@ def _format(dtype: str) -> type[np.floating]:
 def rounded_scores(
     queries: ArrayLike, docs: ArrayLike, dtype: str, *, accumulate: str = "same"
 ) -> NDArray[np.floating]:
-    """Return inner products with every rounding of a plain loop over the coordinates.
+    """Return inner products (m, n) with every rounding of a plain loop over the coordinates.
 
-    Parameters
-    ----------
-    queries, docs : array_like, shapes (m, d) and (n, d)
-        Vectors; rounded to the format first.
-    dtype : {'float16', 'float32', 'float64'}
-        Format of the vectors and scores.
-    accumulate : {'same', 'float32'}
-        Format of products and partial sums.
+    `queries` (m, d) and `docs` (n, d) are rounded to the format first.
 
-    Returns
-    -------
-    ndarray of `dtype`, shape (m, n)
-
-    Examples
-    --------
     >>> rounded_scores([[1.0, 1.0]], [[1.0, 1e-4]], "float16")
     array([[1.]], dtype=float16)
     """
@@ -78,34 +64,9 @@ def lost_sets(
     accumulate: str = "same",
     block: int = 1024,
 ) -> int:
-    """Count sets that are not the strict top-k of their query in the given format.
+    """Count sets that are not the strict top-k of their query in the given format; ties are lost.
 
-    Parameters
-    ----------
-    docs : array_like, shape (n, d)
-        Documents.
-    queries : array_like, shape (n_sets, d)
-        One query a set.
-    sets : array_like of int, shape (n_sets, k)
-        Distinct documents in each row.
-    dtype, accumulate : str
-        As in :func:`rounded_scores`.
-    block : int
-        Queries scored at a time.
-
-    Returns
-    -------
-    int
-        Sets of which a document scores no higher than one outside; ties count as lost.
-
-    Examples
-    --------
-    >>> angles = equal_angles(30)
-    >>> sets = all_subsets(30, 2)
-    >>> queries, _ = trigonometric_queries(sets, angles)
-    >>> docs = trigonometric_curve(angles, 2)
-    >>> lost_sets(docs, queries, sets, "float32"), lost_sets(docs, queries, sets, "float16") > 0
-    (0, True)
+    `docs` (n, d), `queries` (n_sets, d), `sets` (n_sets, k); `block` queries are scored at a time.
     """
     D, Q = np.asarray(docs, dtype=np.float64), np.asarray(queries, dtype=np.float64)
     members = check_sets(sets, len(D))
@@ -120,13 +81,7 @@ def lost_sets(
 
 
 def lost_on_curve(n: int, k: int, dtype: str, *, accumulate: str = "same") -> int:
-    """Count the k-subsets of n equally spaced documents on the curve that a format loses.
-
-    Examples
-    --------
-    >>> lost_on_curve(19, 2, "float16"), lost_on_curve(20, 2, "float16") > 0
-    (0, True)
-    """
+    """Count the k-subsets of n equally spaced documents on the curve that a format loses."""
     sets = all_subsets(n, k)
     if len(sets) * n > MAX_SCORES:
         raise UsageError(
@@ -141,38 +96,9 @@ def lost_on_curve(n: int, k: int, dtype: str, *, accumulate: str = "same") -> in
 def largest_exact_n(
     k: int, dtype: str, *, accumulate: str = "same", limit: int = 1000
 ) -> tuple[int, int]:
-    """Find the largest n up to which a format loses no k-subset on the curve.
+    """Return the largest n up to which a format loses no k-subset on the curve; losses at n + 1.
 
-    Parameters
-    ----------
-    k : int
-        Relevant documents of a query.
-    dtype, accumulate : str
-        As in :func:`rounded_scores`.
-    limit : int
-        Where to stop without a loss.
-
-    Returns
-    -------
-    n : int
-        Every number of documents up to this one is exact.
-    lost : int
-        Sets lost at ``n + 1``.
-
-    Raises
-    ------
-    UsageError
-        No loss up to `limit`, or too many scores on the way.
-
-    Notes
-    -----
-    A property of this construction, this query and this order of rounding, not a maximum over
-    all embeddings.
-
-    Examples
-    --------
-    >>> largest_exact_n(2, "float16")[0]
-    19
+    A property of this construction, query and order of rounding, not a maximum over embeddings.
     """
     for n in range(k + 1, limit + 1):
         lost = lost_on_curve(n, k, dtype, accumulate=accumulate)
@@ -182,33 +108,11 @@ def largest_exact_n(
 
 
 def lost_worst_sets(n: int, k: int, dtype: str, *, block: int = 200_000) -> tuple[int, int]:
-    """Count losses among the sets with the narrowest gaps: k documents around one hole.
+    """Return how many of the sets with the narrowest gaps are lost, and how many were checked.
 
-    For n in the ten thousands not all subsets can be checked. The narrowest gap belongs to
-    sets of neighbours with one document left out in the middle, the next ones to sets of
-    consecutive documents; only nearby documents can overtake (the others are lower by more
-    than any rounding error), so each set is compared with its neighbours within k + 1 steps.
-
-    Parameters
-    ----------
-    n : int
-        Equally spaced documents.
-    k : int
-        Relevant documents of a query.
-    dtype : {'float16', 'float32', 'float64'}
-        Format of vectors and scores, added one coordinate after the other.
-    block : int
-        Sets checked at a time.
-
-    Returns
-    -------
-    lost, checked : int
-        Sets lost and sets checked (every rotation of k + 1 shapes).
-
-    Examples
-    --------
-    >>> lost_worst_sets(100, 2, "float32")
-    (0, 300)
+    They are k of k + 1 neighbours, in every rotation: for n in the ten thousands not all subsets
+    can be checked. Only documents within k + 1 steps are rivals; the others are lower by more than
+    any rounding error.
     """
     check_subset_size(n, k)
     kind = _format(dtype)
@@ -243,15 +147,9 @@ def _dots(queries: NDArray, docs: NDArray, members: NDArray) -> NDArray:
 def narrowest_gap(n: int, k: int) -> float:
     r"""Return the leading term of the least gap of n equally spaced documents on the curve.
 
-    :math:`\left(\lfloor k/2\rfloor!\,\lceil k/2\rceil!\right)^2 (2\pi/n)^{2k} /
-    (2^k \sqrt{k}\, W_k)` with :math:`W_k^2 = \tfrac{2}{4^k}\left(\binom{4k}{2k} -
-    \binom{2k}{k}^2\right)`: the set lies around one hole, at whose place
-    :math:`f_S` is least.
-
-    Examples
-    --------
-    >>> round(narrowest_gap(100, 2) * 100**4, 1)
-    133.6
+    :math:`(\lfloor k/2\rfloor!\,\lceil k/2\rceil!)^2 (2\pi/n)^{2k} / (2^k \sqrt{k}\, W_k)` with
+    :math:`W_k^2 = \tfrac{2}{4^k}(\binom{4k}{2k} - \binom{2k}{k}^2)`: the set lies around one hole,
+    at whose place :math:`f_S` is least.
     """
     check_subset_size(n, k)
     half = math.factorial(k // 2) * math.factorial(k - k // 2)

@@ -11,7 +11,7 @@ from paper_utils.errors import UsageError
 from paper_utils.theory.lbfgs import minimise
 from paper_utils.theory.relevance import check_dimension
 
-# Margins asked for, one after the other: a wide one shapes the cloud, a narrow one can be met.
+# Margins to reach, one after the other: a wide one shapes the cloud, a narrow one can be met.
 MARGINS = (0.1, 0.03, 0.01, 0.003, 0.001)
 PATIENCE = 30
 # Scores of unit vectors in float64 are off by some 1e-15; a gap that counts is far above.
@@ -20,22 +20,12 @@ LEAST_GAP = 1e-12
 
 @dataclass(frozen=True)
 class Realisation:
-    """Vectors and the least gap between a relevant and an irrelevant score.
+    """Vectors and the least gap between a relevant and an irrelevant score."""
 
-    Attributes
-    ----------
-    queries, docs : ndarray of float64, shapes (n_queries, d) and (n_docs, d)
-        Rows of length 1; of documents without `unit_docs`, of length at most 1.
-    gap : float
-        Least over the queries of (lowest relevant score - highest irrelevant score).
-    evaluations : int
-        Evaluations of the loss.
-    """
-
-    queries: NDArray[np.float64]
-    docs: NDArray[np.float64]
-    gap: float
-    evaluations: int
+    queries: NDArray[np.float64]  # unit rows, (n_queries, d)
+    docs: NDArray[np.float64]  # (n_docs, d), rows of length 1; at most 1 without `unit_docs`
+    gap: float  # least over queries of (lowest relevant - highest irrelevant score)
+    evaluations: int  # of the loss
 
     @property
     def solved(self) -> bool:
@@ -44,25 +34,10 @@ class Realisation:
 
 
 def least_gap(matrix: ArrayLike, queries: ArrayLike, docs: ArrayLike) -> float:
-    """Return the least gap between a query's relevant and irrelevant scores.
+    """Return the least gap between a query's relevant and irrelevant scores, in float64.
 
-    Parameters
-    ----------
-    matrix : array_like of 0 and 1, shape (n_queries, n_docs)
-        Relevance.
-    queries, docs : array_like, shapes (n_queries, d) and (n_docs, d)
-        Vectors; scores are inner products in float64.
-
-    Returns
-    -------
-    float
-        Positive exactly when each query has a cut-off between the two groups. Queries for
-        which every document or none is relevant put no condition.
-
-    Examples
-    --------
-    >>> least_gap([[1, 0], [0, 1]], [[1.0], [-1.0]], [[1.0], [-1.0]])
-    2.0
+    Positive exactly when each query has a cut-off between the two groups; a query with one group
+    only puts no condition. Shapes (n_queries, n_docs), (n_queries, d) and (n_docs, d).
     """
     A = np.asarray(matrix, dtype=bool)
     Q, D = np.asarray(queries, dtype=np.float64), np.asarray(docs, dtype=np.float64)
@@ -82,40 +57,11 @@ def realise(
     unit_docs: bool = True,
     max_evaluations: int = 1000,
 ) -> Realisation:
-    """Look for d-dimensional vectors with exact top-k for every query.
+    """Look for d-dimensional vectors with exact top-k for every query of a 0/1 relevance matrix.
 
-    Minimises ``sum max(0, 1 - (<q, d+> - <q, d->) / margin)^2`` over all pairs of a relevant
-    and an irrelevant document, from a random start, for one margin after the other, and stops
-    at the first point where all pairs are in order. Success proves an upper bound on the
-    dimension; failure proves nothing.
-
-    Parameters
-    ----------
-    matrix : array_like of 0 and 1, shape (n_queries, n_docs)
-        Relevance, at least one relevant document a query.
-    d : int
-        Dimension.
-    seed : int
-        Seed of the start.
-    unit_docs : bool
-        Whether documents are unit vectors (cosine); queries always are, which costs nothing.
-    max_evaluations : int
-        Most evaluations of the loss for each margin.
-
-    Returns
-    -------
-    Realisation
-
-    Raises
-    ------
-    UsageError
-        ``d < 1``, entries other than 0 and 1, or a query without a relevant document.
-
-    Examples
-    --------
-    >>> from paper_utils.theory.relevance import subset_matrix
-    >>> realise(subset_matrix(16, 2), 5).solved
-    True
+    Minimises ``sum max(0, 1 - (<q, d+> - <q, d->) / margin)^2`` over pairs, for one margin after
+    the other, until all are in order. Success proves an upper bound on the dimension, failure
+    nothing. Queries are unit vectors; `unit_docs` says whether documents are (cosine).
     """
     check_dimension(d)
     A = np.asarray(matrix)

@@ -18,22 +18,12 @@ MAX_CELLS = 25_000_000
 
 @dataclass(frozen=True)
 class Relevance:
-    """Distinct rows and columns of a relevance matrix.
+    """Distinct rows and columns of a relevance matrix."""
 
-    Attributes
-    ----------
-    matrix : ndarray of bool, shape (n_queries, n_docs)
-        Distinct rows; distinct columns; at most one column without a relevant query.
-    queries, docs : tuple
-        A name for each row and column; equal columns keep the first name.
-    n_docs : int
-        Documents before equal columns were merged.
-    """
-
-    matrix: NDArray[np.bool_]
+    matrix: NDArray[np.bool_]  # (n_queries, n_docs); at most one column without a relevant query
     queries: tuple[Hashable, ...]
-    docs: tuple[Hashable, ...]
-    n_docs: int
+    docs: tuple[Hashable, ...]  # names of the columns; equal columns keep the first name
+    n_docs: int  # before equal columns were merged
 
     @property
     def k_max(self) -> int:
@@ -47,29 +37,7 @@ class Relevance:
 
 
 def all_subsets(n: int, k: int) -> NDArray[np.int64]:
-    """Return every k-subset of ``range(n)``, in lexicographic order.
-
-    Parameters
-    ----------
-    n : int
-        Documents.
-    k : int
-        Relevant documents of a query, ``1 <= k < n``.
-
-    Returns
-    -------
-    ndarray of int64, shape (C(n, k), k)
-
-    Raises
-    ------
-    UsageError
-        ``k < 1``, ``k >= n``, or more than 2,000,000 subsets.
-
-    Examples
-    --------
-    >>> all_subsets(4, 2).tolist()
-    [[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]]
-    """
+    """Return every k-subset of ``range(n)``, in lexicographic order, shape (C(n, k), k)."""
     check_subset_size(n, k)
     count = math.comb(n, k)
     if count > MAX_SUBSETS:
@@ -81,15 +49,7 @@ def all_subsets(n: int, k: int) -> NDArray[np.int64]:
 
 
 def check_subset_size(n: int, k: int) -> None:
-    """Raise unless ``1 <= k < n`` with whole numbers.
-
-    Examples
-    --------
-    >>> check_subset_size(5, 5)
-    Traceback (most recent call last):
-    ...
-    paper_utils.errors.UsageError: k = 5 must be smaller than the number of documents n = 5
-    """
+    """Raise UsageError unless ``1 <= k < n`` with whole numbers."""
     for name, value in (("n", n), ("k", k)):
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
             raise UsageError(f"{name} must be a whole number, not {value!r}")
@@ -100,15 +60,7 @@ def check_subset_size(n: int, k: int) -> None:
 
 
 def check_dimension(d: int, *, name: str = "d", least: int = 1) -> None:
-    """Raise unless `d` is a whole number of at least `least`.
-
-    Examples
-    --------
-    >>> check_dimension(0)
-    Traceback (most recent call last):
-    ...
-    paper_utils.errors.UsageError: d = 0 must be at least 1
-    """
+    """Raise UsageError unless `d` is a whole number of at least `least`."""
     if isinstance(d, bool) or not isinstance(d, (int, np.integer)):
         raise UsageError(f"{name} must be a whole number, not {d!r}")
     if d < least:
@@ -116,13 +68,7 @@ def check_dimension(d: int, *, name: str = "d", least: int = 1) -> None:
 
 
 def subset_matrix(n: int, k: int) -> NDArray[np.bool_]:
-    """Return the relevance matrix whose rows are all k-subsets of n documents.
-
-    Examples
-    --------
-    >>> subset_matrix(3, 1).astype(int).tolist()
-    [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
-    """
+    """Return the relevance matrix whose rows are all k-subsets of n documents."""
     sets = all_subsets(n, k)
     if sets.shape[0] * n > MAX_CELLS:
         raise UsageError(
@@ -179,29 +125,10 @@ def read_relevance(
 ) -> Relevance:
     """Check relevance judgements and merge equal columns.
 
-    Parameters
-    ----------
-    qrels : mapping or 0/1 matrix
-        ``query -> set of documents``, ``query -> {document: score}`` (relevant when the score
-        is positive), or an array or SciPy sparse matrix of shape (n_queries, n_docs).
-    docs : iterable, optional
-        All documents of the collection. Without it a mapping's collection is what it names,
-        plus one document that nobody asks for.
-    repeated : {'error', 'merge'}
-        What to do when two queries have the same relevant set.
+    `qrels` is a 0/1 matrix (n_queries, n_docs) or maps queries to sets of documents or to dicts of
+    scores, relevant above 0. Without `docs`, a mapping's collection is what it names and one more
+    document, of no query. `repeated`: whether equal relevant sets are an 'error' or 'merge'.
 
-    Returns
-    -------
-    Relevance
-
-    Raises
-    ------
-    UsageError
-        No queries; an empty or repeated relevant set; a document listed twice or not in
-        `docs`; entries other than 0 and 1; too large a matrix.
-
-    Examples
-    --------
     >>> read_relevance({"a": {"x", "y"}, "b": {"y"}}).matrix.astype(int).tolist()
     [[1, 1, 0], [0, 1, 0]]
     """

@@ -16,35 +16,11 @@ DIGITS = {"bfloat16": 8, "float16": 11, "float32": 24, "float64": 53}
 
 
 def expected_losses(n: int, k: int, dtype: str, *, rotations: int = 16) -> float:
-    r"""Predict how many k-subsets of n equally spaced documents a format loses.
+    """Predict how many pairs of a set's document and a rival a format loses, over all k-subsets.
 
-    Each rounding of a value x is taken as an independent error of variance
-    :math:`\mathrm{ulp}(x)^2 / 12`: the document's coordinates, the products, the partial sums.
-    Their sum is Gaussian enough, so a rival with gap g to a document of the set overtakes it
-    with probability :math:`\Phi((u/2 - g)/\sigma)`, where u/2 accounts for ties (u: spacing of
-    the scores). The sum runs over the sets of k among k + 1 neighbours, the only ones with
-    gaps that small.
-
-    Parameters
-    ----------
-    n : int
-        Documents, at least ``3 k + 3``.
-    k : int
-        Relevant documents of a query.
-    dtype : {'bfloat16', 'float16', 'float32', 'float64'}
-        Format of vectors, products and sums.
-    rotations : int
-        Places along the curve over which the variance is averaged.
-
-    Returns
-    -------
-    float
-        Expected number of losses (pairs of a document and a rival).
-
-    Examples
-    --------
-    >>> expected_losses(120, 2, "float32") < 0.01 < 10 < expected_losses(250, 2, "float32")
-    True
+    Each rounding of x is an independent error of variance ulp(x)^2 / 12. A rival overtakes at gap g
+    with probability Phi((u/2 - g)/sigma), u/2 for ties (u: spacing of the scores). Summed over k of
+    k + 1 neighbours, the only narrow gaps, with sigma averaged over `rotations` of the circle.
     """
     from scipy.special import ndtr
 
@@ -101,25 +77,6 @@ def predicted_exact_n(k: int, dtype: str, *, largest: int = 1_000_000) -> int:
     """Predict the largest n that a format carries: the expected losses pass ln 2.
 
     With rare independent losses, none occurs with probability one half there.
-
-    Parameters
-    ----------
-    k : int
-        Relevant documents of a query.
-    dtype : {'bfloat16', 'float16', 'float32', 'float64'}
-        Format of vectors, products and sums.
-    largest : int
-        Where the search ends.
-
-    Raises
-    ------
-    UsageError
-        No such n up to `largest`.
-
-    Examples
-    --------
-    >>> predicted_exact_n(2, "float16")
-    18
     """
     low, high = 3 * k + 3, largest
     if expected_losses(high, k, dtype) < math.log(2):

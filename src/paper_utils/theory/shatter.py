@@ -1,14 +1,8 @@
-"""Sets of columns on which a 0/1 matrix shows every pattern, or every pattern up to negation.
+"""Sets of columns on which a 0/1 matrix shows every pattern ('all': shattered, VC >= c).
 
-Three notions, each hereditary (subsets inherit it), searched by one depth-first search:
-
-``all``      every pattern occurs: the columns are shattered, and VC >= c.
-``signed``   every pattern *or its complement* occurs. In R^(c-1) the c document vectors are
-             linearly dependent; a row that agrees in sign with the coefficients (or with their
-             negatives) would have a non-zero combination of its scores equal to zero with all
-             terms of one sign. Hence sign-rank >= c.
-``affine``   as ``signed``, the two constant patterns excepted. The same argument for affine
-             dependences (Radon's theorem) gives: with a threshold per row, dimension >= c - 1.
+'signed' adds complements. In R^(c-1) the c document vectors are linearly dependent; a row with
+the signs of the coefficients would sum to zero with terms of one sign: sign-rank >= c. 'affine'
+excepts constant patterns too: by Radon, with a threshold per row, dimension >= c - 1.
 """
 
 from __future__ import annotations
@@ -25,18 +19,10 @@ MODES = ("all", "signed", "affine")
 
 @dataclass(frozen=True)
 class Shattered:
-    """A set of columns and what was found about its size.
-
-    Attributes
-    ----------
-    columns : tuple of int
-        The columns.
-    exact : bool
-        Whether the search went through all sets, so that no larger one exists.
-    """
+    """A set of columns and what was found about its size."""
 
     columns: tuple[int, ...]
-    exact: bool
+    exact: bool  # the search went through all sets, so that no larger one exists
 
     def __len__(self) -> int:
         return len(self.columns)
@@ -45,30 +31,10 @@ class Shattered:
 def largest_shattered(
     matrix: ArrayLike, *, mode: str = "all", cap: int | None = None, max_nodes: int = 3000
 ) -> Shattered:
-    """Search for a largest set of columns with all patterns, in one of three senses.
+    """Search for a largest set of columns with all patterns, in one of the module's three senses.
 
-    Parameters
-    ----------
-    matrix : array_like of 0 and 1, shape (n_rows, n_columns)
-        The matrix; transpose it for dual notions.
-    mode : {'all', 'signed', 'affine'}
-        See the module's text.
-    cap : int, optional
-        Stop as soon as a set of this size is found.
-    max_nodes : int
-        Sets to extend before the search gives up and reports the best so far.
+    Ends at a set of size `cap`, or with the best so far when `max_nodes` sets were extended.
 
-    Returns
-    -------
-    Shattered
-
-    Raises
-    ------
-    UsageError
-        Unknown mode, or a matrix with other entries.
-
-    Examples
-    --------
     >>> from paper_utils.theory.relevance import subset_matrix
     >>> pairs = subset_matrix(7, 2)
     >>> [len(largest_shattered(pairs, mode=mode)) for mode in ("all", "signed", "affine")]
@@ -137,15 +103,7 @@ class _Search:
 
 
 def shows_patterns(matrix: ArrayLike, columns: tuple[int, ...], mode: str = "all") -> bool:
-    """Check, straight from the definition, that `columns` have all patterns.
-
-    Examples
-    --------
-    >>> shows_patterns([[0, 0], [0, 1], [1, 0]], (0, 1), "signed")
-    True
-    >>> shows_patterns([[0, 0], [0, 1], [1, 0]], (0, 1), "all")
-    False
-    """
+    """Check, straight from the definition, that `columns` have all patterns."""
     if mode not in MODES:
         raise UsageError(f"mode = {mode!r}: {did_you_mean(mode, MODES)}")
     c = len(columns)

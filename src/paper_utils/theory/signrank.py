@@ -1,13 +1,8 @@
-"""Lower and upper bounds on sign-rank and on the dimension that retrieval needs, with certificates.
+"""Bounds, with certificates, on sign-rank and on the dimension that retrieval needs.
 
-For a relevance matrix A (queries x documents) of which neither every nor no cell is 1:
-
-``sign-rank``  least rank of a real matrix with the signs of ``2 A - 1``: one threshold, 0
-``dimension``  least d with vectors whose inner products put, for each query, the relevant
-               documents above the others (rank_rop = rank_rt of Weller et al., arXiv 2508.21038)
-
-They obey ``sign-rank - 1 <= dimension <= rank_gt <= sign-rank``, where rank_gt asks for one
-global threshold.
+For relevance A with both 0 and 1, ``sign-rank`` is the least rank with the signs of 2A - 1 and
+``dimension`` the least d in which inner products give each query its exact top-k (rank_rop of
+Weller et al., arXiv 2508.21038); sign-rank - 1 <= dimension <= rank_gt (one cut-off) <= sign-rank.
 """
 
 from __future__ import annotations
@@ -34,29 +29,14 @@ MAX_NODES = 1000
 
 @dataclass(frozen=True)
 class Certificate:
-    """One bound and what proves it.
+    """One bound and what proves it."""
 
-    Attributes
-    ----------
-    name : str
-        The argument, in words.
-    target : {'sign-rank', 'dimension'}
-        What is bounded.
-    side : {'lower', 'upper'}
-        From which side.
-    value : int
-        The bound.
-    statement : str
-        The evidence in one sentence.
-    evidence : dict
-        Rows and columns of the reduced matrix, weights, orders or vectors; see `check`.
-    """
-
-    name: str
-    target: str
-    side: str
+    name: str  # the argument, in words
+    target: str  # 'sign-rank' or 'dimension'
+    side: str  # 'lower' or 'upper'
     value: int
-    statement: str
+    statement: str  # the evidence in one sentence
+    # places in the reduced matrix, weights, orders or vectors
     evidence: dict = field(default_factory=dict, repr=False)
 
     def check(self, relevance: Relevance) -> bool:
@@ -224,16 +204,8 @@ def _combine(found: Iterable[Certificate]) -> tuple[int, int, int, int]:
 def sign_changes(matrix: NDArray[np.bool_], *, cyclic: bool) -> int:
     """Count the most changes between 0 and 1 along a row, with or without the step back.
 
-    A polynomial with a root at each change has the signs of the row, so the moment curve
-    realises a row order with s changes in s dimensions and a threshold, and the trigonometric
-    curve does the same for s changes around a circle (always even).
-
-    Examples
-    --------
-    >>> sign_changes(np.array([[1, 1, 0, 0, 1]], dtype=bool), cyclic=False)
-    2
-    >>> sign_changes(np.array([[1, 0, 0, 1, 0]], dtype=bool), cyclic=True)
-    4
+    A polynomial with a root at each change has the signs of the row: the moment curve realises s
+    changes in s dimensions and a threshold, the trigonometric curve s (even) around a circle.
     """
     changes = (matrix[:, 1:] != matrix[:, :-1]).sum(axis=1)
     if cyclic:
@@ -295,7 +267,7 @@ def _by_spectrum(relevance: Relevance) -> list[Certificate]:
     A = relevance.matrix
     if A.size > MAX_DENSE or min(A.shape) > 2000:
         return []
-    # A part's bound is one of the whole, and documents that nobody asks for only weaken it.
+    # A part's bound is one of the whole, and documents of no query only weaken it.
     asked = np.flatnonzero(A.any(axis=0))
     if A[:, asked].all():
         return []

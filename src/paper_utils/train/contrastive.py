@@ -19,17 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Queries, documents, and which belong together.
-
-    Attributes
-    ----------
-    queries, documents : tuple of str
-    relevant : ndarray of bool, shape (n_queries, n_docs)
-        Each query has a relevant document; all other documents are its negatives.
-    """
+    """Queries, documents, and which belong together."""
 
     queries: tuple[str, ...]
     documents: tuple[str, ...]
+    # shape (n_queries, n_docs); a query's other documents are its negatives
     relevant: NDArray[np.bool_]
 
     def __post_init__(self) -> None:
@@ -42,34 +36,12 @@ class Batch:
 
 
 def multi_positive_infonce(scores: torch.Tensor, relevant: torch.Tensor) -> torch.Tensor:
-    """Return the mean, over relevant pairs, of InfoNCE against the irrelevant documents.
+    """Return InfoNCE of relevant documents P against the others N, without repulsion within P.
 
-    For a query with scores s, relevant documents P and the others N ::
+    For scores s over the temperature, (n_queries, n_docs), the mean over queries and over p in P of
+    −log(e^{s_p} / (e^{s_p} + Σ_{j in N} e^{s_j})). A. van den Oord et al. 2018, equation 4;
+    M. Henderson et al., "Efficient natural language response suggestion", 2017, section 4.4.
 
-        mean over p in P of  −log( e^{s_p} / (e^{s_p} + Σ_{j in N} e^{s_j}) )
-
-    so that two relevant documents of one query do not push each other away. With a single
-    relevant document a query this is the multiple-negatives ranking loss.
-
-    Parameters
-    ----------
-    scores : Tensor, shape (n_queries, n_docs)
-        Already divided by the temperature.
-    relevant : Tensor of bool, shape (n_queries, n_docs)
-        At least one in each row.
-
-    Returns
-    -------
-    Tensor, shape ()
-
-    References
-    ----------
-    A. van den Oord, Y. Li, O. Vinyals, "Representation learning with contrastive predictive
-    coding", 2018, equation 4; M. Henderson et al., "Efficient natural language response
-    suggestion for Smart Reply", 2017, section 4.4.
-
-    Examples
-    --------
     >>> import torch
     >>> scores = torch.zeros(1, 4)
     >>> loss = multi_positive_infonce(scores, torch.tensor([[True, True, False, False]]))
@@ -96,31 +68,11 @@ def fine_tune(
     seed: int = 0,
     progress: str | None = None,
 ) -> list[float]:
-    """Train `model` in place on :func:`multi_positive_infonce` of the cosines.
+    """Train `model` in place on :func:`multi_positive_infonce` of cosines / temperature.
 
-    Parameters
-    ----------
-    model : SentenceTransformer
-        Or a module that takes what its `tokenizer` gives and returns `sentence_embedding`.
-    batches : iterable of Batch
-    n_steps : int
-    learning_rate : float
-    temperature : float
-        What cosines are divided by.
-    penalty : callable, optional
-        Unit vectors of a batch's documents, shape (n_docs, d) -> what is added to the loss.
-    seed, progress
-        See :func:`~paper_utils.train.loop.train`.
-
-    Returns
-    -------
-    list of float
-        The loss before each step.
-
-    Raises
-    ------
-    UsageError, PaperError
-        A temperature that is not positive, and as :func:`~paper_utils.train.loop.train`.
+    `model` needs a `tokenizer` and returns `sentence_embedding`. `penalty` maps the unit vectors of
+    a batch's documents, shape (n_docs, d), to what is added to the loss. Other arguments and the
+    result are those of :func:`train`.
     """
     import torch
 

@@ -22,22 +22,9 @@ if TYPE_CHECKING:
 class CrossEncoder(torch.nn.Module):
     """A transformer of two layers over ``[CLS] query [SEP] title [SEP]``, and one score.
 
-    The score is linear in the mean of the query's final states. Keys start equal to queries, so
-    that a piece attends to its like in the other text: from random weights alone that had not
-    been found after 400 steps.
-
-    Parameters
-    ----------
-    pieces : Tokenizer
-        From :func:`~paper_utils.train.towers.learn_tokenizer`.
-    seed : int
-        Of the weights.
-
-    References
-    ----------
-    R. Nogueira and K. Cho, "Passage re-ranking with BERT", 2019; here without pre-training.
-    A. Trockman and J. Z. Kolter, "Mimetic initialization of self-attention layers", ICML 2023,
-    from whom the start is.
+    The score is linear in the mean of the query's final states (after R. Nogueira and K. Cho, 2019,
+    without pre-training). Keys start equal to queries, so that a token attends to its like in the
+    other text: A. Trockman and J. Z. Kolter, "Mimetic initialization", ICML 2023.
     """
 
     def __init__(self, pieces: Tokenizer, *, seed: int = 0) -> None:
@@ -50,14 +37,14 @@ class CrossEncoder(torch.nn.Module):
             self.out = torch.nn.Linear(self.encoder.config.hidden_size, 1)
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return the word pieces of each text, cut at the window."""
+        """Return the subword tokens of each text, cut at the window."""
         found = self.pieces.encode_batch(list(texts))
         return [encoding.ids[: WINDOW - 2] for encoding in found]
 
     def forward(
         self, queries: Sequence[Sequence[int]], titles: Sequence[Sequence[int]]
     ) -> torch.Tensor:
-        """Return one score a pair of a query and a title, both as word pieces, shape (n,)."""
+        """Return one score a pair of a query and a title, both as subword tokens, shape (n,)."""
         from paper_utils.encoders.transformer import pool
 
         rows, kinds = [], []
@@ -76,7 +63,7 @@ class CrossEncoder(torch.nn.Module):
 
 
 def _attend_to_the_same(encoder: torch.nn.Module) -> None:
-    """Start with equal queries and keys, and with positions that say less than pieces do."""
+    """Start with equal queries and keys, and with positions that weigh less than tokens do."""
     encoder.embeddings.position_embeddings.weight.data.mul_(0.25)
     for layer in encoder.encoder.layer:
         attention = layer.attention.self
@@ -93,25 +80,7 @@ def fit_cross_encoder(
     seed: int = 0,
     progress: str | None = None,
 ) -> list[float]:
-    """Train `model` in place to put titles of a higher grade above those of a lower one.
-
-    The loss is that of the two towers, :func:`~paper_utils.train.graded.graded_infonce`, over each
-    list.
-
-    Parameters
-    ----------
-    model : CrossEncoder
-    batches : iterable of Lists
-        As :func:`~paper_utils.train.sampling.practice_lists` yields them.
-    n_steps : int
-    learning_rate, seed, progress
-        See :func:`~paper_utils.train.loop.train`.
-
-    Returns
-    -------
-    list of float
-        The loss before each step.
-    """
+    """Train `model` in place on :func:`graded_infonce` over each list, as :func:`train` does."""
 
     def loss_of(batch: Lists) -> torch.Tensor:
         width = len(batch.titles[0])
@@ -140,21 +109,7 @@ def pair_scores(
     batch: int = 512,
     progress: str | None = None,
 ) -> NDArray[np.float32]:
-    """Return the scores of pairs (row of a query, row of a title).
-
-    Parameters
-    ----------
-    model : CrossEncoder
-    queries, titles : sequence of str
-    pairs : ndarray of int, shape (n_pairs, 2)
-    batch : int
-    progress : str, optional
-        Label of a progress bar.
-
-    Returns
-    -------
-    ndarray of float32, shape (n_pairs,)
-    """
+    """Return the scores, shape (n_pairs,), of `pairs` of query and title numbers, (n_pairs, 2)."""
     left, right = model.ids(queries), model.ids(titles)
     lengths = np.array([len(left[q]) + len(right[t]) for q, t in pairs])
     order = np.argsort(lengths, kind="stable")

@@ -18,22 +18,9 @@ if TYPE_CHECKING:
 def graded_infonce(scores: torch.Tensor, grades: torch.Tensor) -> torch.Tensor:
     """Return the mean of InfoNCE at each grade: what has it or more against what has less.
 
-    With grades 0 and 1 alone this is
-    :func:`~paper_utils.train.contrastive.multi_positive_infonce`.
+    Scores (over the temperature) and grades have shape (n_queries, n_docs); each query has a
+    document of the largest grade.
 
-    Parameters
-    ----------
-    scores : Tensor, shape (n_queries, n_docs)
-        Already divided by the temperature.
-    grades : Tensor of int, shape (n_queries, n_docs)
-        0 or more; each query has a document of every grade up to the largest, or none between.
-
-    Returns
-    -------
-    Tensor, shape ()
-
-    Examples
-    --------
     >>> loss = graded_infonce(torch.zeros(1, 3), torch.tensor([[2, 1, 0]]))
     >>> round(loss.item(), 4)  # (log 3 + log 2) / 2
     0.8959
@@ -53,30 +40,7 @@ def fit_tower(
     seed: int = 0,
     progress: str | None = None,
 ) -> list[float]:
-    """Train `model` in place on :func:`graded_infonce` of the cosines.
-
-    Parameters
-    ----------
-    model : Module
-        As :func:`~paper_utils.train.contrastive.embed` takes it.
-    batches : iterable of GradedBatch
-    n_steps, learning_rate, seed, progress
-        See :func:`~paper_utils.train.loop.train`.
-    temperature : float
-        What cosines are divided by.
-    penalty : callable, optional
-        Unit vectors of a batch's documents, shape (n_docs, d) -> what is added to the loss.
-
-    Returns
-    -------
-    list of float
-        The loss before each step.
-
-    Raises
-    ------
-    UsageError, PaperError
-        A temperature that is not positive, and as :func:`~paper_utils.train.loop.train`.
-    """
+    """Train `model` in place on :func:`graded_infonce`; all else as in `contrastive.fine_tune`."""
     if not temperature > 0:
         raise UsageError(f"temperature must be positive, not {temperature}")
 

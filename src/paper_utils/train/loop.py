@@ -26,36 +26,11 @@ def train(
     seed: int = 0,
     progress: str | None = None,
 ) -> list[float]:
-    """Train `model` in place, one step of AdamW a batch, with linear warm-up and decay.
+    """Train `model` in place, one AdamW step a batch; return the loss before each step.
 
-    Parameters
-    ----------
-    model : torch.nn.Module
-        Left in evaluation mode.
-    loss_of : callable
-        Batch -> loss, a scalar with a gradient.
-    batches : iterable
-        At least `n_steps` of them.
-    n_steps : int
-        At least 1. A tenth of them warms up.
-    learning_rate : float
-        The largest one, of AdamW (weight decay 0.01; gradients cut at norm 1).
-    seed : int
-        Of dropout; the caller's random numbers stay as they are.
-    progress : str, optional
-        Label of a progress bar.
-
-    Returns
-    -------
-    list of float
-        The loss before each step.
-
-    Raises
-    ------
-    UsageError
-        A number of steps or a rate that is not positive, or too few batches.
-    PaperError
-        The loss stopped being a number.
+    The rate warms up over a tenth of `n_steps`, then decays linearly; weight decay 0.01, gradients
+    cut at norm 1. `loss_of` maps a batch to a scalar; `seed` is that of dropout and leaves the
+    caller's random numbers alone; `progress` labels a bar. Leaves `model` in evaluation mode.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""Batches of practice: queries, items that fit, and items that do not."""
+"""Training batches: queries, items that fit, and items that do not."""
 
 from __future__ import annotations
 
@@ -15,42 +15,18 @@ from paper_utils.train.task import CatalogueTask
 
 @dataclass(frozen=True, eq=False)
 class GradedBatch(Batch):
-    """A batch whose judgements are grades; relevant is what has the top one.
+    """A batch whose judgements are grades; relevant is what has the top one."""
 
-    Attributes
-    ----------
-    grades : ndarray of int8, shape (n_queries, n_docs)
-    """
-
-    grades: NDArray[np.int8]
+    grades: NDArray[np.int8]  # shape (n_queries, n_docs)
 
 
 def practice_batches(
     task: CatalogueTask, *, n_queries: int = 64, hard: int = 1, seed: int = 0
 ) -> Iterator[GradedBatch]:
-    """Yield batches without end: per query one item of the top grade and `hard` near misses.
+    """Yield training batches without end: a query's item of grade 2, and `hard` of grade 1 if any.
 
-    The items of all queries of a batch stand against each query. Judgements are exact: an item
-    that another query brought and that fits this one too counts as fitting.
-
-    Parameters
-    ----------
-    task : CatalogueTask
-    n_queries : int
-        Queries of a batch, at least 2.
-    hard : int
-        Items of the right class and power source that lack an attribute, per query that has
-        such; 0 leaves only the items of the other queries as negatives.
-    seed : int
-
-    Yields
-    ------
-    GradedBatch
-
-    Raises
-    ------
-    UsageError
-        Numbers out of range, or fewer practice queries than `n_queries`.
+    Grade 1 has the right class and power source but lacks an attribute. All items of a batch stand
+    against each query with exact grades: what another query brought may fit this one too.
     """
     if n_queries < 2 or hard < 0:
         raise UsageError(f"n_queries={n_queries} must be at least 2, and hard={hard} at least 0")
@@ -82,19 +58,11 @@ def practice_batches(
 
 @dataclass(frozen=True)
 class Lists:
-    """Queries, each with titles and their grades; the first title has the top grade alone.
-
-    Attributes
-    ----------
-    queries : tuple of str
-    titles : tuple of tuple of str
-        As many for each query.
-    grades : ndarray of int8, shape (n_queries, n_titles)
-    """
+    """Queries, each with as many titles; the first title has the top grade alone."""
 
     queries: tuple[str, ...]
     titles: tuple[tuple[str, ...], ...]
-    grades: NDArray[np.int8]
+    grades: NDArray[np.int8]  # shape (n_queries, n_titles)
 
 
 def practice_lists(
@@ -106,29 +74,10 @@ def practice_lists(
     depth: int = 50,
     seed: int = 0,
 ) -> Iterator[Lists]:
-    """Yield lists without end: an item of the top grade, and items below it.
+    """Yield training lists without end: an item of the top grade, and `negatives` below it.
 
-    Parameters
-    ----------
-    task : CatalogueTask
-    first : ndarray, shape (n_practice_queries, n_practice_items), optional
-        Scores of a first stage; half of the negatives (rounded up) are then its mistakes within
-        `depth`, the items that a re-ranker has to tell apart. The others are drawn at random.
-    n_queries : int
-        Of a batch.
-    negatives : int
-        A query's.
-    depth : int
-    seed : int
-
-    Yields
-    ------
-    Lists
-
-    Raises
-    ------
-    UsageError
-        Numbers below 1, fewer practice queries than `n_queries`, or scores of another shape.
+    With first-stage scores `first`, shape (n_training_queries, n_training_items), half of the
+    negatives (rounded up) are its mistakes within `depth`, which a re-ranker has to tell apart.
     """
     for name, value in (("n_queries", n_queries), ("negatives", negatives), ("depth", depth)):
         if value < 1:
@@ -163,6 +112,6 @@ def practice_lists(
 
 
 def _mistakes(first: NDArray, grades: NDArray, depth: int) -> list[NDArray[np.int64]]:
-    """Items that do not fit among the first `depth` of each query."""
+    """Items below the top grade among the first `depth` of each query."""
     ahead = np.argsort(-first, axis=1, kind="stable")[:, :depth]
     return [row[grades[query, row] < 2] for query, row in enumerate(ahead)]

@@ -1,20 +1,8 @@
-"""The catalogue task: coarse and fine search for tools, in practice and in the test.
+"""The catalogue task: coarse and fine queries for tools, by a protocol fixed before any training.
 
-The protocol, fixed before any system was trained or measured on it:
-
-1. *Items.* Two catalogues of `diy` a seed and language: `N_PRACTICE` items to practise on,
-   `N_TEST` others to search.
-2. *Queries.* From attributes (:mod:`paper_utils.data.diy_queries`): coarse ones name class and
-   power source, fine ones up to three attributes more. No combination of attributes that
-   :func:`is_held_out` is ever asked for in practice, nor a wording that matches `HELD_OUT_FORMS`;
-   the test has both kinds, and results are given apart.
-3. *Measure.* nDCG@10 of the fine queries, gains 2^grade − 1 (grade 2: all attributes, 1: class
-   and power source only), mean over queries, ties at their expectation. Beside it nDCG@10 of the
-   coarse queries and the accuracy on pairs that differ in one attribute.
-4. *Decision.* 'A dual encoder cannot rank finely' holds on this task if the cross-encoder, trained
-   on the same practice, exceeds the best two-tower of at most 256 dimensions by at least `MARGIN`
-   of nDCG@10 on the fine queries, with the whole 95% interval of the paired difference above 0,
-   and by more than it does on the coarse ones.
+Training and test have catalogues of their own. Coarse queries name class and power source, fine
+ones up to three attributes more; results on held-out needs and wordings are given apart. Measures:
+nDCG@10 (gains 2^grade - 1; 2: all attributes, 1: class and power source), minimal-pair accuracy.
 """
 
 from __future__ import annotations
@@ -37,9 +25,12 @@ N_PRACTICE = 3000
 N_TEST = 1000
 N_PRACTICE_QUERIES = 4000
 N_TEST_QUERIES = 330  # some thirty of them coarse: there are no more kinds of tools
+# 'A dual encoder cannot rank finely' holds if the cross-encoder, trained on the same data, exceeds
+# the best two-tower of at most 256 dimensions by MARGIN of nDCG@10 on the fine queries, with the
+# whole 95% interval of the paired difference above 0, and by more than on the coarse ones.
 MARGIN = 0.05
 
-#: Wordings that practice never shows.
+#: Wordings that training never shows.
 HELD_OUT_FORMS = {
     "ru": r"вольт|ватт|а/ч|без щ[её]ток|акб",
     "en": r"volt|watt|amp hour|no brushes|millimet",
@@ -52,30 +43,17 @@ _OTHER_IMPACT = {"drill": "impact-drill", "impact-drill": "drill"}
 
 @dataclass(frozen=True, eq=False)
 class CatalogueTask:
-    """Practice and test of one language and seed.
-
-    Attributes
-    ----------
-    language : str
-    seed : int
-    practice_items, items : DataFrame
-        As :func:`~paper_utils.data.diy.diy_catalogue` returns them.
-    practice_queries, queries : DiyQueries
-        Over `practice_items` and over `items`.
-    held_out : ndarray of bool, shape (n_queries,)
-        Test queries for a combination of attributes that practice never asks for.
-    new_form : ndarray of bool, shape (n_queries,)
-        Test queries in a wording that practice never shows.
-    """
+    """Training and test data of one language and seed."""
 
     language: str
     seed: int
     practice_items: pd.DataFrame
     practice_queries: DiyQueries
-    items: pd.DataFrame
-    queries: DiyQueries
+    items: pd.DataFrame  # the test's
+    queries: DiyQueries  # the test's, over `items`
+    # test queries for a combination of attributes that training lacks, (n_queries,)
     held_out: NDArray[np.bool_]
-    new_form: NDArray[np.bool_]
+    new_form: NDArray[np.bool_]  # test queries in a wording that training lacks, (n_queries,)
 
     @property
     def fine(self) -> NDArray[np.bool_]:
@@ -92,32 +70,9 @@ def catalogue_task(
     n_practice_queries: int = N_PRACTICE_QUERIES,
     n_queries: int = N_TEST_QUERIES,
 ) -> CatalogueTask:
-    """Return the task of one language and seed; both languages have the same items and needs.
+    """Return the task of a language ('ru' or 'en'); both have the same items and needs.
 
-    Parameters
-    ----------
-    language : {'ru', 'en'}
-    seed : int
-        0 or more.
-    n_practice, n_items : int
-        Items to practise on, and to search; at least 50 each.
-    n_practice_queries, n_queries : int
-        Before those held out are left out of practice.
-
-    Returns
-    -------
-    CatalogueTask
-
-    Raises
-    ------
-    UsageError
-        Fewer than 50 items, or as :func:`~paper_utils.data.diy_queries.diy_queries`.
-
-    Examples
-    --------
-    >>> task = catalogue_task("en", n_practice=200, n_items=60, n_practice_queries=80, n_queries=40)
-    >>> any(map(is_held_out, task.practice_queries.needs)), bool(task.held_out.any())
-    (False, True)
+    `n_practice_queries` counts training queries before what is held out is dropped.
     """
     for name, value in (("n_practice", n_practice), ("n_items", n_items)):
         if value < 50:
@@ -144,18 +99,14 @@ def catalogue_task(
 
 
 def is_held_out(need: Mapping[str, Any]) -> bool:
-    """Return whether practice may not ask for this combination of attributes.
+    """Return whether training may not have a query for this combination of attributes.
 
     One fine need in four, by a checksum of its class and attributes, whatever the seed; never a
     coarse one, of which there are only some thirty.
 
-    Examples
-    --------
     >>> drill = {"tool_class": "drill", "power_source": "cordless"}
     >>> [is_held_out(drill | {"voltage_v": float(volts)}) for volts in (10, 12, 14, 18)]
     [True, True, False, False]
-    >>> is_held_out(drill)
-    False
     """
     if not any(name in need for name in CONSTRAINTS):
         return False
@@ -174,22 +125,11 @@ def _some(queries: DiyQueries, rows: NDArray[np.int64]) -> DiyQueries:
 
 
 def attribute_pairs(task: CatalogueTask, *, seed: int = 0) -> pd.DataFrame:
-    """Return pairs of items of which one is right for a query and the other in all but one thing.
+    """Return minimal pairs: of two items, `right` fits a query and `wrong` fails in one attribute.
 
-    Both items are of the query's class and power source and meet its other attributes; both
-    titles mention the attribute in which they differ (a motor with brushes is never mentioned).
-    The attribute `impact` tells drills from impact drills, and is part of the class.
-
-    Parameters
-    ----------
-    task : CatalogueTask
-    seed : int
-        Of the sample where a query has more than 20 pairs for an attribute.
-
-    Returns
-    -------
-    DataFrame
-        ``query``, ``right``, ``wrong`` (rows of queries and items) and ``attribute``.
+    Columns ``query``, ``right``, ``wrong`` (row numbers) and ``attribute``. Both titles mention the
+    attribute (but none mentions brushes); 'impact' tells drills from impact drills. `seed` draws
+    the sample where a query has more than 20 pairs for an attribute.
     """
     rng = np.random.default_rng(seed)
     items = task.items

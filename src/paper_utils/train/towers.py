@@ -1,8 +1,7 @@
 """Small two-tower encoders that are trained from nothing, both towers sharing their weights.
 
-Each takes what its own `tokenizer` gives and returns ``{"sentence_embedding": vectors}``, the
-form of sentence-transformers, so that :func:`~paper_utils.train.contrastive.fine_tune` and
-:func:`~paper_utils.train.contrastive.embed` serve all alike.
+Each takes what its `tokenizer` gives and returns ``{"sentence_embedding": vectors}``, as those of
+sentence-transformers do.
 """
 
 from __future__ import annotations
@@ -26,22 +25,8 @@ _PARTS = 4  # of a batch, by length
 
 
 def learn_tokenizer(texts: Iterable[str], *, size: int = 4000) -> Tokenizer:
-    """Return byte-pair merges learnt from `texts`: lower-cased, numbers apart from letters.
+    """Train byte-pair merges of at most `size` tokens: lower-cased, numbers apart from letters.
 
-    Parameters
-    ----------
-    texts : iterable of str
-        What may be seen in practice; the test's texts are no part of it.
-    size : int
-        Pieces, at most.
-
-    Returns
-    -------
-    Tokenizer
-        Of the library tokenizers.
-
-    Examples
-    --------
     >>> tokenizer = learn_tokenizer(["дрель 18В", "дрель 12В"] * 3, size=60)
     >>> tokenizer.encode("Дрель 18в", add_special_tokens=False).tokens
     ['дрель', '18', 'в']
@@ -53,7 +38,7 @@ def learn_tokenizer(texts: Iterable[str], *, size: int = 4000) -> Tokenizer:
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Whitespace(), pre_tokenizers.Digits(individual_digits=False)]
     )
-    # Not WordPiece: its trainer numbers pieces in the order of a hash table, anew in each run.
+    # Not WordPiece: its trainer numbers tokens in the order of a hash table, anew in each run.
     trainer = trainers.BpeTrainer(
         vocab_size=size, special_tokens=list(_SPECIAL), show_progress=False
     )
@@ -82,17 +67,7 @@ def network(
 
 
 class TransformerTower(torch.nn.Module):
-    """A transformer of two layers, the mean of its tokens, one linear map to d dimensions.
-
-    Parameters
-    ----------
-    pieces : Tokenizer
-        From :func:`learn_tokenizer`.
-    d : int
-        Dimension of a vector.
-    seed : int
-        Of the weights.
-    """
+    """A transformer of two layers, the mean of its token states, one linear map to d dimensions."""
 
     max_seq_length = WINDOW
 
@@ -125,28 +100,12 @@ class TransformerTower(torch.nn.Module):
 
 
 class DSSM(torch.nn.Module):
-    """Letter trigrams, hashed into a dictionary, and a network of 300, 300 and 128 units.
+    """Letter trigrams, hashed into a dictionary, and layers of 300, 300 and `d` units with tanh.
 
-    Each word is put between marks (#drill#), its trigrams are counted, and the counts pass
-    through three layers with tanh. Trigrams that practice did not show are left out.
+    P.-S. Huang et al., "Learning deep structured semantic models for web search using clickthrough
+    data", CIKM 2013, sections 3.1 to 3.3, but with shared weights. Words are put between marks;
+    trigrams that the training `texts` lack are left out.
 
-    Parameters
-    ----------
-    texts : iterable of str
-        Practice, from which the dictionary of trigrams is taken.
-    d : int
-        Units of the last layer, 128 in the paper.
-    seed : int
-        Of the weights.
-
-    References
-    ----------
-    P.-S. Huang et al., "Learning deep structured semantic models for web search using
-    clickthrough data", CIKM 2013, sections 3.1 to 3.3. There each side has weights of its
-    own; here they are shared, as for the other encoders.
-
-    Examples
-    --------
     >>> DSSM(["drill"]).trigrams("Drills")
     ['#dr', 'dri', 'ril', 'ill', 'lls', 'ls#']
     """
@@ -203,18 +162,10 @@ def by_length(
     mask: torch.Tensor,
     *more: torch.Tensor,
 ) -> torch.Tensor:
-    """Return `function` of rows, called with rows of similar length: most of a batch is padding.
+    """Return `function(ids, mask, *more)` of rows, called with rows of similar length.
 
-    Parameters
-    ----------
-    function : callable
-        ``function(ids, mask, *more)``, one result a row, whatever the padding.
-    ids, mask, *more : Tensor, shape (n, longest)
-
-    Returns
-    -------
-    Tensor, shape (n, …)
-        In the order of the rows.
+    Most of a batch is padding. `function` gives one result a row, whatever the padding; rows keep
+    their order.
     """
     lengths = mask.sum(dim=1)
     order = torch.argsort(lengths, stable=True)
@@ -235,28 +186,10 @@ def vectors(model: torch.nn.Module, texts: Sequence[str], *, batch: int = 256) -
 
 
 def spectral_penalty(weight: float):
-    """Return a penalty that is 0 for a flat spectrum: minus the log of the effective dimension.
+    """Return the penalty ``−weight · log((Tr S)² / Tr S² / min(n − 1, d))``: 0 for a flat spectrum.
 
-    ::
-
-        −weight · log( (Tr S)² / Tr S² / min(n − 1, d) )
-
-    with the covariance S of the n vectors of a batch. It works against what Krasnov calls
-    spectral degeneration; 'spectral regularisation' is named in his outlook without a formula,
-    so this form is ours.
-
-    Parameters
-    ----------
-    weight : float
-        Above 0.
-
-    Examples
-    --------
-    >>> penalty = spectral_penalty(1.0)
-    >>> round(penalty(torch.eye(5)).item(), 6) + 0.0  # a simplex: flat
-    0.0
-    >>> bool(penalty(torch.tensor([[1.0, 0], [-1, 0], [0.9, 0.1]])) > 0.5)
-    True
+    S is the covariance of a batch's n vectors. It counters Krasnov's spectral degeneration; his
+    outlook names 'spectral regularisation' without a formula, so this form is ours.
     """
     if not weight > 0:
         raise UsageError(f"weight must be positive, not {weight}")
