@@ -44,14 +44,14 @@ def audited(tmp_path_factory):
     rows[: len(HOSTILE) * 2] = rows[0]  # the examples show them
     rows[110, 3] = np.nan
     np.save(folder / "rows $x$.npy", rows)
-    np.save(folder / "asked.npy", rows[20:50] + 0.1)
+    np.save(folder / "queries.npy", rows[20:50] + 0.1)
     texts = [HOSTILE[i % len(HOSTILE)] for i in range(120)]
     lines = [json.dumps({"title": t, "shop": f"<i>{i % 2}</i>"}) for i, t in enumerate(texts)]
     (folder / "texts.jsonl").write_text("\n".join(lines), encoding="utf-8")
     judged = "\n".join(f"{i} 0 {i + 20} 1" for i in range(30))
     (folder / "judged.qrels").write_text(judged)
     arguments = [folder / "rows $x$.npy", "--texts", folder / "texts.jsonl", "-o", folder / "out"]
-    arguments += ["--queries", folder / "asked.npy", "--qrels", folder / "judged.qrels"]
+    arguments += ["--queries", folder / "queries.npy", "--qrels", folder / "judged.qrels"]
     return folder / "out", invoke(*arguments)
 
 

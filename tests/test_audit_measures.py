@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import sparse
 
-from paper_utils.audit import audit, controls, geometry, neighbours, robustness
-from paper_utils.audit.advice import advice_table, advise, parse_advice
+from paper_utils.audit import audit, controls, neighbours, overlap
+from paper_utils.audit import cloud as clouds
+from paper_utils.audit.advice import advise, remedy_state
+from paper_utils.audit.bounds import bound_measures
 from paper_utils.audit.inputs import Inputs, read_inputs
-from paper_utils.audit.judged import Judged, oracle, ranks, retrieval_measures
-from paper_utils.audit.limits import limit_measures
 from paper_utils.audit.measure import Measure, from_jackknife, median_of, not_measured, share_of
 from paper_utils.audit.moments import (
     Moments,
@@ -35,16 +35,18 @@ from paper_utils.audit.neighbours import (
     two_nearest_dimension,
     with_duplicates,
 )
-from paper_utils.audit.points import Centred, FilePoints, Gaussian, Held, Shuffled
+from paper_utils.audit.points import Centred, FilePoints, Gaussian, InMemoryPoints, Shuffled
 from paper_utils.audit.readers import Vectors
 from paper_utils.audit.report import Report, measures_in
+from paper_utils.audit.retrieval import Judged, oracle, ranks, retrieval_measures
 from paper_utils.audit.scan import scan
-from paper_utils.audit.sentences import sentence
-from paper_utils.audit.show import said
+from paper_utils.audit.show import sentences
 from paper_utils.audit.slices import labels_of
-from paper_utils.audit.wording import wording_measures
+from paper_utils.audit.subwords import subword_measures
+from paper_utils.audit.words import sentence
 from paper_utils.checks import unit_rows
 from paper_utils.claims import load_claims
+from paper_utils.claims.remedies import advice_table, measure_table, parse_advice
 from paper_utils.errors import PaperError
 from paper_utils.experiments.stability_real import perturbed_scores
 from paper_utils.geometry.cosine import centre, cosine_moments
@@ -160,14 +162,14 @@ def test_neighbours_do_not_depend_on_blocks(monkeypatch, block, chunk):
 
 
 def test_a_row_never_finds_itself_and_equal_scores_go_by_number():
-    points = Held(np.eye(4, dtype=np.float32).repeat(3, axis=0))
+    points = InMemoryPoints(np.eye(4, dtype=np.float32).repeat(3, axis=0))
     lists = nearest(points, np.arange(12), 4)
-    assert not (lists.indices == lists.searches[:, None]).any()
+    assert not (lists.indices == lists.queries[:, None]).any()
     assert lists.indices[0].tolist() == [1, 2, 3, 4]
 
 
 def test_the_skewness_of_a_sample_has_hardly_a_bias():
-    points = Held(controls.hubby_cloud(1000, 64, 0))
+    points = InMemoryPoints(controls.hubby_cloud(1000, 64, 0))
     exact, estimates = controls.sampled_skewness(points, 250)
     error = estimates.std(ddof=1) / len(estimates) ** 0.5
     assert error < 0.02 * exact
@@ -176,7 +178,7 @@ def test_the_skewness_of_a_sample_has_hardly_a_bias():
 
 def test_factorial_moments_of_a_thinned_count_are_exact_on_average():
     rng = np.random.default_rng(0)
-    counts = np.array([[0, 3, 7, 1], [2, 0, 5, 4]])  # by group of searches; points in columns
+    counts = np.array([[0, 3, 7, 1], [2, 0, 5, 4]])  # by group of queries; points in columns
     searched = np.repeat(np.arange(4), counts.sum(axis=0))
     m, total = 12, len(searched)
     sums = np.zeros(3)
@@ -191,7 +193,7 @@ def test_factorial_moments_of_a_thinned_count_are_exact_on_average():
 
 
 def test_the_two_nearest_dimension_is_that_of_the_book():
-    points = Held(unit_rows(cloud(duplicates=0)).astype(np.float32))
+    points = InMemoryPoints(unit_rows(cloud(duplicates=0)).astype(np.float32))
     lists = nearest(points, np.arange(points.n), 10)
     want = effective_dimension(points.rows, "twonn").value
     assert two_nearest_dimension(points, lists).value == pytest.approx(want, rel=1e-6)
@@ -203,7 +205,7 @@ def test_the_two_nearest_dimension_is_that_of_the_book():
 def test_points_of_a_file_are_the_rows_that_are_kept(tmp_path):
     rows = cloud(n=301)[:300]
     np.save(tmp_path / "a.npy", rows)
-    from paper_utils.audit.readers import open_vectors
+    from paper_utils.audit.formats import open_vectors
 
     vectors = open_vectors(tmp_path / "a.npy")
     kept = np.array([0, 5, 6, 100, 299])
@@ -213,7 +215,7 @@ def test_points_of_a_file_are_the_rows_that_are_kept(tmp_path):
     assert np.array_equal(points.block(1, 4), want[1:4])
     assert np.array_equal(points.take(np.array([3, 0, 3])), want[[3, 0, 3]])
     mean = unit_rows(rows).mean(axis=0)
-    centred = Centred(Held(unit_rows(rows).astype(np.float32)), mean)
+    centred = Centred(InMemoryPoints(unit_rows(rows).astype(np.float32)), mean)
     assert np.allclose(centred.block(0, 300), centre(rows), atol=1e-5)
 
 
@@ -222,7 +224,7 @@ def test_nulls_have_the_moments_that_they_should():
     moments = Moments.of(rows)
     null = Gaussian.like(moments, 20_000, 0)
     assert np.array_equal(null.block(3, 9000)[:5], null.block(0, 8)[3:])  # blocks fit together
-    shuffled = Shuffled.like(Held(rows.astype(np.float32)), 4000, 0)
+    shuffled = Shuffled.like(InMemoryPoints(rows.astype(np.float32)), 4000, 0)
     block = shuffled.pool
     for column in (0, 7):
         assert np.allclose(np.sort(block[:, column]), np.sort(rows[:, column]), atol=1e-6)
@@ -231,21 +233,19 @@ def test_nulls_have_the_moments_that_they_should():
     assert np.allclose(np.cov(raw.T), moments.scatter / 4000, atol=0.004)
 
 
-# -------------------------------------------------------------------------- robustness
+# -------------------------------------------------------------------------- overlap
 
 
 @pytest.mark.parametrize("block", [16_384, 130])
 def test_overlaps_are_those_of_full_scores(monkeypatch, block):
-    monkeypatch.setattr(robustness, "BLOCK", block)
-    monkeypatch.setattr(robustness, "_TASK", 4 * block)
+    monkeypatch.setattr(overlap, "BLOCK", block)
+    monkeypatch.setattr(overlap, "_TASK", 4 * block)
     X = unit_rows(cloud(n=900, d=32, duplicates=300)).astype(np.float32)
     Q = unit_rows(cloud(n=50, d=32, seed=1, duplicates=0) + X[0]).astype(np.float32)
-    names = robustness.applicable(32)
+    names = overlap.applicable(32)
     ones = np.ones(900, np.float32)
-    setting = robustness.Setting(
-        Q, np.full(50, -1), names, X.min(axis=0), X.max(axis=0), ones, 48, 0
-    )
-    found = robustness.overlaps(Held(X), setting, 10)
+    setting = overlap.Setting(Q, np.full(50, -1), names, X.min(axis=0), X.max(axis=0), ones, 48, 0)
+    found = overlap.overlaps(InMemoryPoints(X), setting, 10)
     exact = cosine_matrix(Q, X)
     by_name = {name: scores for name, _, scores in perturbed_scores(Q, X, k=10)}
     pairs = {"bfloat16": "bfloat16", "int8": "int8", "binary": "one bit", "half": "first 1/2"}
@@ -268,15 +268,15 @@ def test_overlaps_are_those_of_full_scores(monkeypatch, block):
 )
 def test_the_overlap_of_all_queries_at_once_is_that_of_each(before, after, k):
     want = topk_overlap(before, after, k).overlap
-    assert robustness.expected_overlap(before, after, k) == pytest.approx(want, abs=1e-12)
+    assert overlap.expected_overlap(before, after, k) == pytest.approx(want, abs=1e-12)
 
 
 def test_rows_that_ask_do_not_find_themselves():
     X = unit_rows(cloud(n=200, duplicates=0)).astype(np.float32)
     own = np.arange(40)
     ones = np.ones(200, np.float32)
-    setting = robustness.Setting(X[:40], own, ("int8",), X.min(0), X.max(0), ones, 48, 0)
-    found = robustness.overlaps(Held(X), setting, 5)
+    setting = overlap.Setting(X[:40], own, ("int8",), X.min(0), X.max(0), ones, 48, 0)
+    found = overlap.overlaps(InMemoryPoints(X), setting, 5)
     exact = cosine_matrix(X[:40], X)
     exact[own, own] = -2
     assert found["margin"].value == pytest.approx(np.median(rank_margin(exact, 5)), abs=1e-6)
@@ -294,7 +294,8 @@ def judged_cloud(n=300, n_queries=40, d=12):
     for row in range(n_queries):
         relevance[row, [row, (7 * row + 11) % n]] = [2, 1]
     Q = unit_rows(X[:n_queries] + 0.4 * rng.normal(size=(n_queries, d)) / d**0.5)
-    return Judged(Q.astype(np.float32), Held(X), np.arange(n), sparse.csr_array(relevance))
+    points, relevant = InMemoryPoints(X), sparse.csr_array(relevance)
+    return Judged(Q.astype(np.float32), points, np.arange(n), relevant)
 
 
 def test_recall_counts_ties_and_lost_documents_fairly():
@@ -306,7 +307,7 @@ def test_recall_counts_ties_and_lost_documents_fairly():
     assert (own.tied > 1).any()
     # A relevant document that cannot be used is never found.
     kept = np.delete(np.arange(300), 0)
-    less = Judged(judged.queries, Held(judged.points.rows[kept]), kept, judged.relevance)
+    less = Judged(judged.queries, InMemoryPoints(judged.points.rows[kept]), kept, judged.relevance)
     lost = ranks(less, less.scores, less.relevance, "test")
     assert recall_at_k(lost, 299)[0] == 0.5
 
@@ -323,7 +324,7 @@ def test_the_oracle_and_the_shuffled_judgements():
 
 def test_bounds_hold_for_what_they_bound():
     judged = judged_cloud()
-    found = limit_measures(judged, 0)
+    found = bound_measures(judged, 0)
     low, fit = found["dimension_low"].value, found["free_fit_d"].value
     assert low <= fit <= judged.points.d + 1
     assert found["sign_rank_low"].value <= found["sign_rank_high"].value
@@ -371,10 +372,13 @@ def test_keys_are_those_that_are_documented(report):
 
 def test_every_key_stands_on_the_page_of_the_package(report, root):
     page = (root / "book" / "api" / "audit.md").read_text(encoding="utf-8")
-    listed = re.findall(r"`([a-z_]+(?:\.[a-z0-9_]+)+)`", page.split("## The measures")[1])
-    listed = [key for key in listed if not key.startswith("settings.")]
-    assert len(set(listed)) == len(listed)
-    assert sorted(listed) == sorted(report.measures)
+    table = {key: row for key, row in measure_table().items() if not key.startswith("slices.")}
+    assert list(table) == list(dict.fromkeys(table | report.measures))
+    rows = [
+        f"| `{key}` | {'; '.join(row[field] for field in ('name', 'doc') if field in row)} |"
+        for key, row in table.items()
+    ]
+    assert page.split("|---|---|\n")[-1].splitlines() == rows, "\n".join(rows)
     told = re.findall(r"^\| `(\w+)` (?:… `relevance` )?\|", page, re.M)
     assert set(told) == set(report.as_dict()) - {"schema_version"} - (GROUPS - {"rows"})
     for name in report.input:
@@ -399,8 +403,8 @@ def test_two_audits_are_equal(report):
     assert again.as_dict() == report.as_dict()
 
 
-def test_planted_faults_are_found():
-    _, rows = controls.planted(n=200, d=16)
+def test_injected_faults_are_found():
+    _, rows = controls.inject_faults(n=200, d=16)
     assert all(row["found"] for row in rows), rows
 
 
@@ -415,7 +419,7 @@ def test_an_isotropic_cloud_looks_like_its_null():
 
 
 def test_a_sampled_audit_agrees_with_the_exact_one(monkeypatch):
-    monkeypatch.setattr(geometry, "SEARCHES", 150)
+    monkeypatch.setattr(clouds, "QUERIES", 150)
     rows = cloud(n=700, d=12, duplicates=0)
     inputs = Inputs(Vectors("rows", "encoder", rows))
     exact, some = audit(inputs), audit(inputs, exact_up_to=100)
@@ -443,7 +447,7 @@ def test_slices_have_the_rows_that_they_name():
 
 def test_pieces_are_counted_and_shuffled_letters_take_more():
     texts = ["cordless screwdriver", "drill 18 V", "impact wrench"] * 50
-    found = wording_measures(texts, "minilm", 0)
+    found = subword_measures(texts, "minilm", 0)
     assert found["words_per_text"].value == pytest.approx(7 / 3)
     one = found["pieces_per_word"]
     assert 1 < one.value < one.null["shuffled"]
@@ -476,8 +480,8 @@ def test_a_row_applies_when_the_whole_interval_does(measure, state):
 def test_a_threshold_may_be_another_measure():
     when = [{"key": "x", "is": "below", "than": "y"}]
     (row,) = parse_advice([ROW | {"when": when}])
-    assert row.state({"x": Measure(1, 0.5, 1.5), "y": Measure(2)}) == "applies"
-    assert row.state({"x": Measure(1, 0.5, 1.5)}) == "not_measured"
+    assert remedy_state(row, {"x": Measure(1, 0.5, 1.5), "y": Measure(2)}) == "applies"
+    assert remedy_state(row, {"x": Measure(1, 0.5, 1.5)}) == "not_measured"
 
 
 def test_a_table_of_another_form_is_refused():
@@ -503,10 +507,10 @@ def test_what_has_no_value_is_said_once_for_each_reason():
         "rows.nan": Measure(0, n=9).saying("No row holds NaN."),
         "fragmentation.words_per_text": nothing,
     }
-    found = said(Report({}, {}, (), measures, [], []), measures)
+    found = sentences(Report({}, {}, (), measures, [], []), measures)
     assert found.lines == (
         "No row holds NaN.",
-        "Not measured: no texts were given (least seen slice, of its fair share; words a text).",
+        "Not measured: no texts were given (least seen slice, of its fair share; words per text).",
     )
 
 

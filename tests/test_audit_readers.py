@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from fuzz_audit import KINDS, fuzz
+from paper_utils.audit.formats import open_vectors
 from paper_utils.audit.inputs import read_inputs, read_texts
-from paper_utils.audit.judgements import read_qrels
-from paper_utils.audit.readers import Mapped, open_vectors
+from paper_utils.audit.qrels import read_qrels
+from paper_utils.audit.readers import Mapped
 from paper_utils.audit.scan import scan
 from paper_utils.checks import unit_rows
 from paper_utils.errors import UsageError

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from paper_utils.audit.cluster import workers
+from paper_utils.audit.formats import open_vectors
 from paper_utils.audit.inputs import read_inputs
 from paper_utils.audit.measure import Measure
-from paper_utils.audit.readers import open_vectors
 
 if TYPE_CHECKING:
     from paper_utils.audit.report import Report, audit, measures_in

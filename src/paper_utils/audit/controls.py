@@ -1,8 +1,9 @@
-"""Is the instrument sound? Clouds with one planted fault each, and one without."""
+"""Is the instrument sound? Clouds with one injected fault each, and one without."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,27 +31,9 @@ def hubby_cloud(n: int, d: int, seed: int) -> NDArray[np.float32]:
     return _common_mean(sound_cloud(n, d, seed)).astype(np.float32)
 
 
-def _few_directions(rows: NDArray) -> NDArray:
-    return rows * (0.8 ** np.arange(rows.shape[1]))
-
-
-def _equal_rows(rows: NDArray) -> NDArray:
-    rows[: len(rows) // 3] = rows[0]
+def _set(rows: NDArray, place: Any, value: Any) -> NDArray:
+    rows[place] = value
     return rows
-
-
-def _nan(rows: NDArray) -> NDArray:
-    rows[3, 1] = np.nan
-    return rows
-
-
-def _zero(rows: NDArray) -> NDArray:
-    rows[[5, 8]] = 0
-    return rows
-
-
-def _lengths(rows: NDArray) -> NDArray:
-    return rows * np.linspace(0.2, 3, len(rows))[:, None]
 
 
 def _hubs(rows: NDArray) -> NDArray:
@@ -64,16 +47,28 @@ def _hubs(rows: NDArray) -> NDArray:
 #: Fault -> what is done to a sound cloud, the measure that must show it, and the side.
 FAULTS: dict[str, tuple[Callable[[NDArray], NDArray], str, str]] = {
     "a common mean": (_common_mean, "cosine.mean", "above"),
-    "few directions": (_few_directions, "dimension.unbiased", "below"),
-    "equal rows": (_equal_rows, "rows.duplicate_share", "above"),
+    "few directions": (
+        lambda rows: rows * 0.8 ** np.arange(rows.shape[1]),
+        "dimension.unbiased",
+        "below",
+    ),
+    "equal rows": (
+        lambda rows: _set(rows, slice(len(rows) // 3), rows[0]),
+        "rows.duplicate_share",
+        "above",
+    ),
     "three hubs": (_hubs, "hubness.raw.largest", "above"),
-    "unequal lengths": (_lengths, "norms.cv", "above"),
-    "a row with NaN": (_nan, "rows.nan", "above"),
-    "two zero rows": (_zero, "rows.zero", "above"),
+    "unequal lengths": (
+        lambda rows: rows * np.linspace(0.2, 3, len(rows))[:, None],
+        "norms.cv",
+        "above",
+    ),
+    "a row with NaN": (lambda rows: _set(rows, (3, 1), np.nan), "rows.nan", "above"),
+    "two zero rows": (lambda rows: _set(rows, [5, 8], 0), "rows.zero", "above"),
 }
 
 
-def planted(n: int = 200, d: int = 16, seed: int = 0) -> tuple[Report, list[dict]]:
+def inject_faults(n: int = 200, d: int = 16, seed: int = 0) -> tuple[Report, list[dict]]:
     """Audit a sound cloud, and the same cloud with each fault.
 
     Parameters
@@ -89,7 +84,7 @@ def planted(n: int = 200, d: int = 16, seed: int = 0) -> tuple[Report, list[dict
     """
 
     def one(rows: NDArray) -> Report:
-        return audit(Inputs(Vectors("planted", "encoder", rows)), seed=seed)
+        return audit(Inputs(Vectors("controls", "encoder", rows)), seed=seed)
 
     sound = one(sound_cloud(n, d, seed))
     found = []
@@ -111,14 +106,14 @@ def planted(n: int = 200, d: int = 16, seed: int = 0) -> tuple[Report, list[dict
 
 
 def sampled_skewness(
-    points: Points, n_searches: int, k: int = 10, draws: int = 100, seed: int = 0
+    points: Points, n_queries: int, k: int = 10, draws: int = 100, seed: int = 0
 ) -> tuple[float, NDArray[np.float64]]:
-    """Return the skewness by all searches, and what samples of the searches make of it.
+    """Return the skewness by all queries, and what samples of the queries make of it.
 
     Parameters
     ----------
     points : Points
-    n_searches : int
+    n_queries : int
         Points that search, in each sample.
     k, draws, seed : int
 
@@ -132,7 +127,7 @@ def sampled_skewness(
     exact = hub_measures(everything)["skewness"].value
     found = []
     for draw in range(draws):
-        some = sample(points.n, n_searches, seed + 1 + draw)
+        some = sample(points.n, n_queries, seed + 1 + draw)
         lists = Lists(points.n, some, everything.indices[some], everything.scores[some])
         found.append(hub_measures(lists)["skewness"].value)
     return exact, np.array(found, dtype=float)

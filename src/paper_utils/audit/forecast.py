@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import psutil
 
-from paper_utils.audit.points import NULL_SEARCHES, SEARCHES
+from paper_utils.audit.points import NULL_QUERIES, QUERIES
 from paper_utils.audit.readers import Vectors
 
 # Measured once on one thread of a 2-core machine: seconds for each number of the file and each
@@ -31,7 +31,7 @@ class Forecast:
     ----------
     seconds, gib : float
     exact : bool
-        Whether every row searches.
+        Whether every row queries.
     cores : int
     """
 
@@ -44,9 +44,9 @@ class Forecast:
         """Return the forecast in words."""
         minutes = f"{self.seconds:.0f} s" if self.seconds < 120 else f"{self.seconds / 60:.0f} min"
         how = (
-            "every row searches"
+            "every row is a query"
             if self.exact
-            else f"a sample of {SEARCHES:,} rows searches, the intervals say what that costs"
+            else f"a sample of {QUERIES:,} rows are queries, the intervals say what that costs"
         )
         return f"about {minutes} on {self.cores} cores and {self.gib:.1f} GiB; {how}"
 
@@ -72,8 +72,8 @@ def forecast(vectors: Vectors, *, exact_up_to: int) -> Forecast:
     """
     n, d = vectors.shape
     exact = n <= exact_up_to
-    searches = n if exact else SEARCHES
-    products = 2.0 * n * d * (2 * searches + 2 * min(n, NULL_SEARCHES))
+    queries = n if exact else QUERIES
+    products = 2.0 * n * d * (2 * queries + 2 * min(n, NULL_QUERIES))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     seconds = _START_SECONDS + products / (_SHARE * _speed())
     seconds += n * d * _SECONDS_A_NUMBER / min(cores or 1, 2)

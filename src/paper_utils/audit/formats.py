@@ -1,13 +1,20 @@
-"""How each kind of file holds its vectors; see `paper_utils.audit.readers.open_vectors`."""
+"""Vectors from a user's file: opened, checked, and mapped into memory where the format allows it.
+
+``.npy``, uncompressed ``.npz`` and ``.safetensors`` are mapped: a file larger than the memory is
+read a block at a time. ``.parquet``, ``.jsonl`` and compressed ``.npz`` are read whole. Nothing is
+ever unpickled.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import struct
 import tokenize
 import zipfile
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,15 +22,11 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from paper_utils.audit.readers import (
-    ID_NAMES,
-    VECTOR_NAMES,
-    Mapped,
-    Vectors,
-    reason,
-    shown,
-)
+from paper_utils.audit.readers import ID_NAMES, Mapped, Vectors, existing, reason, shown
 from paper_utils.errors import UsageError
+
+#: Fields and arrays that are taken for the vectors where a file holds several.
+VECTOR_NAMES = ("embeddings", "embedding", "vectors", "vector", "values")
 
 # What the parsers of damaged headers may raise; each becomes one line.
 _DAMAGE = (
@@ -58,7 +61,7 @@ _SAFE_TYPES = {
 }
 
 
-def read_npy(path: Path) -> Vectors:
+def _read_npy(path: Path) -> Vectors:
     """Map the array in a ``.npy`` file."""
     with path.open("rb") as stream:
         shape, order, dtype = _npy_header(stream, shown(path))
@@ -122,7 +125,7 @@ def _mapped(path: Path, kind: str, shape, order: str, dtype: np.dtype, offset: i
     return Vectors(shown(path), kind, Mapped(str(path), dtype.str, size, offset, order))
 
 
-def read_npz(path: Path) -> Vectors:
+def _read_npz(path: Path) -> Vectors:
     """Open the matrix in a ``.npz`` archive, and the ids beside it."""
     name = shown(path)
     try:
@@ -200,7 +203,7 @@ def _check_memory(name: str, size: int) -> None:
         )
 
 
-def read_safetensors(path: Path) -> Vectors:
+def _read_safetensors(path: Path) -> Vectors:
     """Map the tensor in a ``.safetensors`` file."""
     from safetensors import SafetensorError, safe_open
 
@@ -225,7 +228,7 @@ def read_safetensors(path: Path) -> Vectors:
     return Vectors(name, "safetensors", found.data, bfloat16=kind == "BF16")
 
 
-def read_parquet(path: Path) -> Vectors:
+def _read_parquet(path: Path) -> Vectors:
     """Read the column of lists of a ``.parquet`` file, and the ids beside it."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -288,7 +291,7 @@ def _stack(name: str, column: Any, before: int) -> NDArray:
     return flat.to_numpy(zero_copy_only=False).reshape(len(column), width)
 
 
-def read_jsonl(path: Path) -> Vectors:
+def _read_jsonl(path: Path) -> Vectors:
     """Read a list of numbers from each line, and the id beside it."""
     name = shown(path)
     rows: list[NDArray[np.float64]] = []
@@ -348,3 +351,73 @@ def _texts(name: str, ids: Sequence[Any]) -> tuple[str, ...]:
                 f"{name}, row {row}: an id must be a text or a whole number, not {one!r:.60}"
             )
     return tuple(str(one) for one in ids)
+
+
+def _checked(found: Vectors) -> Vectors:
+    name, shape = found.name, found.shape
+    if len(shape) != 2:
+        raise UsageError(f"{name} has shape {shape}: a matrix is needed, one row an item")
+    n, d = shape
+    if n < 1 or d < 2:
+        raise UsageError(f"{name} has {n} rows and {d} columns: at least 1 row and 2 are needed")
+    if found.ids is not None and len(found.ids) != n:
+        raise UsageError(f"{name} has {len(found.ids):,} ids for {n:,} vectors: one each is needed")
+    if found.bfloat16:
+        return found
+    dtype = np.dtype(found.data.dtype)
+    if dtype.kind in "iu":
+        note = f"whole numbers ({dtype.name}) are taken as they are"
+        return replace(found, notes=(*found.notes, note))
+    if dtype.str[1:] not in ("f2", "f4", "f8"):
+        raise UsageError(
+            f"{name} holds {dtype.name}: real numbers are needed (float16, bfloat16, float32, "
+            "float64 or whole numbers)"
+        )
+    return found
+
+
+_READERS = {
+    ".npy": _read_npy,
+    ".npz": _read_npz,
+    ".safetensors": _read_safetensors,
+    ".parquet": _read_parquet,
+    ".jsonl": _read_jsonl,
+    ".ndjson": _read_jsonl,
+}
+
+
+def open_vectors(path: str | os.PathLike[str]) -> Vectors:
+    """Open a file of vectors, one row an item.
+
+    Parameters
+    ----------
+    path : str or path
+        ``.npy``: a matrix. ``.npz``: one matrix, or the one called as in `VECTOR_NAMES`; ids may
+        lie beside it as in `ID_NAMES`. ``.safetensors``: one tensor, or the one so called.
+        ``.parquet``: a column of lists, and a column of ids. ``.jsonl``: a list of numbers a line,
+        or an object with such a list and an id.
+
+    Returns
+    -------
+    Vectors
+        float16, bfloat16, float32, float64; whole numbers are taken as they are, with a note.
+        NaN, infinite and zero rows are left to `paper_utils.audit.scan.scan`.
+
+    Raises
+    ------
+    UsageError
+        No such file, another kind, damaged or cut short, pickled objects, no matrix of real
+        numbers, rows of different lengths, fewer than two columns.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder, "some.npy")
+    ...     np.save(file, np.eye(3, dtype=np.float16))
+    ...     found = open_vectors(file)
+    ...     found.shape, found.dtype, found.block(0, 1)
+    ((3, 3), 'float16', array([[1., 0., 0.]], dtype=float32))
+    """
+    file = existing(path, tuple(_READERS))
+    return _checked(_READERS[file.suffix.lower()](file))

@@ -10,15 +10,9 @@ from typing import Any
 import pandas as pd
 from scipy import sparse
 
-from paper_utils.audit.judgements import read_qrels
-from paper_utils.audit.readers import (
-    ID_NAMES,
-    Vectors,
-    check_separator,
-    existing,
-    open_vectors,
-    shown,
-)
+from paper_utils.audit.formats import open_vectors
+from paper_utils.audit.qrels import read_qrels
+from paper_utils.audit.readers import ID_NAMES, Vectors, check_separator, existing, shown
 from paper_utils.data.catalogue import load_catalogue, title_language
 from paper_utils.data.diy_queries import diy_queries
 from paper_utils.data.files import read_table
@@ -138,19 +132,19 @@ def _opened(embeddings: str, queries: str, texts: str, query_texts: str, qrels: 
     notes = (*vectors.notes, *notes)
     if not queries:
         return Inputs(vectors, table=table, notes=notes)
-    asked = open_vectors(queries)
-    if asked.shape[1] != vectors.shape[1]:
+    query_vectors = open_vectors(queries)
+    if query_vectors.shape[1] != vectors.shape[1]:
         raise UsageError(
-            f"{asked.name} has {asked.shape[1]} columns, {vectors.name} {vectors.shape[1]}: "
-            "queries and documents must come from one space"
+            f"{query_vectors.name} has {query_vectors.shape[1]} columns, {vectors.name} "
+            f"{vectors.shape[1]}: queries and documents must come from one space"
         )
-    words, more = _texts_of(query_texts, asked) if query_texts else (None, ())
+    words, more = _texts_of(query_texts, query_vectors) if query_texts else (None, ())
     notes, relevance = (*notes, *more), None
     if qrels:
-        relevance, more = read_qrels(qrels, _ids(asked, words), _ids(vectors, table))
+        relevance, more = read_qrels(qrels, _ids(query_vectors, words), _ids(vectors, table))
         notes = (*notes, *more)
     strings = None if words is None else tuple(words["title"])
-    return Inputs(vectors, asked, table, strings, relevance, notes=notes)
+    return Inputs(vectors, query_vectors, table, strings, relevance, notes=notes)
 
 
 @dataclass(frozen=True, eq=False)  # tables have no truth value
@@ -163,7 +157,7 @@ class Titles:
         The specification of the catalogue.
     table : pandas.DataFrame
         ``title``, ``language``, then other columns.
-    asked : str
+    queries_name : str
         What the queries are called; empty: there are none.
     query_texts, query_ids : tuple of str or None
     relevance : sparse array of float64, shape (n_queries, n_titles), or None
@@ -172,7 +166,7 @@ class Titles:
 
     name: str
     table: pd.DataFrame
-    asked: str = ""
+    queries_name: str = ""
     query_texts: tuple[str, ...] | None = None
     query_ids: tuple[str, ...] | None = None
     relevance: sparse.csr_array | None = None
@@ -209,11 +203,11 @@ def read_titles(
     found = load_catalogue(catalogue, language=language, n_items=n_items or None, seed=seed)
     titles = Titles(str(catalogue), found.table, notes=found.notes)
     if queries:
-        asked, ids, notes = read_texts(queries)
+        query_table, ids, notes = read_texts(queries)
         titles = replace(
             titles,
-            asked=shown(queries),
-            query_texts=tuple(asked["title"]),
+            queries_name=shown(queries),
+            query_texts=tuple(query_table["title"]),
             query_ids=ids,
             notes=(*titles.notes, *notes),
         )
@@ -221,7 +215,7 @@ def read_titles(
         own = diy_queries(found.table, language, n_queries=n_queries, seed=seed)
         titles = replace(
             titles,
-            asked=f"the queries of {catalogue}",
+            queries_name=f"the queries of {catalogue}",
             query_texts=tuple(own.texts),
             relevance=sparse.csr_array((own.grades == 2).astype(float)),
         )
@@ -229,7 +223,7 @@ def read_titles(
         if titles.query_texts is None:
             raise UsageError("qrels need queries: name the file of their texts with --queries")
         ids = titles.query_ids or tuple(map(str, range(len(titles.query_texts))))
-        _distinct(ids, titles.asked)
+        _distinct(ids, titles.queries_name)
         relevance, notes = read_qrels(qrels, ids, _title_ids(titles, qrels))
         titles = replace(titles, relevance=relevance, notes=(*titles.notes, *notes))
     return titles
@@ -260,12 +254,12 @@ def _encoded(titles: Titles, model: str, seed: int) -> Inputs:
         return Vectors(f"{model} of {name}", "encoder", encoder.encode(list(texts)), ids=ids)
 
     documents = vectors(titles.name, titles.table["title"])
-    asked = None
+    queries = None
     if titles.query_texts is not None:
-        asked = vectors(titles.asked, titles.query_texts, titles.query_ids)
+        queries = vectors(titles.queries_name, titles.query_texts, titles.query_ids)
     return Inputs(
         documents,
-        asked,
+        queries,
         titles.table,
         titles.query_texts,
         titles.relevance,

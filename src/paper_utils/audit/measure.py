@@ -56,6 +56,11 @@ class Measure:
         """Whether there is a value."""
         return self.value is not None
 
+    @property
+    def half(self) -> float:
+        """Half of the width of the interval; 0 where there is none."""
+        return 0.0 if self.low is None else (self.high - self.low) / 2
+
     def clears(self, than: float, *, above: bool) -> bool | None:
         """Return whether the value, with its whole interval, lies on one side of `than`.
 
@@ -130,6 +135,23 @@ def from_jackknife(value: float, left_out: list[float], n: int) -> Measure:
     se = math.sqrt((groups - 1) / groups * sum((x - mean) ** 2 for x in left_out))
     half = float(t.ppf(0.975, groups - 1)) * se
     return Measure(value, value - half, value + half, n=n)
+
+
+def ratio_of(top: NDArray, bottom: NDArray, groups: int) -> Measure:
+    """Return a ratio of sums over units, its interval from leaving out groups of units."""
+    n = len(top)
+    left = []
+    for group in range(min(groups, n)):
+        rest = np.arange(n) % min(groups, n) != group
+        total = bottom[rest].sum()
+        left.append(float(top[rest].sum() / total) if total else math.nan)
+    return from_jackknife(float(top.sum() / bottom.sum()), left, n)
+
+
+def difference(one: Measure, other: Measure, n: int | None) -> Measure:
+    """Return the difference of two independent measures; the squares of their errors add."""
+    gap, half = one.value - other.value, math.hypot(one.half, other.half)
+    return Measure(gap, gap - half, gap + half, n=n)
 
 
 def share_of(share: float, n: int) -> Measure:

@@ -11,16 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
 from paper_utils.audit.measure import Measure, from_jackknife
-from paper_utils.geometry.dimension import (
-    ParticipationMoments,
-    components_for,
-    entropy_rank,
-)
+from paper_utils.geometry.dimension import _moments as participation_of_traces
+from paper_utils.geometry.dimension import components_for, entropy_rank
 
 #: Bytes that the scatters of all groups may take.
 _ROOM = 400 * 2**20
@@ -97,10 +95,12 @@ def grouped(unit: NDArray[np.float64], rows: NDArray[np.int64], groups: int) -> 
 
 def merged(parts: list[Moments]) -> Moments:
     """Return the moments of all parts together."""
-    total = parts[0]
-    for part in parts[1:]:
-        total = total.merge(part)
-    return total
+    return reduce(Moments.merge, parts)
+
+
+def merge_groups(old: list[Moments] | None, new: list[Moments]) -> list[Moments]:
+    """Return the moments of each group, those of `old` (None: there are none yet) with `new`."""
+    return new if old is None else [a.merge(b) for a, b in zip(old, new, strict=True)]
 
 
 def cosine_statistics(m: Moments) -> dict[str, float]:
@@ -155,28 +155,16 @@ def trace_dimensions(m: Moments) -> dict[str, float]:
         ``participation``, ``unbiased``, ``isoscore``, ``share`` (unbiased over d).
     """
     n, d = m.n, len(m.mean)
-    nothing = dict.fromkeys(("participation", "unbiased", "isoscore", "share"), math.nan)
+    names = ("participation", "unbiased", "isoscore", "share")
     tr_t, tr_t2 = float(np.trace(m.scatter)), float((m.scatter * m.scatter).sum())
     if n < 4 or tr_t / n <= _COINCIDE:
-        return nothing
+        return dict.fromkeys(names, math.nan)
     # |a|² = mean |a|² - 2 a'm for unit vectors, and a'm has mean zero.
     fourth = tr_t**2 / n + 4 * float(m.mean @ m.scatter @ m.mean)
-    tr_s, tr_s2, q = tr_t / (n - 1), tr_t2 / (n - 1) ** 2, fourth / (n - 1)
-    factor = (n - 1) / (n * (n - 2) * (n - 3))
-    found = ParticipationMoments(
-        n,
-        tr_s,
-        tr_s2,
-        factor * ((n - 1) * (n - 2) * tr_s2 + tr_s**2 - n * q),
-        factor * (2 * tr_s2 + (n * n - 3 * n + 1) * tr_s**2 - n * q),
-    )
-    unbiased = float(found.unbiased)
-    return {
-        "participation": float(found.plug_in),
-        "unbiased": unbiased,
-        "isoscore": (float(found.plug_in) - 1) / (d - 1) if d > 1 else math.nan,
-        "share": unbiased / d,
-    }
+    found = participation_of_traces(n, tr_t, tr_t2, fourth)
+    plug_in, unbiased = float(found.plug_in), float(found.unbiased)
+    isoscore = (plug_in - 1) / (d - 1)
+    return dict(zip(names, (plug_in, unbiased, isoscore, unbiased / d), strict=True))
 
 
 def spectrum_of(m: Moments) -> NDArray[np.float64]:
@@ -225,10 +213,8 @@ def with_intervals(
     """
     total = merged(parts)
     left = [total.without(part) for part in parts if part.n]
-    if min(rest.n for rest in left) < 4:
-        left = []
-    whole = statistics(total)
-    without = [statistics(rest) for rest in left]
+    few = min(rest.n for rest in left) < 4
+    whole, without = statistics(total), [] if few else list(map(statistics, left))
     return {
         name: from_jackknife(value, [found[name] for found in without], total.n)
         for name, value in whole.items()

@@ -1,8 +1,8 @@
 """Exact nearest neighbours of many points, block by block, and the hubs among them.
 
 Every search is compared with every point. Above a size that the user sets only a random sample of
-the points searches; the moments of the k-occurrence are then estimated without bias: a count of
-searches is thinned by sampling, and its factorial moments shrink by known factors.
+the points queries; the moments of the k-occurrence are then estimated without bias: a count of
+queries is thinned by sampling, and its factorial moments shrink by known factors.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from paper_utils.audit.points import Points
 from paper_utils.geometry.hubness import robin_hood_index
 from paper_utils.search.topk import top_k
 
-#: Points that are compared at a time, and searches.
+#: Points that are compared at a time, and queries.
 BLOCK, CHUNK = 65_536, 8_192
 
-#: Groups of searches that are left out one after the other for the intervals.
+#: Groups of queries that are left out one after the other for the intervals.
 GROUPS = 20
 
 
@@ -33,16 +33,16 @@ class Lists:
     Attributes
     ----------
     n_points : int
-    searches : ndarray of int64, shape (n_searches,)
+    queries : ndarray of int64, shape (n_queries,)
         The points that searched, ascending.
-    indices : ndarray of int64, shape (n_searches, k)
+    indices : ndarray of int64, shape (n_queries, k)
         Their neighbours, best first; never themselves.
-    scores : ndarray of float32, shape (n_searches, k)
+    scores : ndarray of float32, shape (n_queries, k)
         Cosines.
     """
 
     n_points: int
-    searches: NDArray[np.int64]
+    queries: NDArray[np.int64]
     indices: NDArray[np.int64]
     scores: NDArray[np.float32]
 
@@ -54,7 +54,7 @@ class Lists:
     @property
     def whole(self) -> bool:
         """Whether every point searched."""
-        return len(self.searches) == self.n_points
+        return len(self.queries) == self.n_points
 
 
 def merge_lists(
@@ -64,13 +64,13 @@ def merge_lists(
 
     Parameters
     ----------
-    indices, scores : list of ndarray, shapes (n_searches, k_i)
+    indices, scores : list of ndarray, shapes (n_queries, k_i)
         Of ascending blocks of points: equal scores stay ordered by the lower index.
     k : int
 
     Returns
     -------
-    indices, scores : ndarray, shape (n_searches, k)
+    indices, scores : ndarray, shape (n_queries, k)
 
     Examples
     --------
@@ -87,7 +87,7 @@ def merge_lists(
 
 def nearest(
     points: Points,
-    searches: NDArray[np.int64],
+    queries: NDArray[np.int64],
     k: int,
     where: Workers | None = None,
     what: str = "neighbours",
@@ -97,7 +97,7 @@ def nearest(
     Parameters
     ----------
     points : Points
-    searches : ndarray of int64
+    queries : ndarray of int64
         Numbers of the points that search, ascending.
     k : int
         1 to n - 1.
@@ -111,17 +111,17 @@ def nearest(
 
     Examples
     --------
-    >>> from paper_utils.audit.points import Held
-    >>> corners = Held(np.array([[1, 0], [0, 1], [0.8, 0.6]], dtype=np.float32))
+    >>> from paper_utils.audit.points import InMemoryPoints
+    >>> corners = InMemoryPoints(np.array([[1, 0], [0, 1], [0.8, 0.6]], dtype=np.float32))
     >>> nearest(corners, np.arange(3), 1).indices.ravel()
     array([2, 2, 0])
     """
-    rows = points.take(searches)
+    rows = points.take(queries)
     blocks = [(a, min(a + BLOCK, points.n)) for a in range(0, points.n, BLOCK)]
     chunks = [(a, min(a + CHUNK, len(rows))) for a in range(0, len(rows), CHUNK)]
     tasks = [(block, chunk) for block in blocks for chunk in chunks]
     found: dict[tuple[int, int], tuple[NDArray, NDArray]] = {}
-    results = (where or Workers()).map(_block_lists, (points, rows, searches, k), tasks, what)
+    results = (where or Workers()).map(_block_lists, (points, rows, queries, k), tasks, what)
     for (_, chunk), part in zip(tasks, results, strict=True):
         if chunk in found:
             old = found[chunk]
@@ -129,17 +129,17 @@ def nearest(
         found[chunk] = part
     indices = np.concatenate([found[chunk][0] for chunk in chunks])
     scores = np.concatenate([found[chunk][1] for chunk in chunks])
-    return Lists(points.n, searches, indices, scores)
+    return Lists(points.n, queries, indices, scores)
 
 
 def _block_lists(shared, task) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The best points of one block for one chunk of searches, the searching point left out."""
-    points, rows, searches, k = shared
+    """The best points of one block for one chunk of queries, the searching point left out."""
+    points, rows, queries, k = shared
     (start, stop), (first, last) = task
     block = np.ascontiguousarray(points.block(start, stop))
     indices, scores = top_k(rows[first:last], block, min(k + 1, len(block)), metric="dot")
     indices = indices + start
-    own = indices == searches[first:last, None]
+    own = indices == queries[first:last, None]
     # A list without its own point gives up its last one.
     missing = ~own.any(axis=1)
     own[missing, -1] = True
@@ -169,16 +169,16 @@ def hub_measures(lists: Lists) -> dict[str, Measure]:
     -------
     dict of str to Measure
         ``skewness``; where every point searched also ``antihubs``, ``robin_hood``, ``largest``.
-        Intervals are for other searches of the same kind (groups of searches left out).
+        Intervals are for other queries of the same kind (groups of queries left out).
     """
-    m, n, k = len(lists.searches), lists.n_points, lists.k
+    m, n, k = len(lists.queries), lists.n_points, lists.k
     counts = _grouped_counts(lists)
     total, groups = counts.sum(axis=0), len(counts)
     sizes = [len(range(group, m, groups)) for group in range(groups)]
     value, left = _skewnesses(lists)
     found = {"skewness": from_jackknife(value, left, m)}
     if not lists.whole:
-        why = f"{m:,} of {n:,} points searched; all must (raise the size up to which it is exact)"
+        why = f"{m:,} of {n:,} points are queries; all must be (raise exact_up_to)"
         rest = dict.fromkeys(("antihubs", "robin_hood", "largest"), not_measured(why))
         return found | rest
     found["antihubs"] = share_of(float((total == 0).mean()), n)
@@ -191,14 +191,14 @@ def hub_measures(lists: Lists) -> dict[str, Measure]:
 
 
 def skewness_gain(before: Lists, after: Lists) -> Measure:
-    """Return by how much the skewness falls between two kinds of list of the same searches."""
+    """Return by how much the skewness falls between two kinds of list of the same queries."""
     (first, left), (second, left_after) = _skewnesses(before), _skewnesses(after)
     gaps = [a - b for a, b in zip(left, left_after, strict=True)]
-    return from_jackknife(first - second, gaps, len(before.searches))
+    return from_jackknife(first - second, gaps, len(before.queries))
 
 
 def _grouped_counts(lists: Lists) -> NDArray[np.int32]:
-    groups = min(GROUPS, len(lists.searches))
+    groups = min(GROUPS, len(lists.queries))
     counts = np.zeros((groups, lists.n_points), dtype=np.int32)
     for group in range(groups):
         near = lists.indices[group::groups].ravel()
@@ -207,18 +207,18 @@ def _grouped_counts(lists: Lists) -> NDArray[np.int32]:
 
 
 def _skewnesses(lists: Lists) -> tuple[float, list[float]]:
-    """Skewness by all searches, and with each group of searches left out."""
-    m, n = len(lists.searches), lists.n_points
+    """Skewness by all queries, and with each group of queries left out."""
+    m, n = len(lists.queries), lists.n_points
     counts = _grouped_counts(lists)
     total, groups = counts.sum(axis=0), len(counts)
     left = [_skewness(total - counts[g], m - len(range(g, m, groups)), n) for g in range(groups)]
     return _skewness(total, m, n), left
 
 
-def _skewness(seen: NDArray, searches: int, n: int) -> float:
-    """Skewness of the occurrences in searches by all n points, from those of a sample.
+def _skewness(seen: NDArray, queries: int, n: int) -> float:
+    """Skewness of the occurrences in queries by all n points, from those of a sample.
 
-    With m of M searches drawn without replacement, E (c)_r = (N)_r (m)_r / (M)_r for the falling
+    With m of M queries drawn without replacement, E (c)_r = (N)_r (m)_r / (M)_r for the falling
     factorials of the thinned count c of a point that occurs N times.
     """
     c = seen.astype(np.float64)
@@ -226,9 +226,9 @@ def _skewness(seen: NDArray, searches: int, n: int) -> float:
     power = np.ones_like(c)
     for r in range(3):
         power = power * (c - r)
-        if searches <= r:
+        if queries <= r:
             return math.nan
-        scale *= (n - r) / (searches - r)
+        scale *= (n - r) / (queries - r)
         factorial.append(float(power.sum()) / n * scale)
     f1, f2, f3 = factorial
     e1, e2, e3 = f1, f2 + f1, f3 + 3 * f2 + f1
@@ -309,13 +309,13 @@ def two_nearest_dimension(
     """
     if lists.k < 3:
         return not_measured("fewer than three neighbours")
-    some = sample(len(lists.searches), most, seed)
+    some = sample(len(lists.queries), most, seed)
     near = lists.indices[some][:, : min(8, lists.k)]
     # Read at once: a null is made anew for every pass over it.
-    asked = lists.searches[some]
-    needed = np.union1d(asked, near)
+    queries = lists.queries[some]
+    needed = np.union1d(queries, near)
     rows = points.take(needed)
-    own = rows[np.searchsorted(needed, asked)].astype(np.float64)
+    own = rows[np.searchsorted(needed, queries)].astype(np.float64)
     distances = np.empty(near.shape)
     for place in range(near.shape[1]):
         gap = own - rows[np.searchsorted(needed, near[:, place])]

@@ -8,12 +8,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from paper_utils.audit.moments import Moments, grouped
+from paper_utils.audit.moments import Moments, grouped, merge_groups
 from paper_utils.audit.readers import Vectors
 from paper_utils.checks import unit_rows
 
 #: Points that search where not all do, and in the nulls.
-SEARCHES, NULL_SEARCHES = 5_000, 2_000
+QUERIES, NULL_QUERIES = 5_000, 2_000
 
 #: Unit vectors up to this size are kept in memory; larger sets are made anew for each block.
 _ROOM = 512 * 2**20
@@ -45,7 +45,7 @@ class Points:
         return found
 
 
-class Held(Points):
+class InMemoryPoints(Points):
     """Points in memory."""
 
     def __init__(self, rows: NDArray[np.float32]) -> None:
@@ -224,13 +224,13 @@ class Shuffled(Points):
         return unit_rows(rows).astype(np.float32)
 
 
-def held(points: Points) -> Points:
+def in_memory(points: Points) -> Points:
     """Return the same points in memory, where they fit into half a GiB."""
-    if isinstance(points, Held) or points.n * points.d * 4 > _ROOM:
+    if isinstance(points, InMemoryPoints) or points.n * points.d * 4 > _ROOM:
         return points
     starts = range(0, points.n, _BLOCK)
     rows = [points.block(start, min(start + _BLOCK, points.n)) for start in starts]
-    return Held(np.concatenate(rows))
+    return InMemoryPoints(np.concatenate(rows))
 
 
 def moments_of(points: Points, groups: int) -> list[Moments]:
@@ -238,6 +238,5 @@ def moments_of(points: Points, groups: int) -> list[Moments]:
     total: list[Moments] | None = None
     for start in range(0, points.n, _BLOCK):
         block = points.block(start, min(start + _BLOCK, points.n)).astype(np.float64)
-        part = grouped(block, np.arange(start, start + len(block)), groups)
-        total = part if total is None else [a.merge(b) for a, b in zip(total, part, strict=True)]
+        total = merge_groups(total, grouped(block, np.arange(start, start + len(block)), groups))
     return total or []

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 VARIABLE = "PAPER_PROGRESS"
 
 
-def track(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
+def track(items: Collection[T], what: str) -> Iterator[T]:
     """Yield `items` and say how many are done.
 
     In a notebook that the `paper` command executes, the words go to the runner (the page stays
@@ -35,7 +35,7 @@ def track(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T
     >>> list(track([1, 2], "counting"))
     [1, 2]
     """
-    total = total if total is not None else len(items)
+    total = len(items)
     path = os.environ.get(VARIABLE)
     if not path:
         from tqdm import tqdm

@@ -1,9 +1,4 @@
-"""Vectors from a user's file: opened, checked, and mapped into memory where the format allows it.
-
-``.npy``, uncompressed ``.npz`` and ``.safetensors`` are mapped: a file larger than the memory is
-read a block at a time. ``.parquet``, ``.jsonl`` and compressed ``.npz`` are read whole. Nothing is
-ever unpickled.
-"""
+"""What the readers of a user's files share: vectors, file checks, and words for messages."""
 
 from __future__ import annotations
 
@@ -16,16 +11,8 @@ from numpy.typing import NDArray
 
 from paper_utils.errors import UsageError
 
-#: Kinds of file that hold vectors, by the end of the name (upper or lower case).
-KINDS = (".npy", ".npz", ".safetensors", ".parquet", ".jsonl", ".ndjson")
-
-#: Fields and arrays that are taken for the vectors where a file holds several.
-VECTOR_NAMES = ("embeddings", "embedding", "vectors", "vector", "values")
-
 #: Fields and arrays that are taken for the ids of the rows.
 ID_NAMES = ("id", "_id", "ids", "doc_id", "item_id", "query_id")
-
-_FLOATS = ("f2", "f4", "f8")
 
 
 @dataclass(frozen=True)
@@ -104,48 +91,6 @@ class Vectors:
         return rows.astype(np.float64 if wide else np.float32)
 
 
-def open_vectors(path: str | os.PathLike[str]) -> Vectors:
-    """Open a file of vectors, one row an item.
-
-    Parameters
-    ----------
-    path : str or path
-        ``.npy``: a matrix. ``.npz``: one matrix, or the one called as in `VECTOR_NAMES`; ids may
-        lie beside it as in `ID_NAMES`. ``.safetensors``: one tensor, or the one so called.
-        ``.parquet``: a column of lists, and a column of ids. ``.jsonl``: a list of numbers a line,
-        or an object with such a list and an id.
-
-    Returns
-    -------
-    Vectors
-        float16, bfloat16, float32, float64; whole numbers are taken as they are, with a note.
-        NaN, infinite and zero rows are left to `paper_utils.audit.scan.scan`.
-
-    Raises
-    ------
-    UsageError
-        No such file, another kind, damaged or cut short, pickled objects, no matrix of real
-        numbers, rows of different lengths, fewer than two columns.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     file = Path(folder, "some.npy")
-    ...     np.save(file, np.eye(3, dtype=np.float16))
-    ...     found = open_vectors(file)
-    ...     found.shape, found.dtype, found.block(0, 1)
-    ((3, 3), 'float16', array([[1., 0., 0.]], dtype=float32))
-    """
-    from paper_utils.audit import formats
-
-    file = existing(path, KINDS)
-    kind = file.suffix.lower().lstrip(".")
-    kind = "jsonl" if kind == "ndjson" else kind
-    found = getattr(formats, f"read_{kind}")(file)
-    return _checked(found)
-
-
 def existing(path: str | os.PathLike[str], kinds: tuple[str, ...]) -> Path:
     """Return `path` if a readable, non-empty file of one of `kinds` lies there.
 
@@ -219,26 +164,3 @@ def reason(error: BaseException) -> str:
     text = str(getattr(error, "strerror", None) or error).strip()
     first = text.splitlines()[0] if text else type(error).__name__
     return first if len(first) <= 160 else first[:160] + "…"
-
-
-def _checked(found: Vectors) -> Vectors:
-    name, shape = found.name, found.shape
-    if len(shape) != 2:
-        raise UsageError(f"{name} has shape {shape}: a matrix is needed, one row an item")
-    n, d = shape
-    if n < 1 or d < 2:
-        raise UsageError(f"{name} has {n} rows and {d} columns: at least 1 row and 2 are needed")
-    if found.ids is not None and len(found.ids) != n:
-        raise UsageError(f"{name} has {len(found.ids):,} ids for {n:,} vectors: one each is needed")
-    if found.bfloat16:
-        return found
-    dtype = np.dtype(found.data.dtype)
-    if dtype.kind in "iu":
-        note = f"whole numbers ({dtype.name}) are taken as they are"
-        return Vectors(found.name, found.kind, found.data, False, found.ids, (*found.notes, note))
-    if dtype.str[1:] not in _FLOATS:
-        raise UsageError(
-            f"{name} holds {dtype.name}: real numbers are needed (float16, bfloat16, float32, "
-            "float64 or whole numbers)"
-        )
-    return found

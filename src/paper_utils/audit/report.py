@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from paper_utils.audit.advice import Advice, advise
-from paper_utils.audit.cluster import Workers
-from paper_utils.audit.geometry import (
+from paper_utils.audit.advice import advise
+from paper_utils.audit.bounds import additive_measure, bound_measures
+from paper_utils.audit.cloud import (
+    NULL_ROWS,
     Cloud,
     Hubs,
     hubness,
@@ -23,25 +24,26 @@ from paper_utils.audit.geometry import (
     row_measures,
     stability,
 )
+from paper_utils.audit.cluster import Workers
 from paper_utils.audit.inputs import Inputs
-from paper_utils.audit.judged import (
+from paper_utils.audit.measure import Measure, not_measured
+from paper_utils.audit.moments import merged, spectrum_of
+from paper_utils.audit.neighbours import sample
+from paper_utils.audit.points import InMemoryPoints, moments_of
+from paper_utils.audit.readers import Vectors
+from paper_utils.audit.retrieval import (
     MOST_QUERIES,
     Judged,
-    found_pairs,
+    chances,
     lexical_measures,
     retrieval_measures,
 )
-from paper_utils.audit.limits import additive_measure, limit_measures
-from paper_utils.audit.measure import Measure, not_measured
-from paper_utils.audit.moments import Moments, merged, spectrum_of
-from paper_utils.audit.neighbours import sample
-from paper_utils.audit.points import Held, moments_of
-from paper_utils.audit.readers import Vectors
 from paper_utils.audit.scan import named_rows, scan
-from paper_utils.audit.sentences import with_sentences
 from paper_utils.audit.slices import Slice, labels_of, slice_measures, summary
-from paper_utils.audit.wording import tokenizer_name, wording_measures
+from paper_utils.audit.subwords import subword_measures, tokenizer_name
+from paper_utils.audit.words import with_sentences
 from paper_utils.checks import unit_rows
+from paper_utils.claims.remedies import Remedy
 from paper_utils.errors import UsageError
 from paper_utils.paths import write_text
 
@@ -89,7 +91,7 @@ class Report:
         return any((self.measures[f"rows.{what}"].value or 0) > 0 for what in ("nan", "infinite"))
 
     def __getitem__(self, key: str) -> Measure:
-        return self.measures.get(key) or not_measured("not asked for")
+        return self.measures.get(key) or not_measured("not part of this audit")
 
     def as_dict(self) -> dict[str, Any]:
         """Return the form of ``report.json``: dotted keys become nested objects."""
@@ -119,7 +121,7 @@ def audit(
     exact_up_to: int = 50_000,
     seed: int = 0,
     where: Workers | None = None,
-    table: tuple[Advice, ...] | None = None,
+    table: tuple[Remedy, ...] | None = None,
 ) -> Report:
     """Audit embeddings.
 
@@ -129,7 +131,7 @@ def audit(
     k : int
         Neighbours of a search, from 1.
     exact_up_to : int
-        Different rows up to which every row searches; above, a sample does, and what it estimates
+        Different rows up to which every row queries; above, a sample does, and what it estimates
         has an interval.
     seed : int
         Of every sample.
@@ -166,24 +168,25 @@ def audit(
     measures |= hubs.measures
     measures |= stability(cloud, queries, where)
     curves: dict[str, Any] = {"spectrum": spectrum_of(cloud.moments).tolist()}
-    curves["spectrum_shuffled"] = spectrum_of(_shuffled_moments(cloud)).tolist()
+    shuffled = cloud.nulls(min(cloud.rows.n, NULL_ROWS))["shuffled"]
+    curves["spectrum_shuffled"] = spectrum_of(merged(moments_of(shuffled, 1))).tolist()
     if hubs.counts is not None:
         curves["occurrence"] = np.bincount(hubs.counts).tolist()
-    judged, pairs = _judged(inputs, cloud, queries, kept, seed, notes), None
+    (judged, rows), pairs = _judged(inputs, cloud, queries, kept, seed, notes), None
     if judged is not None:
-        found, curves["recall"], pairs = _relevance(inputs, judged, cloud, kept, seed)
+        found, curves["recall"], pairs = _relevance(inputs, judged, cloud, rows, seed)
         measures |= {f"relevance.{name}": one for name, one in found.items()}
     slices, together = _slices(inputs, cloud, hubs, pairs)
     measures |= {f"slices_summary.{name}": one for name, one in together.items()}
     if inputs.table is not None:
         name = tokenizer_name(inputs.source.get("model"))
-        found = wording_measures(inputs.table["title"].tolist(), name, seed)
+        found = subword_measures(inputs.table["title"].tolist(), name, seed)
         measures |= {f"fragmentation.{key}": one for key, one in found.items()}
         notes.append(f"words are cut by the tokenizer of {name}")
     if cloud.distinct.n > exact_up_to:
         notes.append(
-            f"{len(hubs.lists.searches):,} of {cloud.distinct.n:,} different rows search, since "
-            f"there are more than {exact_up_to:,}; the intervals say what that costs"
+            f"{len(hubs.lists.queries):,} of {cloud.distinct.n:,} different rows are queries, "
+            f"since there are more than {exact_up_to:,}; the intervals say what that costs"
         )
     return Report(
         input=inputs.source,
@@ -195,10 +198,6 @@ def audit(
         curves=curves,
         examples=_examples(inputs, cloud, hubs),
     )
-
-
-def _shuffled_moments(cloud: Cloud) -> Moments:
-    return merged(moments_of(cloud.nulls(min(cloud.rows.n, 50_000))["shuffled"], 1))
 
 
 def _row_notes(vectors: Vectors, seen) -> list[str]:
@@ -238,10 +237,10 @@ def _judged(
     kept: NDArray | None,
     seed: int,
     notes: list[str],
-) -> Judged | None:
-    """The queries that can be scored; `kept` is cut down to them in place of a copy."""
+) -> tuple[Judged | None, NDArray | None]:
+    """The queries that can be scored, and their row numbers; `kept` are those of `queries`."""
     if inputs.relevance is None or queries is None or kept is None:
-        return None
+        return None, None
     relevance = sparse.csr_array(inputs.relevance[kept])
     lost = np.setdiff1d(np.arange(cloud.scan.n_rows), cloud.scan.used)
     if len(lost) and relevance[:, lost].nnz:
@@ -251,15 +250,16 @@ def _judged(
         )
     rows = np.flatnonzero(np.diff(relevance.indptr))
     if not len(rows):
-        return None
+        return None, None
     some = rows[sample(len(rows), MOST_QUERIES, seed)]
     if len(some) < len(rows):
         notes.append(f"judged queries sampled: {len(some):,} of {len(rows):,}")
-    return Judged(queries[some], cloud.rows, cloud.scan.used, sparse.csr_array(relevance[some]))
+    chosen = sparse.csr_array(relevance[some])
+    return Judged(queries[some], cloud.rows, cloud.scan.used, chosen), kept[some]
 
 
 def _relevance(
-    inputs: Inputs, judged: Judged, cloud: Cloud, kept: NDArray, seed: int
+    inputs: Inputs, judged: Judged, cloud: Cloud, rows: NDArray, seed: int
 ) -> tuple[dict[str, Measure], list, tuple[NDArray, NDArray]]:
     measures, own, curve = retrieval_measures(judged, cloud.moments.mean, seed)
     texts = None if inputs.table is None else inputs.table["title"].tolist()
@@ -267,20 +267,11 @@ def _relevance(
     if texts is None or inputs.query_texts is None:
         measures |= dict.fromkeys(words, not_measured("no texts of both queries and documents"))
     else:
-        asked = _asked_texts(inputs, judged, kept, seed)
-        measures |= lexical_measures(judged, texts, asked, own, seed)
-    measures |= limit_measures(judged, seed)
+        query_texts = [inputs.query_texts[row] for row in rows]
+        measures |= lexical_measures(judged, texts, query_texts, own, seed)
+    measures |= bound_measures(judged, seed)
     measures["additive_dimension"] = additive_measure(own, judged, texts, seed)
-    chances = np.fromiter(found_pairs(own, 10), dtype=float)
-    return measures, curve, (judged.relevance.indices, chances)
-
-
-def _asked_texts(inputs: Inputs, judged: Judged, kept: NDArray, seed: int) -> list[str]:
-    """The texts of the judged queries, chosen as in `_judged`."""
-    relevance = sparse.csr_array(inputs.relevance[kept])
-    rows = np.flatnonzero(np.diff(relevance.indptr))
-    some = kept[rows[sample(len(rows), MOST_QUERIES, seed)]]
-    return [inputs.query_texts[row] for row in some]
+    return measures, curve, (judged.relevance.indices, chances(own, 10))
 
 
 def _slices(
@@ -291,7 +282,7 @@ def _slices(
         return [], dict.fromkeys(("cosine_range", "seen_min", "language_gap"), why)
     used = cloud.scan.used
     some = sample(len(used), cloud.exact_up_to, cloud.seed)
-    points = cloud.rows if len(some) == len(used) else Held(cloud.rows.take(some))
+    points = cloud.rows if len(some) == len(used) else InMemoryPoints(cloud.rows.take(some))
     table = inputs.table.iloc[used[some]].reset_index(drop=True)
     labels = labels_of(table)
     counts = None if hubs.counts is None else hubs.counts[cloud.scan.point_of_row[some]]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paper_utils.audit.cluster import Workers
-from paper_utils.audit.moments import Moments, grouped, number_of_groups
+from paper_utils.audit.moments import Moments, grouped, merge_groups, number_of_groups
 from paper_utils.audit.readers import Vectors
 from paper_utils.checks import unit_rows
 from paper_utils.errors import UsageError
@@ -109,11 +109,7 @@ def scan(vectors: Vectors, where: Workers | None = None) -> Scan:
     parts: list[_Part] = []
     groups: list[Moments] | None = None
     for part in (where or Workers()).map(_scanned, vectors, tasks, "reading"):
-        groups = (
-            part.groups
-            if groups is None
-            else [one.merge(other) for one, other in zip(groups, part.groups, strict=True)]
-        )
+        groups = merge_groups(groups, part.groups)
         parts.append(replace(part, groups=[]))  # 24 MiB a part
 
     def joined(name: str) -> NDArray:

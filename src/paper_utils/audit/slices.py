@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from paper_utils.audit.measure import Measure, from_jackknife, not_measured
+from paper_utils.audit.measure import Measure, difference, from_jackknife, not_measured, ratio_of
 from paper_utils.audit.moments import (
     Moments,
     cosine_statistics,
     grouped,
+    merge_groups,
+    merged,
     trace_dimensions,
     with_intervals,
 )
@@ -166,23 +168,15 @@ def _moments(points: Points, code: NDArray, n_codes: int) -> list[list[Moments]]
         for one in range(n_codes):
             mine = code[rows] == one
             # Numbered within the slice: equal groups whatever the order of the file.
-            part = grouped(block[mine], rows[mine], _GROUPS)
-            old = total[one]
-            total[one] = (
-                part if old is None else [a.merge(b) for a, b in zip(old, part, strict=True)]
-            )
+            total[one] = merge_groups(total[one], grouped(block[mine], rows[mine], _GROUPS))
     return [parts or [] for parts in total]
 
 
 def _seen(counts: NDArray[np.int64] | None, mine: NDArray[np.int64], k: int) -> Measure:
     if counts is None:
-        return not_measured("not every point searched")
-    values = counts[mine] / k
-    groups = min(_GROUPS, len(values))
-    left = [float(np.delete(values, np.s_[g::groups]).mean()) for g in range(groups)]
-    return from_jackknife(float(values.mean()), left, len(mine)).beside(
-        shuffled=float(counts.mean()) / k
-    )
+        return not_measured("not every point is a query")
+    found = ratio_of(counts[mine] / k, np.ones(len(mine)), _GROUPS)
+    return found.beside(shuffled=float(counts.mean()) / k)
 
 
 def _recall(
@@ -195,9 +189,7 @@ def _recall(
     values = found[1][inside[found[0]]]
     if len(values) < 10:
         return not_measured("fewer than 10 judged pairs")
-    groups = min(_GROUPS, len(values))
-    left = [float(np.delete(values, np.s_[g::groups]).mean()) for g in range(groups)]
-    return from_jackknife(float(values.mean()), left, len(values))
+    return ratio_of(values, np.ones(len(values)), _GROUPS)
 
 
 def summary(
@@ -218,28 +210,19 @@ def summary(
         ``cosine_range``, ``seen_min``, ``language_gap``: mean cosine inside a language less that
         between two, over the two largest.
     """
-    nothing = not_measured("no slices")
-    found = dict.fromkeys(("cosine_range", "seen_min", "language_gap"), nothing)
+    found = dict.fromkeys(("cosine_range", "seen_min"), not_measured("no slices"))
     found["language_gap"] = not_measured("not two languages")
     cosines = [one.measures["mean_cosine"] for one in slices]
     there = [one for one in cosines if one.measured]
     if len(there) > 1:
         top, bottom = (f(there, key=lambda one: one.value) for f in (max, min))
-        half = float(np.hypot(_half(top), _half(bottom)))
-        gap = top.value - bottom.value
-        found["cosine_range"] = Measure(gap, gap - half, gap + half, n=len(there)).beside(
-            shuffled=0
-        )
+        found["cosine_range"] = difference(top, bottom, len(there)).beside(shuffled=0)
     seen = [one.measures["seen"] for one in slices if one.measures["seen"].measured]
     if seen:
         found["seen_min"] = min(seen, key=lambda one: one.value)
     if languages is not None:
         found["language_gap"] = _language_gap(points, languages)
     return found
-
-
-def _half(one: Measure) -> float:
-    return 0.0 if one.low is None else (one.high - one.low) / 2
 
 
 def _language_gap(points: Points, languages: NDArray) -> Measure:
@@ -256,8 +239,6 @@ def _language_gap(points: Points, languages: NDArray) -> Measure:
         inside = [cosine_statistics(m)["mean"] for m in (a, b)]
         pairs = [m.n * (m.n - 1) for m in (a, b)]
         return float(np.average(inside, weights=pairs) - a.mean @ b.mean)
-
-    from paper_utils.audit.moments import merged
 
     a, b = merged(first), merged(second)
     left = [gap(a.without(x), b.without(y)) for x, y in zip(first, second, strict=True)]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
+from typing import Any
 
 import yaml
 
 from paper_utils.claims.evidence import Evidence, read_evidence
 from paper_utils.claims.links import chapter_link
 from paper_utils.claims.tables import table_row
+from paper_utils.errors import PaperError, did_you_mean
 from paper_utils.paths import RESOURCES
 
 _BADGES = {
@@ -18,28 +20,22 @@ _BADGES = {
     "partly": '<span class="verdict verdict-conditional">◐ in part</span>',
     "no": '<span class="verdict verdict-fails">✗ does not help</span>',
 }
-WORDS = {
-    "cosine.mean": "mean cosine",
-    "dimension.participation": "participation ratio",
-    "dimension.share": "effective dimension over the dimension",
-    "fragmentation.pieces_per_word": "pieces a word",
-    "hubness.duplicates_gain": "skewness that equal vectors add",
-    "hubness.raw.skewness": "skewness of the neighbour counts",
-    "relevance.centring_gain": "gain in recall@10 by centring",
-    "relevance.free_fit_d": "dimensions that free vectors need",
-    "relevance.hybrid_gain": "gain in recall@10 by adding BM25",
-    "relevance.oracle_100": "recall@10 that a perfect re-ranker of 100 has",
-    "relevance.recall_10": "recall@10",
-    "relevance.recall_10_bm25": "recall@10 of BM25",
-    "relevance.rerank_gain": "gain that a perfect re-ranker of 100 would have",
-    "relevance.solved": "share of queries with all that is relevant on top",
-    "stability.bfloat16": "top k kept in bfloat16",
-    "stability.binary": "top k kept with one bit",
-    "stability.half": "top k kept by half of the coordinates",
-    "stability.int8": "top k kept with one byte",
-    "stability.tied": "share of searches with a tie at the cut",
-}
-"""How a key of the audit's report reads in a sentence, for every key that a symptom names."""
+_NEEDED = ("id", "title", "remedy", "chapter", "backed")
+
+
+@cache
+def measure_table() -> dict[str, dict[str, str]]:
+    """Return ``resources/measures.yml``: `name`, `says`, `none`, `doc` by key of a report."""
+    return yaml.safe_load((RESOURCES / "measures.yml").read_text(encoding="utf-8"))
+
+
+def name_of(key: str) -> str:
+    """Return the plain name of a key of the audit's report; an unknown key as it is.
+
+    >>> name_of("hubness.centred.antihubs"), name_of("relevance.mrr")
+    ("share of items in nobody's list, centred", 'mean reciprocal rank')
+    """
+    return measure_table().get(key, {}).get("name", key)
 
 
 @dataclass(frozen=True)
@@ -47,41 +43,34 @@ class Symptom:
     """One line of a symptom: a key of the audit's report on one side of a number or key."""
 
     key: str
-    side: str
+    side: str  # above or below
     than: float | str
-    reason: str
+    reason: str = ""
 
     def __str__(self) -> str:
         """Return the symptom in words."""
-        than = WORDS[self.than] if isinstance(self.than, str) else f"{self.than:g}"
-        return f"{WORDS[self.key]} {self.side} {than}"
+        than = name_of(self.than) if isinstance(self.than, str) else f"{self.than:g}"
+        return f"{name_of(self.key)} {self.side} {than}"
 
 
 @dataclass(frozen=True)
 class Remedy:
-    """One row of ``resources/advice.yml``.
-
-    Attributes
-    ----------
-    id, title : str
-    helps : {'yes', 'partly', 'no'}
-        Whether what was measured speaks for it.
-    when : tuple of Symptom
-        All must hold.
-    remedy, cost : str
-    evidence : tuple of Evidence
-    chapter : str
-        Slug of the chapter that measured it.
-    """
+    """One row of ``resources/advice.yml``, which explains the fields."""
 
     id: str
     title: str
-    helps: str
-    when: tuple[Symptom, ...]
+    helps: str  # yes, partly or no: whether what was measured speaks for it
+    when: tuple[Symptom, ...]  # all must hold
     remedy: str
     cost: str
-    evidence: tuple[Evidence, ...]
-    chapter: str
+    chapter: str  # slug of the chapter that measured it
+    backed: tuple[str, ...]  # claims of the ledger
+    quoted: tuple[Mapping[str, Any], ...]  # what `evidence` reads
+
+    @cached_property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """The measurements behind the row, read when they are asked for."""
+        return tuple(map(read_evidence, self.quoted))
 
     @property
     def changes(self) -> dict[str, Evidence]:
@@ -91,36 +80,53 @@ class Remedy:
 
 
 @cache
-def _rows() -> tuple[Remedy, ...]:
-    entries = yaml.safe_load((RESOURCES / "advice.yml").read_text(encoding="utf-8"))
-    return tuple(map(_one, entries))
+def advice_table() -> tuple[Remedy, ...]:
+    """Return the rows of ``resources/advice.yml``."""
+    return parse_advice(yaml.safe_load((RESOURCES / "advice.yml").read_text(encoding="utf-8")))
 
 
-def _one(entry: Mapping) -> Remedy:
+def parse_advice(entries: Iterable[Mapping[str, Any]]) -> tuple[Remedy, ...]:
+    """Return the rows that mappings describe; a PaperError names the row of another form."""
+    return tuple(_row(entry, number) for number, entry in enumerate(entries))
+
+
+def _row(entry: Mapping[str, Any], number: int) -> Remedy:
+    place = f"advice.yml, {entry.get('id', f'row {number}')!r}"
+
+    def one_of(name: str, value: Any, allowed: Collection[str]) -> str:
+        if value not in allowed:
+            raise PaperError(f"{place}: {name!r} {value!r}; {did_you_mean(value, allowed)}")
+        return value
+
+    missing = [name for name in _NEEDED if name not in entry]
+    if missing:
+        raise PaperError(f"{place}: {missing[0]!r} is missing")
     return Remedy(
-        id=entry["id"],
-        title=entry["title"],
-        helps=entry["helps"],
+        helps=one_of("helps", entry.get("helps", "yes"), _BADGES),
         when=tuple(
-            Symptom(line["key"], line["is"], line["than"], line["from"])
-            for line in entry.get("when", [])
+            Symptom(
+                line["key"],
+                one_of("is", line.get("is"), ("above", "below")),
+                line["than"],
+                line.get("from", ""),
+            )
+            for line in entry.get("when", ())
         ),
         remedy=" ".join(entry["remedy"].split()),
-        cost=entry["cost"],
-        evidence=tuple(map(read_evidence, entry["evidence"])),
-        chapter=entry["chapter"],
+        cost=entry.get("cost", ""),
+        backed=tuple(entry["backed"]),
+        quoted=tuple(entry.get("evidence", ())),
+        **{name: entry[name] for name in ("id", "title", "chapter")},
     )
 
 
 def remedies(*helps: str) -> dict[str, Remedy]:
     """Return the rows of the table by id, all or those whose `helps` is named.
 
-    Examples
-    --------
     >>> remedies("no")["whiten"].title
     'Whitening'
     """
-    return {row.id: row for row in _rows() if not helps or row.helps in helps}
+    return {row.id: row for row in advice_table() if not helps or row.helps in helps}
 
 
 class DecisionTable:

@@ -8,8 +8,10 @@ tie runs on past the candidates; such queries are scored once more in full.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 import torch
@@ -24,19 +26,19 @@ from paper_utils.geometry.stability import rank_margin
 from paper_utils.search.bootstrap import bootstrap_interval
 from paper_utils.search.topk import select_top_k
 
-#: What is done to vectors, by name -> what it is.
-CHANGES = {
-    "bfloat16": "both sides in bfloat16 (2 bytes a coordinate)",
-    "int8": "documents in int8 (1 byte a coordinate)",
-    "binary": "documents in one bit a coordinate",
-    "hamming": "both sides in one bit a coordinate",
-    "half": "the first half of the coordinates",
-    "quarter": "the first quarter of the coordinates",
-    "eighth": "the first eighth of the coordinates",
-    "noise_c": "noise on documents, variance 1e-4 in all (cosine 0.99995)",
-    "noise_a": "noise on documents, variance 1e-4 in each coordinate",
-    "dot": "inner products of the vectors as stored, not cosines",
-}
+#: What is done to vectors; `resources/measures.yml` has the words.
+CHANGES = (
+    "bfloat16",  # both sides
+    "int8",  # documents
+    "binary",  # documents
+    "hamming",  # both sides in one bit per coordinate
+    "half",
+    "quarter",
+    "eighth",
+    "noise_c",
+    "noise_a",
+    "dot",
+)
 
 NOISE = 1e-4
 BLOCK = 16_384
@@ -130,14 +132,8 @@ def overlaps(
         ``margin``: median of s_k - s_(k+1); ``tied``: share of queries with a tie across the cut.
     """
     tasks = [(a, min(a + _TASK, points.n)) for a in range(0, points.n, _TASK)]
-    exact, changed = None, None
-    for first, others in (where or Workers()).map(_candidates, (points, setting), tasks, what):
-        exact = first if exact is None else exact.merge(first, setting.depth)
-        changed = (
-            others
-            if changed is None
-            else [a.merge(b, setting.depth) for a, b in zip(changed, others, strict=True)]
-        )
+    parts = (where or Workers()).map(_candidates, (points, setting), tasks, what)
+    exact, *changed = _best_of(parts, setting.depth)
     found = {}
     margins = rank_margin(exact.scores, k)
     for number, name in enumerate(setting.names):
@@ -147,23 +143,23 @@ def overlaps(
     return found
 
 
-def _candidates(shared: tuple[Points, Setting], task: tuple[int, int]) -> tuple[_Best, list[_Best]]:
+def _best_of(parts: Iterable[list[_Best]], depth: int) -> list[_Best]:
+    """Merge what blocks of ascending points have: the best by exact scores, then by each change."""
+    return reduce(
+        lambda old, new: [a.merge(b, depth) for a, b in zip(old, new, strict=True)], parts
+    )
+
+
+def _candidates(shared: tuple[Points, Setting], task: tuple[int, int]) -> list[_Best]:
     points, setting = shared
-    exact, changed = None, None
     # Rounding and noise keep one core busy; the blocks share the cores.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         blocks = [(start, min(start + BLOCK, task[1])) for start in range(*task, BLOCK)]
-        for first, others in pool.map(lambda ends: _of_block(points, setting, *ends), blocks):
-            exact = first if exact is None else exact.merge(first, setting.depth)
-            changed = (
-                others
-                if changed is None
-                else [a.merge(b, setting.depth) for a, b in zip(changed, others, strict=True)]
-            )
-    return exact, changed
+        parts = pool.map(lambda ends: _of_block(points, setting, *ends), blocks)
+        return _best_of(parts, setting.depth)
 
 
-def _of_block(points: Points, setting: Setting, start: int, stop: int) -> tuple[_Best, list[_Best]]:
+def _of_block(points: Points, setting: Setting, start: int, stop: int) -> list[_Best]:
     X = points.block(start, stop)
     s = _exact(setting, X, start)
     depth = min(setting.depth, len(X))
@@ -174,7 +170,7 @@ def _of_block(points: Points, setting: Setting, start: int, stop: int) -> tuple[
         pairs.append(np.take_along_axis(t, best, axis=1))
         place, t_best = select_top_k(t, depth)
         others.append(_Best(place + start, t_best, np.take_along_axis(s, place, axis=1)))
-    return _Best(best + start, s_best, np.stack(pairs)), others
+    return [_Best(best + start, s_best, np.stack(pairs)), *others]
 
 
 def _exact(setting: Setting, X: NDArray[np.float32], start: int) -> NDArray[np.float32]:
@@ -306,16 +302,7 @@ def _joined(exact: _Best, changed: _Best, number: int, rows: NDArray) -> tuple[N
 
 
 def _in_full(points: Points, setting: Setting, name: str, rows: NDArray) -> tuple[NDArray, NDArray]:
-    some = Setting(
-        setting.queries[rows],
-        setting.own[rows],
-        (name,),
-        setting.low,
-        setting.high,
-        setting.norms,
-        setting.depth,
-        setting.seed,
-    )
+    some = replace(setting, queries=setting.queries[rows], own=setting.own[rows], names=(name,))
     s = np.empty((len(rows), points.n), dtype=np.float32)
     t = np.empty_like(s)
     for start in range(0, points.n, BLOCK):

@@ -6,9 +6,8 @@ import random
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from paper_utils.audit.measure import Measure, from_jackknife, not_measured
+from paper_utils.audit.measure import Measure, not_measured, ratio_of
 from paper_utils.encoders.fragmentation import TOKENIZERS, count_pieces, load_pieces, words
 
 #: Texts that are cut; a seeded sample of more.
@@ -21,7 +20,7 @@ def tokenizer_name(model: str | None) -> str:
     return model if model in TOKENIZERS else "minilm"
 
 
-def wording_measures(texts: Sequence[str], tokenizer: str, seed: int) -> dict[str, Measure]:
+def subword_measures(texts: Sequence[str], tokenizer: str, seed: int) -> dict[str, Measure]:
     """Measure pieces per word and the share of words that are cut.
 
     Parameters
@@ -51,24 +50,15 @@ def wording_measures(texts: Sequence[str], tokenizer: str, seed: int) -> dict[st
     some = chosen[:: max(1, n // 1000)]
     null = count_pieces(_anagrams(some, seed), pieces)
     flat = np.array([x for c in null for x in c], dtype=float)
-    found = {
-        "pieces_per_word": _ratio(per_text[:, 1], per_text[:, 0]).beside(shuffled=flat.mean()),
-        "split_share": _ratio(per_text[:, 2], per_text[:, 0]).beside(shuffled=(flat > 1).mean()),
-        "words_per_text": _ratio(per_text[:, 0], np.ones(n)),
+    return {
+        "pieces_per_word": ratio_of(per_text[:, 1], per_text[:, 0], _GROUPS).beside(
+            shuffled=flat.mean()
+        ),
+        "split_share": ratio_of(per_text[:, 2], per_text[:, 0], _GROUPS).beside(
+            shuffled=(flat > 1).mean()
+        ),
+        "words_per_text": ratio_of(per_text[:, 0], np.ones(n), _GROUPS),
     }
-    return found
-
-
-def _ratio(top: NDArray, bottom: NDArray) -> Measure:
-    """A ratio of sums over texts, groups of texts left out for its interval."""
-    groups = min(_GROUPS, len(top))
-    left = []
-    for group in range(groups):
-        rest = np.ones(len(top), dtype=bool)
-        rest[group::groups] = False
-        total = bottom[rest].sum()
-        left.append(float(top[rest].sum() / total) if total else float("nan"))
-    return from_jackknife(float(top.sum() / bottom.sum()), left, len(top))
 
 
 def _anagrams(texts: Sequence[str], seed: int) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,13 +110,17 @@ def interval(values: NDArray, seed: int) -> Measure:
     return Measure(found.mean, found.low, found.high, n=found.n)
 
 
+def chances(found: RelevantRanks, depth: int) -> NDArray[np.float64]:
+    """Return for each relevant pair the chance that it is among the best `depth`."""
+    return np.clip((depth - found.better) / found.tied, 0.0, 1.0)
+
+
 def oracle(found: RelevantRanks, depth: int, k: int) -> NDArray[np.float64]:
     """Return the recall at `k` that a perfect re-ranker of the best `depth` gets, per query.
 
     With h relevant documents expected among the best `depth` of R it is min(h, k) / R.
     """
-    inside = np.clip((depth - found.better) / found.tied, 0.0, 1.0)
-    hits = np.bincount(found.query, inside, minlength=found.n_queries)
+    hits = np.bincount(found.query, chances(found, depth), minlength=found.n_queries)
     relevant = np.bincount(found.query, minlength=found.n_queries)
     with np.errstate(invalid="ignore"):
         return np.minimum(hits, k) / relevant
@@ -230,8 +234,3 @@ def _places(scores: NDArray) -> NDArray[np.float64]:
     from scipy.stats import rankdata
 
     return rankdata(-scores, axis=1)
-
-
-def found_pairs(own: RelevantRanks, k: int) -> Iterator[float]:
-    """Yield for each relevant pair the chance that it is among the best `k`."""
-    yield from np.clip((k - own.better) / own.tied, 0.0, 1.0)

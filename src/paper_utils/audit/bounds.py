@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from paper_utils.audit.judged import Judged
 from paper_utils.audit.measure import Measure, median_of, not_measured, share_of
 from paper_utils.audit.progress import track
+from paper_utils.audit.retrieval import Judged
 from paper_utils.codes.additive import additive_dimension
 from paper_utils.errors import UsageError
 from paper_utils.search.metrics import recall_at_k
@@ -27,8 +27,10 @@ from paper_utils.theory.signrank import sign_rank_bounds
 MOST_QUERIES = 60
 MOST_CELLS = 60_000
 
+_BOUND = "a bound, not an estimate: it has no interval"
 
-def limit_measures(judged: Judged, seed: int) -> dict[str, Measure]:
+
+def bound_measures(judged: Judged, seed: int) -> dict[str, Measure]:
     """Bound what any vectors need for these judgements.
 
     Parameters
@@ -53,12 +55,9 @@ def limit_measures(judged: Judged, seed: int) -> dict[str, Measure]:
     n = relevance.matrix.shape[0]
     bounds = sign_rank_bounds(relevance.matrix.astype(int), seeds=(seed,))
     fit = _free_fit(relevance.matrix, bounds.dimension_lower, bounds.dimension_upper, seed)
-    found["sign_rank_low"] = Measure(bounds.lower, n=n)
-    found["sign_rank_high"] = Measure(bounds.upper, n=n)
-    found["dimension_low"] = Measure(bounds.dimension_lower, n=n)
-    found["free_fit_d"] = Measure(fit, n=n)
-    exact = "a bound, not an estimate: it has no interval"
-    return found | {name: Measure(found[name].value, n=n, reason=exact) for name in names}
+    values = (bounds.lower, bounds.upper, bounds.dimension_lower, fit)
+    measures = [Measure(value, n=n, reason=_BOUND) for value in values]
+    return found | dict(zip(names, measures, strict=True))
 
 
 def _sampled(relevance: sparse.csr_array, seed: int):
@@ -108,15 +107,14 @@ def _gaps(judged: Judged) -> dict[str, Measure]:
     n_docs = judged.shape[1]
     k = int(np.median(np.diff(judged.relevance.indptr)[~np.isnan(gaps)]))
     d = judged.queries.shape[1]
-    why = "a bound, not an estimate: it has no interval"
     try:
-        found["gap_ceiling"] = Measure(gap_ceiling(n_docs, k, d), n=k, reason=why)
+        found["gap_ceiling"] = Measure(gap_ceiling(n_docs, k, d), n=k, reason=_BOUND)
     except UsageError as error:
         found["gap_ceiling"] = not_measured(str(error))
     positive = there[there > 0]
     if len(positive):
         needed = packing_dimension(n_docs, k, float(np.median(positive)))
-        found["margin_d"] = Measure(needed, n=len(positive), reason=why)
+        found["margin_d"] = Measure(needed, n=len(positive), reason=_BOUND)
     else:
         found["margin_d"] = not_measured("no query has all its relevant documents on top")
     return found

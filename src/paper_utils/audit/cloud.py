@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paper_utils.audit.cluster import Workers
-from paper_utils.audit.measure import Measure, not_measured, share_of
+from paper_utils.audit.measure import Measure, difference, not_measured, share_of
 from paper_utils.audit.moments import (
     Moments,
     cosine_statistics,
@@ -30,29 +30,29 @@ from paper_utils.audit.neighbours import (
     two_nearest_dimension,
     with_duplicates,
 )
+from paper_utils.audit.overlap import Setting, applicable, overlaps
 from paper_utils.audit.points import (
-    NULL_SEARCHES,
-    SEARCHES,
+    NULL_QUERIES,
+    QUERIES,
     Centred,
     FilePoints,
     Gaussian,
-    Held,
+    InMemoryPoints,
     Points,
     Shuffled,
-    held,
+    in_memory,
     moments_of,
 )
 from paper_utils.audit.readers import Vectors
-from paper_utils.audit.robustness import Setting, applicable, overlaps
 from paper_utils.audit.scan import Scan
 from paper_utils.geometry.hubness import poisson_reference
 from paper_utils.geometry.spectrum import gaussian_cosine_moments
 
 #: Queries of the stability; in the nulls.
-QUERIES, NULL_QUERIES = 500, 100
+STABILITY_QUERIES, STABILITY_NULL_QUERIES = 500, 100
 
-#: Rows of a null that only moments are asked of.
-_NULL_ROWS = 50_000
+#: Rows of a null of which only moments are taken.
+NULL_ROWS = 50_000
 
 _FEW_COLUMNS = 1024  # eigenvalues of every group left out, up to here
 
@@ -86,11 +86,11 @@ class Cloud:
     @classmethod
     def of(cls, vectors: Vectors, scan: Scan, k: int, exact_up_to: int, seed: int) -> Cloud:
         """Return the cloud of a scanned file."""
-        rows = held(FilePoints(vectors, scan.used))
+        rows = in_memory(FilePoints(vectors, scan.used))
         if len(scan.first) == len(scan.used):
             distinct: Points = rows
-        elif isinstance(rows, Held):
-            distinct = Held(rows.rows[scan.first])
+        elif isinstance(rows, InMemoryPoints):
+            distinct = InMemoryPoints(rows.rows[scan.first])
         else:
             distinct = FilePoints(vectors, scan.used[scan.first])
         moments = merged(scan.groups)
@@ -100,14 +100,17 @@ class Cloud:
         """Return a Gaussian and a shuffled cloud of `n` points; fewer are the first of more."""
         if n not in self._nulls:
             whole = self._gaussian
-            first = Held(whole.rows[:n]) if isinstance(whole, Held) else held(replace(whole, n=n))
+            if isinstance(whole, InMemoryPoints):
+                gaussian: Points = InMemoryPoints(whole.rows[:n])
+            else:
+                gaussian = in_memory(replace(whole, n=n))
             shuffled = Shuffled(n, self._pool, self.seed)
-            self._nulls[n] = {"gaussian": first, "shuffled": shuffled}
+            self._nulls[n] = {"gaussian": gaussian, "shuffled": shuffled}
         return self._nulls[n]
 
     @cached_property
-    def _gaussian(self) -> Held | Gaussian:
-        return held(Gaussian.like(self.moments, self.rows.n, self.seed))
+    def _gaussian(self) -> InMemoryPoints | Gaussian:
+        return in_memory(Gaussian.like(self.moments, self.rows.n, self.seed))
 
     @cached_property
     def _pool(self) -> NDArray[np.float32]:
@@ -167,7 +170,7 @@ def moment_measures(cloud: Cloud) -> dict[str, Measure]:
     whole = spectral["components_90"]
     spectral["components_90"] = Measure(whole.value, n=whole.n, reason="a whole number")
     found |= {f"dimension.{k}": v for k, v in spectral.items()}
-    n = min(cloud.rows.n, _NULL_ROWS)
+    n = min(cloud.rows.n, NULL_ROWS)
     for name, points in cloud.nulls(n).items():
         moments = merged(moments_of(points, 1))
         values = {f"cosine.{k}": v for k, v in cosine_statistics(moments).items()}
@@ -180,7 +183,7 @@ def moment_measures(cloud: Cloud) -> dict[str, Measure]:
     for name, value in zip(("mean", "variance"), exact, strict=True):
         found[f"cosine.{name}"] = found[f"cosine.{name}"].beside(gaussian=value)
     some = sample(cloud.rows.n, cloud.exact_up_to, cloud.seed)
-    rows = cloud.rows if len(some) == cloud.rows.n else Held(cloud.rows.take(some))
+    rows = cloud.rows if len(some) == cloud.rows.n else InMemoryPoints(cloud.rows.take(some))
     centred = moments_of(Centred(rows, cloud.moments.mean), len(groups))
     found["cosine.variance_centred"] = with_intervals(centred, cosine_statistics)["variance"]
     return found
@@ -208,10 +211,10 @@ def hubness(cloud: Cloud, where: Workers | None = None) -> Hubs:
     """Measure hubness before and after centring and merging equal rows."""
     points, k, seed = cloud.distinct, cloud.k, cloud.seed
     whole = points.n <= cloud.exact_up_to
-    searches = np.arange(points.n) if whole else sample(points.n, SEARCHES, seed)
-    lists = nearest(points, searches, k, where, "neighbours")
-    centred = held(Centred(points, cloud.moments.mean))
-    moved = nearest(centred, searches, k, where, "neighbours, centred")
+    queries = np.arange(points.n) if whole else sample(points.n, QUERIES, seed)
+    lists = nearest(points, queries, k, where, "neighbours")
+    centred = in_memory(Centred(points, cloud.moments.mean))
+    moved = nearest(centred, queries, k, where, "neighbours, centred")
     raw, after = hub_measures(lists), hub_measures(moved)
     random = poisson_reference(k)
     found = {f"hubness.raw.{name}": one for name, one in raw.items()}
@@ -222,7 +225,7 @@ def hubness(cloud: Cloud, where: Workers | None = None) -> Hubs:
     elif whole:
         kept = raw
     else:
-        kept = dict.fromkeys(raw, not_measured("not every point searched"))
+        kept = dict.fromkeys(raw, not_measured("not every point is a query"))
     found |= {f"hubness.kept.{name}": one for name, one in kept.items()}
     found["hubness.centring_gain"] = skewness_gain(lists, moved).beside(gaussian=0)
     found["hubness.duplicates_gain"] = _gain(kept["skewness"], raw["skewness"])
@@ -231,7 +234,7 @@ def hubness(cloud: Cloud, where: Workers | None = None) -> Hubs:
             key = f"hubness.{kind}.{name}"
             found[key] = found[key].beside(random=random[name])
     for name, null in cloud.nulls(points.n).items():
-        some = sample(null.n, NULL_SEARCHES, seed + 1)
+        some = sample(null.n, NULL_QUERIES, seed + 1)
         control = nearest(null, some, k, where, f"neighbours, {name}")
         measured = hub_measures(control)
         for key, one in measured.items():
@@ -247,10 +250,7 @@ def hubness(cloud: Cloud, where: Workers | None = None) -> Hubs:
 def _gain(before: Measure, after: Measure) -> Measure:
     if not (before.measured and after.measured):
         return not_measured(before.reason or after.reason or "no skewness")
-    # Rows search on the one side and points on the other: their errors are added.
-    halves = [0.0 if m.low is None else (m.high - m.low) / 2 for m in (before, after)]
-    gap, half = before.value - after.value, math.hypot(*halves)
-    return Measure(gap, gap - half, gap + half, n=before.n).beside(gaussian=0)
+    return difference(before, after, before.n).beside(gaussian=0)
 
 
 def stability(
@@ -269,29 +269,29 @@ def stability(
     names = applicable(cloud.rows.d)
 
     def measure(
-        points: Points, most: int, asked: NDArray | None, norms: NDArray, run: Callable
+        points: Points, most: int, queries: NDArray | None, norms: NDArray, run: Callable
     ) -> dict[str, Measure]:
-        if asked is None:
+        if queries is None:
             own = sample(points.n, most, cloud.seed + 2)
-            asked = points.take(own)
+            queries = points.take(own)
         else:
-            asked = asked[sample(len(asked), most, cloud.seed + 2)]
-            own = np.full(len(asked), -1)
+            queries = queries[sample(len(queries), most, cloud.seed + 2)]
+            own = np.full(len(queries), -1)
         depth = min(points.n, max(4 * k, 48))
         low, high = cloud.scan.low, cloud.scan.high
         if points is not cloud.rows:
             block = points.block(0, min(points.n, 8192))
             low, high = block.min(axis=0), block.max(axis=0)
-        setting = Setting(asked, own, run, low, high, norms, depth, cloud.seed)
+        setting = Setting(queries, own, run, low, high, norms, depth, cloud.seed)
         return overlaps(points, setting, k, where)
 
     norms = (cloud.scan.norms / cloud.scan.norms.max()).astype(np.float32)
-    found = measure(cloud.rows, QUERIES, queries, norms, names)
+    found = measure(cloud.rows, STABILITY_QUERIES, queries, norms, names)
     # Where the nulls are made anew for every block, the few changes that tell most.
     few = ("int8", "binary", "half") if cloud.rows.n > cloud.exact_up_to else names
     rest = tuple(name for name in few if name != "dot")
     for name, null in cloud.nulls(cloud.rows.n).items():
-        control = measure(null, NULL_QUERIES, None, np.ones(null.n, np.float32), rest)
+        control = measure(null, STABILITY_NULL_QUERIES, None, np.ones(null.n, np.float32), rest)
         for key, one in control.items():
             found[key] = found[key].beside(**{name: one.value})
     return {f"stability.{key}": one for key, one in found.items()}
