@@ -33,19 +33,9 @@ _BOUND = "a bound, not an estimate: it has no interval"
 def bound_measures(judged: Judged, seed: int) -> dict[str, Measure]:
     """Bound what any vectors need for these judgements.
 
-    Parameters
-    ----------
-    judged : Judged
-    seed : int
-        Of the sample and of the starts.
-
-    Returns
-    -------
-    dict of str to Measure
-        ``sign_rank_low``, ``sign_rank_high``, ``free_fit_d`` (smallest dimension in which free
-        vectors put every relevant document of the sample on top), ``dimension_low``,
-        ``gap_ceiling``, ``margin_d``, ``gap`` (median gap of the embeddings), ``solved`` (share of
-        queries with all relevant documents on top).
+    ``sign_rank_low``, ``sign_rank_high``, ``dimension_low``, ``free_fit_d`` (smallest dimension in
+    which free vectors rank a sample right), ``gap`` (median gap of the embeddings), ``solved``
+    (share of queries with all that is relevant on top), ``gap_ceiling``, ``margin_d``.
     """
     found = _gaps(judged)
     relevance = _sampled(judged.relevance, seed)
@@ -125,17 +115,7 @@ def additive_measure(
 ) -> Measure:
     """Return the dimension at which sums of random vectors would have the same recall.
 
-    Parameters
-    ----------
-    own : RelevantRanks
-    judged : Judged
-    texts : sequence of str or None
-        Of the documents: their mean number of tokens is the length of the sums.
-    seed : int
-
-    Returns
-    -------
-    Measure
+    `texts` are those of the documents: their mean number of tokens is the length of the sums.
     """
     if texts is None:
         return not_measured("no texts were given")

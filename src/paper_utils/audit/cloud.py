@@ -59,28 +59,15 @@ _FEW_COLUMNS = 1024  # eigenvalues of every group left out, up to here
 
 @dataclass(frozen=True, eq=False)  # arrays have no truth value
 class Cloud:
-    """The usable rows of a file, scanned.
-
-    Attributes
-    ----------
-    scan : Scan
-    rows : Points
-        Of every usable row.
-    distinct : Points
-        One of each direction.
-    moments : Moments
-        Of all usable rows.
-    k, exact_up_to, seed : int
-        Neighbours; points up to which all of them search; seed of every sample.
-    """
+    """The usable rows of a file, scanned."""
 
     scan: Scan
-    rows: Points
-    distinct: Points
-    moments: Moments
-    k: int
-    exact_up_to: int
-    seed: int
+    rows: Points  # every usable row
+    distinct: Points  # one of each direction
+    moments: Moments  # of all usable rows
+    k: int  # neighbours
+    exact_up_to: int  # points up to which all of them are queries
+    seed: int  # of every sample
     _nulls: dict[int, dict[str, Points]] = field(default_factory=dict)
 
     @classmethod
@@ -191,20 +178,11 @@ def moment_measures(cloud: Cloud) -> dict[str, Measure]:
 
 @dataclass(frozen=True, eq=False)
 class Hubs:
-    """Neighbour lists, what they measure, and who the hubs are.
-
-    Attributes
-    ----------
-    measures : dict of str to Measure
-    lists : Lists
-        Of the points as they are, equal rows merged.
-    counts : ndarray of int64 or None
-        k-occurrence of each point; None where not all searched.
-    """
+    """Neighbour lists, what they measure, and who the hubs are."""
 
     measures: dict[str, Measure]
-    lists: Lists
-    counts: NDArray[np.int64] | None
+    lists: Lists  # of the points as they are, equal rows merged
+    counts: NDArray[np.int64] | None  # k-occurrence; None where not every point is a query
 
 
 def hubness(cloud: Cloud, where: Workers | None = None) -> Hubs:
@@ -256,14 +234,10 @@ def _gain(before: Measure, after: Measure) -> Measure:
 def stability(
     cloud: Cloud, queries: NDArray[np.float32] | None, where: Workers | None = None
 ) -> dict[str, Measure]:
-    """Measure what changed vectors leave of the top k.
+    """Measure the top-k overlap of the vectors with changed ones.
 
-    Parameters
-    ----------
-    cloud : Cloud
-    queries : ndarray of float32, shape (n_queries, d), or None
-        Unit vectors; None: rows of the catalogue ask, and do not find themselves.
-    where : Workers, optional
+    `queries` are unit vectors, shape (n_queries, d); None: rows of the catalogue are the queries,
+    and do not find themselves.
     """
     k = min(cloud.k, cloud.rows.n - 2)
     names = applicable(cloud.rows.d)

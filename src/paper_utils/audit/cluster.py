@@ -13,13 +13,7 @@ from paper_utils.errors import PaperError
 
 @dataclass
 class Workers:
-    """Where tasks run.
-
-    Attributes
-    ----------
-    client : distributed.Client or None
-        None: in this process, one after the other (the matrix products use all cores).
-    """
+    """Where tasks run: on a Dask client, or (None) in this process, one after the other."""
 
     client: Any = None
 
@@ -28,15 +22,8 @@ class Workers:
     ) -> Iterator[Any]:
         """Yield ``function(shared, task)`` for each task, in the order of the tasks.
 
-        Parameters
-        ----------
-        function : callable
-            Of a module, so that another process can import it.
-        shared : object
-            Sent to the cluster once.
-        tasks : sequence
-        what : str
-            For the progress bar.
+        `function` must be one that another process can import; `shared` is sent there once; `what`
+        is for the progress bar.
         """
         if self.client is None:
             for task in track(tasks, what):
@@ -51,21 +38,11 @@ class Workers:
 
 @contextmanager
 def workers(scheduler: str = "") -> Iterator[Workers]:
-    """Give the workers behind `scheduler`, or this process where it is empty.
+    """Give the workers of the Dask scheduler at the address `scheduler`; here where it is empty.
 
-    Parameters
-    ----------
-    scheduler : str
-        Address of a running Dask scheduler, such as ``tcp://host:8786``. Its workers need this
-        package, and the files under the same paths.
+    The workers need this package, and the files under the same paths. PaperError where Dask is
+    not installed or nobody answers.
 
-    Raises
-    ------
-    PaperError
-        Dask is not installed, or nobody answers.
-
-    Examples
-    --------
     >>> with workers() as here:
     ...     list(here.map(divmod, 7, [2, 3], "dividing"))
     [(3, 1), (2, 1)]

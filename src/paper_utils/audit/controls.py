@@ -71,16 +71,8 @@ FAULTS: dict[str, tuple[Callable[[NDArray], NDArray], str, str]] = {
 def inject_faults(n: int = 200, d: int = 16, seed: int = 0) -> tuple[Report, list[dict]]:
     """Audit a sound cloud, and the same cloud with each fault.
 
-    Parameters
-    ----------
-    n, d, seed : int
-
-    Returns
-    -------
-    sound : Report
-    rows : list of dict
-        ``fault``, ``measure``, ``sound`` and ``with fault`` (values), ``found``: whether the
-        interval with the fault lies outside that of the sound cloud, on the side expected.
+    A row has ``fault``, ``measure``, ``sound`` and ``with fault`` (values), and ``found``: whether
+    the interval with the fault lies outside that of the sound cloud, on the side expected.
     """
 
     def one(rows: NDArray) -> Report:
@@ -108,20 +100,9 @@ def inject_faults(n: int = 200, d: int = 16, seed: int = 0) -> tuple[Report, lis
 def sampled_skewness(
     points: Points, n_queries: int, k: int = 10, draws: int = 100, seed: int = 0
 ) -> tuple[float, NDArray[np.float64]]:
-    """Return the skewness by all queries, and what samples of the queries make of it.
+    """Return the skewness with all points as queries, and estimates from samples of `n_queries`.
 
-    Parameters
-    ----------
-    points : Points
-    n_queries : int
-        Points that search, in each sample.
-    k, draws, seed : int
-
-    Returns
-    -------
-    exact : float
-    estimates : ndarray of float64, shape (draws,)
-        NaN where a sample is too small to tell.
+    Estimates have shape (draws,); NaN where a sample is too small to tell.
     """
     everything = nearest(points, np.arange(points.n), k)
     exact = hub_measures(everything)["skewness"].value

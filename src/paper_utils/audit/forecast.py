@@ -25,19 +25,11 @@ _HELD = 512 * 2**20
 
 @dataclass(frozen=True)
 class Forecast:
-    """What an audit is expected to take.
-
-    Attributes
-    ----------
-    seconds, gib : float
-    exact : bool
-        Whether every row queries.
-    cores : int
-    """
+    """What an audit is expected to take."""
 
     seconds: float
     gib: float
-    exact: bool
+    exact: bool  # whether every row is a query
     cores: int
 
     def __str__(self) -> str:
@@ -54,18 +46,6 @@ class Forecast:
 def forecast(vectors: Vectors, *, exact_up_to: int) -> Forecast:
     """Foresee time and memory of an audit without judgements.
 
-    Parameters
-    ----------
-    vectors : Vectors
-    exact_up_to : int
-        As for :func:`paper_utils.audit.report.audit`.
-
-    Returns
-    -------
-    Forecast
-
-    Examples
-    --------
     >>> rows = np.zeros((100, 8), dtype=np.float32)
     >>> forecast(Vectors("some", "encoder", rows), exact_up_to=50_000).exact
     True

@@ -1,8 +1,7 @@
 """Vectors from a user's file: opened, checked, and mapped into memory where the format allows it.
 
-``.npy``, uncompressed ``.npz`` and ``.safetensors`` are mapped: a file larger than the memory is
-read a block at a time. ``.parquet``, ``.jsonl`` and compressed ``.npz`` are read whole. Nothing is
-ever unpickled.
+``.npy``, uncompressed ``.npz`` and ``.safetensors`` are mapped and read a block at a time;
+``.parquet``, ``.jsonl`` and compressed ``.npz`` are read whole. Nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -11,9 +10,11 @@ import json
 import os
 import struct
 import tokenize
+import warnings
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -32,33 +33,38 @@ VECTOR_NAMES = ("embeddings", "embedding", "vectors", "vector", "values")
 _DAMAGE = (
     ValueError,
     TypeError,
-    KeyError,
-    IndexError,
+    LookupError,
     AttributeError,
     EOFError,
     OverflowError,
     MemoryError,
-    RecursionError,
+    RuntimeError,  # also RecursionError, NotImplementedError, and an encrypted .npz
     SyntaxError,
     tokenize.TokenError,
-    NotImplementedError,
     OSError,
     struct.error,
     zlib.error,
     zipfile.BadZipFile,
 )
 
-_SAFE_TYPES = {
-    "F16": "<f2",
-    "F32": "<f4",
-    "F64": "<f8",
-    "BF16": "<u2",
-    "I8": "<i1",
-    "I16": "<i2",
-    "I32": "<i4",
-    "I64": "<i8",
-    "U8": "<u1",
-}
+_SAFE_TYPES = {f"{kind}{8 * size}": f"<{kind.lower()}{size}" for kind in "FI" for size in (2, 4, 8)}
+_SAFE_TYPES |= {"BF16": "<u2", "I8": "<i1", "U8": "<u1"}
+
+
+@contextmanager
+def _readable(name: str, kind: str, *more: type[Exception]) -> Iterator[None]:
+    """Say in one line that a file is damaged, whatever its parser raises."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except (*_DAMAGE, *more) as error:
+        raise UsageError(f"{name} is no .{kind} file or is damaged: {reason(error)}") from None
+
+
+def _check_matrix(name: str, shape: Sequence[int]) -> None:
+    if len(shape) != 2:
+        raise UsageError(f"{name} has shape {tuple(shape)}: a matrix is needed, one row an item")
 
 
 def _read_npy(path: Path) -> Vectors:
@@ -73,27 +79,19 @@ def _read_npy(path: Path) -> Vectors:
 
 def _npy_header(stream: BinaryIO, name: str) -> tuple[tuple[int, ...], str, np.dtype]:
     """Read magic and header; leave `stream` at the first number."""
-    import warnings
-
-    try:
+    with _readable(name, "npy"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about headers written by Python 2
         version = np.lib.format.read_magic(stream)
         if version not in ((1, 0), (2, 0)):
             raise UsageError(f"{name}: .npy version {version} holds no plain numbers")
         read = getattr(np.lib.format, f"read_array_header_{version[0]}_0")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about headers written by Python 2
-            shape, fortran, dtype = read(stream)
-    except UsageError:
-        raise
-    except _DAMAGE as error:
-        raise UsageError(f"{name} is no .npy file or is damaged: {reason(error)}") from None
+        shape, fortran, dtype = read(stream)
     if dtype.hasobject:
         raise UsageError(
             f"{name} holds pickled Python objects, which are never loaded: save a matrix of "
             "numbers (np.stack the rows)"
         )
-    if len(shape) != 2:
-        raise UsageError(f"{name} has shape {shape}: a matrix is needed, one row an item")
+    _check_matrix(name, shape)
     if any(isinstance(size, bool) or size < 0 for size in shape):
         raise UsageError(f"{name} is damaged: its header says shape {shape}")
     if dtype.fields or dtype.subdtype or dtype.kind not in "fiu" or dtype.itemsize > 8:
@@ -128,19 +126,12 @@ def _mapped(path: Path, kind: str, shape, order: str, dtype: np.dtype, offset: i
 def _read_npz(path: Path) -> Vectors:
     """Open the matrix in a ``.npz`` archive, and the ids beside it."""
     name = shown(path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = {Path(item.filename).stem: item for item in archive.infolist()}
-            ids = None
-            named = [key for key in members if key in ID_NAMES]
-            chosen = _choose(name, [key for key in members if key not in named], "arrays")
-            if named:
-                ids = _npz_ids(archive, members[named[0]], name)
-            return _npz_matrix(path, archive, members[chosen], ids)
-    except UsageError:
-        raise
-    except (*_DAMAGE, RuntimeError) as error:  # RuntimeError: encrypted
-        raise UsageError(f"{name} is no .npz file or is damaged: {reason(error)}") from None
+    with _readable(name, "npz"), zipfile.ZipFile(path) as archive:
+        members = {Path(item.filename).stem: item for item in archive.infolist()}
+        named = [key for key in members if key in ID_NAMES]
+        chosen = _choose(name, [key for key in members if key not in named], "arrays")
+        ids = _npz_ids(archive, members[named[0]], name) if named else None
+        return _npz_matrix(path, archive, members[chosen], ids)
 
 
 def _choose(name: str, there: list[str], what: str) -> str:
@@ -171,8 +162,7 @@ def _npz_matrix(path: Path, archive: zipfile.ZipFile, item: zipfile.ZipInfo, ids
         raw.seek(item.header_offset + 26)
         n_name, n_extra = struct.unpack("<HH", raw.read(4))
     offset = item.header_offset + 30 + n_name + n_extra + head
-    found = _mapped(path, "npz", shape, order, dtype, offset)
-    return Vectors(name, "npz", found.data, ids=ids)
+    return replace(_mapped(path, "npz", shape, order, dtype, offset), ids=ids)
 
 
 def _npz_ids(archive: zipfile.ZipFile, item: zipfile.ZipInfo, name: str) -> tuple[str, ...]:
@@ -208,7 +198,7 @@ def _read_safetensors(path: Path) -> Vectors:
     from safetensors import SafetensorError, safe_open
 
     name = shown(path)
-    try:
+    with _readable(name, "safetensors", SafetensorError):
         with safe_open(path, framework="numpy") as file:  # checks all sizes and offsets
             names = list(file.keys())
         chosen = _choose(name, names, "tensors")
@@ -216,16 +206,11 @@ def _read_safetensors(path: Path) -> Vectors:
             (length,) = struct.unpack("<Q", stream.read(8))
             entry = json.loads(stream.read(length))[chosen]
         kind, shape, start = entry["dtype"], entry["shape"], 8 + length + entry["data_offsets"][0]
-    except UsageError:
-        raise
-    except (SafetensorError, *_DAMAGE) as error:
-        raise UsageError(f"{name} is no .safetensors file or is damaged: {reason(error)}") from None
     if kind not in _SAFE_TYPES:
         raise UsageError(f"{name} holds {kind}: one of {', '.join(_SAFE_TYPES)} is needed")
-    if len(shape) != 2:
-        raise UsageError(f"{name} has shape {tuple(shape)}: a matrix is needed, one row an item")
+    _check_matrix(name, shape)
     found = _mapped(path, "safetensors", shape, "C", np.dtype(_SAFE_TYPES[kind]), start)
-    return Vectors(name, "safetensors", found.data, bfloat16=kind == "BF16")
+    return replace(found, bfloat16=kind == "BF16")
 
 
 def _read_parquet(path: Path) -> Vectors:
@@ -234,28 +219,23 @@ def _read_parquet(path: Path) -> Vectors:
     import pyarrow.parquet as pq
 
     name = shown(path)
-    try:
-        with pq.ParquetFile(path) as file:
-            schema = file.schema_arrow
-            lists = [field.name for field in schema if _is_list(field.type)]
-            chosen = _choose(name, lists, "columns of lists")
-            named = [key for key in ID_NAMES if key in schema.names and key != chosen]
-            parts, ids = [], []
-            for batch in file.iter_batches(8192, columns=[chosen, *named[:1]]):
-                parts.append(_stack(name, batch.column(0), sum(map(len, parts))))
-                if named:
-                    ids += batch.column(1).to_pylist()
-    except UsageError:
-        raise
-    except (pa.ArrowException, *_DAMAGE) as error:
-        raise UsageError(f"{name} is no .parquet file or is damaged: {reason(error)}") from None
-    widths = {part.shape[1] for part in parts if len(part)}
+    parts, ids = [], []
+    with _readable(name, "parquet", pa.ArrowException), pq.ParquetFile(path) as file:
+        schema = file.schema_arrow
+        lists = [field.name for field in schema if _is_list(field.type)]
+        chosen = _choose(name, lists, "columns of lists")
+        named = [key for key in ID_NAMES if key in schema.names and key != chosen]
+        for batch in file.iter_batches(8192, columns=[chosen, *named[:1]]):
+            parts.append(_stack(name, batch.column(0), sum(map(len, parts))))
+            if named:
+                ids += batch.column(1).to_pylist()
+    parts = [part for part in parts if len(part)]
+    widths = {part.shape[1] for part in parts}
     if len(widths) > 1:
         raise UsageError(f"{name} has vectors of different lengths: {sorted(widths)[:5]}")
     if not widths:
         raise UsageError(f"{name} has no rows")
-    data = np.concatenate([part for part in parts if len(part)])
-    return Vectors(name, "parquet", data, ids=_texts(name, ids) if named else None)
+    return Vectors(name, "parquet", np.concatenate(parts), ids=_texts(name, ids) if named else None)
 
 
 def _is_list(kind: Any) -> bool:
@@ -355,8 +335,7 @@ def _texts(name: str, ids: Sequence[Any]) -> tuple[str, ...]:
 
 def _checked(found: Vectors) -> Vectors:
     name, shape = found.name, found.shape
-    if len(shape) != 2:
-        raise UsageError(f"{name} has shape {shape}: a matrix is needed, one row an item")
+    _check_matrix(name, shape)
     n, d = shape
     if n < 1 or d < 2:
         raise UsageError(f"{name} has {n} rows and {d} columns: at least 1 row and 2 are needed")
@@ -387,30 +366,12 @@ _READERS = {
 
 
 def open_vectors(path: str | os.PathLike[str]) -> Vectors:
-    """Open a file of vectors, one row an item.
+    """Open a file of vectors, one row an item; ids may lie beside them (`ID_NAMES`).
 
-    Parameters
-    ----------
-    path : str or path
-        ``.npy``: a matrix. ``.npz``: one matrix, or the one called as in `VECTOR_NAMES`; ids may
-        lie beside it as in `ID_NAMES`. ``.safetensors``: one tensor, or the one so called.
-        ``.parquet``: a column of lists, and a column of ids. ``.jsonl``: a list of numbers a line,
-        or an object with such a list and an id.
+    Of several arrays, columns or fields the one called as in `VECTOR_NAMES` is taken. Whole numbers
+    are taken as they are, with a note; NaN, infinite and zero rows are left to the scan.
+    UsageError: no such file, another kind, damaged, no matrix of real numbers.
 
-    Returns
-    -------
-    Vectors
-        float16, bfloat16, float32, float64; whole numbers are taken as they are, with a note.
-        NaN, infinite and zero rows are left to `paper_utils.audit.scan.scan`.
-
-    Raises
-    ------
-    UsageError
-        No such file, another kind, damaged or cut short, pickled objects, no matrix of real
-        numbers, rows of different lengths, fewer than two columns.
-
-    Examples
-    --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder, "some.npy")

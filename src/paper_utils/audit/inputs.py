@@ -27,30 +27,15 @@ _TITLES = ("title", "name", "text", "query")
 
 @dataclass(frozen=True, eq=False)  # tables have no truth value
 class Inputs:
-    """Everything that an audit reads.
+    """Everything that an audit reads."""
 
-    Attributes
-    ----------
-    vectors : Vectors
-        One row an item.
-    queries : Vectors or None
-    table : pandas.DataFrame or None
-        Row i belongs to vector i: ``title``, ``language``, then other columns.
-    query_texts : tuple of str or None
-    relevance : sparse array of float64, shape (n_queries, n_rows), or None
-    source : dict
-        What was given, for the report.
-    notes : tuple of str
-        One sentence for each treatment.
-    """
-
-    vectors: Vectors
+    vectors: Vectors  # one row an item
     queries: Vectors | None = None
-    table: pd.DataFrame | None = None
+    table: pd.DataFrame | None = None  # row i of vector i: title, language, others
     query_texts: tuple[str, ...] | None = None
-    relevance: sparse.csr_array | None = None
-    source: dict[str, Any] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    relevance: sparse.csr_array | None = None  # shape (n_queries, n_rows)
+    source: dict[str, Any] = field(default_factory=dict)  # what was given, for the report
+    notes: tuple[str, ...] = ()  # one sentence for each treatment
 
 
 def read_inputs(
@@ -149,27 +134,14 @@ def _opened(embeddings: str, queries: str, texts: str, query_texts: str, qrels: 
 
 @dataclass(frozen=True, eq=False)  # tables have no truth value
 class Titles:
-    """A catalogue and what is asked of it, not yet encoded.
+    """A catalogue and its queries, not yet encoded."""
 
-    Attributes
-    ----------
-    name : str
-        The specification of the catalogue.
-    table : pandas.DataFrame
-        ``title``, ``language``, then other columns.
-    queries_name : str
-        What the queries are called; empty: there are none.
-    query_texts, query_ids : tuple of str or None
-    relevance : sparse array of float64, shape (n_queries, n_titles), or None
-    notes : tuple of str
-    """
-
-    name: str
-    table: pd.DataFrame
-    queries_name: str = ""
+    name: str  # the specification of the catalogue
+    table: pd.DataFrame  # title, language, other columns
+    queries_name: str = ""  # empty: there are none
     query_texts: tuple[str, ...] | None = None
     query_ids: tuple[str, ...] | None = None
-    relevance: sparse.csr_array | None = None
+    relevance: sparse.csr_array | None = None  # shape (n_queries, n_titles)
     notes: tuple[str, ...] = ()
 
 
@@ -183,22 +155,7 @@ def read_titles(
     n_queries: int = 100,
     seed: int = 0,
 ) -> Titles:
-    """Read a catalogue, texts of queries and judgements; encode nothing.
-
-    Parameters
-    ----------
-    catalogue, queries, qrels, language, n_items, n_queries, seed
-        As for :func:`read_inputs`.
-
-    Returns
-    -------
-    Titles
-
-    Raises
-    ------
-    UsageError
-        Files that cannot be read, or judgements that name what is not there.
-    """
+    """Read a catalogue, queries and judgements as :func:`read_inputs` does, and encode nothing."""
     check_separator(catalogue)
     found = load_catalogue(catalogue, language=language, n_items=n_items or None, seed=seed)
     titles = Titles(str(catalogue), found.table, notes=found.notes)
@@ -270,21 +227,8 @@ def _encoded(titles: Titles, model: str, seed: int) -> Inputs:
 def read_texts(path: str) -> tuple[pd.DataFrame, tuple[str, ...] | None, tuple[str, ...]]:
     """Read texts: a line each (.txt), or the column title, name, text or query of a table.
 
-    Parameters
-    ----------
-    path : str
-
-    Returns
-    -------
-    table : pandas.DataFrame
-        ``title`` (missing ones are ""), ``language``, then the other columns.
-    ids : tuple of str or None
-    notes : tuple of str
-
-    Raises
-    ------
-    UsageError
-        Unreadable, or no such column.
+    Returns a table of ``title`` (missing ones are ""), ``language`` and the other columns; the ids,
+    where there are any; and notes.
     """
     file = existing(path, TEXT_KINDS)
     notes: tuple[str, ...] = ()

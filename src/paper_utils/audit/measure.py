@@ -99,32 +99,15 @@ class Measure:
 
 
 def not_measured(reason: str) -> Measure:
-    """Return a measure without a value.
-
-    Examples
-    --------
-    >>> not_measured("no texts were given").measured
-    False
-    """
+    """Return a measure without a value."""
     return Measure(reason=reason, sentence=f"Not measured: {reason}.")
 
 
 def from_jackknife(value: float, left_out: list[float], n: int) -> Measure:
     """Return a measure whose interval comes from leaving out groups of units.
 
-    Parameters
-    ----------
-    value : float
-        Of all units.
-    left_out : list of float
-        With each of G groups of about equal size left out.
-    n : int
-
-    Returns
-    -------
-    Measure
-        value ± t se with the G - 1 degrees of freedom that the standard error has; no interval
-        where a value is not finite.
+    `left_out` are the values with each of G groups of about equal size left out. The interval is
+    value ± t se with G - 1 degrees of freedom; there is none where a value is not finite.
     """
     groups = len(left_out)
     if groups < 2 or not all(map(math.isfinite, [value, *left_out])):
@@ -157,8 +140,6 @@ def difference(one: Measure, other: Measure, n: int | None) -> Measure:
 def share_of(share: float, n: int) -> Measure:
     """Return a share of `n` independent units with its Wilson interval.
 
-    Examples
-    --------
     >>> one = share_of(0.0, 100)
     >>> one.low, round(one.high, 3)
     (0.0, 0.037)

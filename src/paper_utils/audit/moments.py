@@ -1,9 +1,8 @@
 """Mean and scatter of directions from one pass, merged block by block, and what follows from them.
 
-The moments are centred before they are summed, in double precision, and merged by the formula of
-Chan, Golub and LeVeque (1979), so that neither the size of the mean nor the number of blocks costs
-digits. The rows are dealt to a few groups; leaving out one group after the other gives the interval
-of everything that is computed from moments.
+Moments are centred before they are summed, and merged by the formula of Chan, Golub and LeVeque
+(1979): neither a large mean nor many blocks cost digits. Rows are dealt to a few groups; leaving
+out one after the other gives the intervals.
 """
 
 from __future__ import annotations
@@ -30,17 +29,8 @@ _COINCIDE = 1e-28
 
 @dataclass(frozen=True, eq=False)  # arrays have no truth value
 class Moments:
-    """Number, mean and centred scatter of some vectors.
+    """Number, mean and centred scatter (sum of a a' over the centred vectors a) of some vectors.
 
-    Attributes
-    ----------
-    n : int
-    mean : ndarray of float64, shape (d,)
-    scatter : ndarray of float64, shape (d, d)
-        Sum of a a' over the centred vectors a.
-
-    Examples
-    --------
     >>> X = np.random.default_rng(0).normal(size=(10, 3)) + 1e6
     >>> merged = Moments.of(X[:4]).merge(Moments.of(X[4:]))
     >>> np.allclose(merged.scatter, np.cov(X.T) * 9)
@@ -104,20 +94,10 @@ def merge_groups(old: list[Moments] | None, new: list[Moments]) -> list[Moments]
 
 
 def cosine_statistics(m: Moments) -> dict[str, float]:
-    r"""Return mean and variance of the cosine of two directions, and what they are made of.
+    """Return mean and variance of the cosine of two distinct unit vectors, and their parts.
 
-    The same numbers as :func:`paper_utils.geometry.cosine.cosine_moments`, from moments alone.
-
-    Parameters
-    ----------
-    m : Moments
-        Of at least two unit vectors.
-
-    Returns
-    -------
-    dict
-        ``mean``, ``variance`` (distinct pairs), ``mu2``, ``spectral``, ``cross``, ``cross_share``,
-        ``inverse_d_eff``.
+    The numbers of :func:`paper_utils.geometry.cosine.cosine_moments`, from moments alone: ``mean``,
+    ``variance``, ``mu2``, ``spectral``, ``cross``, ``cross_share``, ``inverse_d_eff``.
     """
     n = m.n
     C = m.scatter / n
@@ -142,17 +122,9 @@ def cosine_statistics(m: Moments) -> dict[str, float]:
 
 
 def trace_dimensions(m: Moments) -> dict[str, float]:
-    """Return the participation ratio, plain and unbiased, and IsoScore.
+    """Return the participation ratio, plain and unbiased, IsoScore, and the unbiased one over d.
 
-    Parameters
-    ----------
-    m : Moments
-        Of at least four unit vectors; that they have unit length gives the fourth moment.
-
-    Returns
-    -------
-    dict
-        ``participation``, ``unbiased``, ``isoscore``, ``share`` (unbiased over d).
+    Of at least four unit vectors; that they have unit length gives the fourth moment.
     """
     n, d = m.n, len(m.mean)
     names = ("participation", "unbiased", "isoscore", "share")
@@ -173,14 +145,7 @@ def spectrum_of(m: Moments) -> NDArray[np.float64]:
 
 
 def spectral_dimensions(m: Moments) -> dict[str, float]:
-    """Return the dimensions that need the eigenvalues.
-
-    Returns
-    -------
-    dict
-        ``effective_rank``, ``stable_rank``, ``components_90``, and ``rankme`` (of the directions,
-        not centred).
-    """
+    """Return the dimensions that need the eigenvalues; ``rankme`` is of directions not centred."""
     values = spectrum_of(m)
     if values.sum() <= _COINCIDE:
         names = ("effective_rank", "stable_rank", "components_90", "rankme")
@@ -198,19 +163,7 @@ def spectral_dimensions(m: Moments) -> dict[str, float]:
 def with_intervals(
     parts: list[Moments], statistics: Callable[[Moments], Mapping[str, float]]
 ) -> dict[str, Measure]:
-    """Return the statistics of all rows, with intervals from leaving out one group at a time.
-
-    Parameters
-    ----------
-    parts : list of Moments
-        One for each group.
-    statistics : callable
-        From moments to numbers by name.
-
-    Returns
-    -------
-    dict of str to Measure
-    """
+    """Return the statistics of all rows, with intervals from leaving out one group at a time."""
     total = merged(parts)
     left = [total.without(part) for part in parts if part.n]
     few = min(rest.n for rest in left) < 4

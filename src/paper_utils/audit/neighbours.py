@@ -1,8 +1,8 @@
 """Exact nearest neighbours of many points, block by block, and the hubs among them.
 
-Every search is compared with every point. Above a size that the user sets only a random sample of
-the points queries; the moments of the k-occurrence are then estimated without bias: a count of
-queries is thinned by sampling, and its factorial moments shrink by known factors.
+Every query is compared with every point. Above a size that the user sets only a random sample of
+the points are queries; the moments of the k-occurrence are then estimated without bias: sampling
+thins a count, and its factorial moments shrink by known factors.
 """
 
 from __future__ import annotations
@@ -28,52 +28,29 @@ GROUPS = 20
 
 @dataclass(frozen=True, eq=False)  # arrays have no truth value
 class Lists:
-    """The nearest neighbours of some points.
-
-    Attributes
-    ----------
-    n_points : int
-    queries : ndarray of int64, shape (n_queries,)
-        The points that searched, ascending.
-    indices : ndarray of int64, shape (n_queries, k)
-        Their neighbours, best first; never themselves.
-    scores : ndarray of float32, shape (n_queries, k)
-        Cosines.
-    """
+    """The nearest neighbours of some points."""
 
     n_points: int
-    queries: NDArray[np.int64]
-    indices: NDArray[np.int64]
-    scores: NDArray[np.float32]
+    queries: NDArray[np.int64]  # numbers of the points that are queries, ascending
+    indices: NDArray[np.int64]  # (n_queries, k), best first; never themselves
+    scores: NDArray[np.float32]  # (n_queries, k), cosines
 
     @property
     def k(self) -> int:
-        """Neighbours of a search."""
+        """Neighbours of a query."""
         return self.indices.shape[1]
 
     @property
     def whole(self) -> bool:
-        """Whether every point searched."""
+        """Whether every point is a query."""
         return len(self.queries) == self.n_points
 
 
 def merge_lists(
     indices: list[NDArray[np.int64]], scores: list[NDArray[np.float32]], k: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Merge ranked lists over different points, in the order of the points.
+    """Merge ranked lists over ascending blocks of points; of equal scores the lower index is first.
 
-    Parameters
-    ----------
-    indices, scores : list of ndarray, shapes (n_queries, k_i)
-        Of ascending blocks of points: equal scores stay ordered by the lower index.
-    k : int
-
-    Returns
-    -------
-    indices, scores : ndarray, shape (n_queries, k)
-
-    Examples
-    --------
     >>> a, b = np.array([[0, 1]]), np.array([[5, 4]])
     >>> s, t = np.array([[0.9, 0.5]], "f4"), np.array([[0.9, 0.7]], "f4")
     >>> merge_lists([a, b], [s, t], 3)[0]
@@ -92,25 +69,8 @@ def nearest(
     where: Workers | None = None,
     what: str = "neighbours",
 ) -> Lists:
-    """Find the `k` nearest other points of some points, exactly.
+    """Find the `k` nearest other points of the points numbered `queries` (ascending), exactly.
 
-    Parameters
-    ----------
-    points : Points
-    queries : ndarray of int64
-        Numbers of the points that search, ascending.
-    k : int
-        1 to n - 1.
-    where : Workers, optional
-    what : str
-        For the progress bar.
-
-    Returns
-    -------
-    Lists
-
-    Examples
-    --------
     >>> from paper_utils.audit.points import InMemoryPoints
     >>> corners = InMemoryPoints(np.array([[1, 0], [0, 1], [0.8, 0.6]], dtype=np.float32))
     >>> nearest(corners, np.arange(3), 1).indices.ravel()
@@ -133,7 +93,7 @@ def nearest(
 
 
 def _block_lists(shared, task) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The best points of one block for one chunk of queries, the searching point left out."""
+    """The best points of one block for one chunk of queries, each query's own point left out."""
     points, rows, queries, k = shared
     (start, stop), (first, last) = task
     block = np.ascontiguousarray(points.block(start, stop))
@@ -159,17 +119,9 @@ def sample(n: int, most: int, seed: int) -> NDArray[np.int64]:
 
 
 def hub_measures(lists: Lists) -> dict[str, Measure]:
-    """Measure the k-occurrence of neighbour lists.
+    """Measure the k-occurrence: ``skewness``, ``antihubs``, ``robin_hood`` and ``largest``.
 
-    Parameters
-    ----------
-    lists : Lists
-
-    Returns
-    -------
-    dict of str to Measure
-        ``skewness``; where every point searched also ``antihubs``, ``robin_hood``, ``largest``.
-        Intervals are for other queries of the same kind (groups of queries left out).
+    All but the first need every point as a query. Intervals are for other queries of the same kind.
     """
     m, n, k = len(lists.queries), lists.n_points, lists.k
     counts = _grouped_counts(lists)
@@ -216,7 +168,7 @@ def _skewnesses(lists: Lists) -> tuple[float, list[float]]:
 
 
 def _skewness(seen: NDArray, queries: int, n: int) -> float:
-    """Skewness of the occurrences in queries by all n points, from those of a sample.
+    """Skewness of the occurrences with all n points as queries, from those of a sample.
 
     With m of M queries drawn without replacement, E (c)_r = (N)_r (m)_r / (M)_r for the falling
     factorials of the thinned count c of a point that occurs N times.
@@ -244,21 +196,10 @@ def counts_of(lists: Lists) -> NDArray[np.int64]:
 
 
 def with_duplicates(lists: Lists, point_of_row: NDArray[np.int64]) -> Lists:
-    """Return the lists that the rows get where equal rows stay apart.
+    """Return the lists (scores 1 inside a point) that the rows get where equal rows stay apart.
 
     A row first finds the other rows of its own point, then those of the neighbours of its point;
     equal rows come in the order of the file, as an exact search shows them.
-
-    Parameters
-    ----------
-    lists : Lists
-        Of all points.
-    point_of_row : ndarray of int64, shape (n_rows,)
-
-    Returns
-    -------
-    Lists
-        Of all rows; scores of the own point are 1.
     """
     k, n = lists.k, len(point_of_row)
     order = np.argsort(point_of_row, kind="stable")
@@ -293,19 +234,8 @@ def two_nearest_dimension(
 ) -> Measure:
     """Estimate the intrinsic dimension from the two nearest neighbours (Facco et al. 2017).
 
-    Parameters
-    ----------
-    points : Points
-        All different.
-    lists : Lists
-        With at least three neighbours; distances of the nearest are computed again in double
-        precision.
-    most, seed : int
-        Searches used at most, and their draw.
-
-    Returns
-    -------
-    Measure
+    `points` are all different, and at most `most` queries are used; distances of the nearest are
+    computed again in double precision.
     """
     if lists.k < 3:
         return not_measured("fewer than three neighbours")

@@ -1,8 +1,8 @@
-"""What is left of the top k when vectors are rounded, shortened or perturbed, in one pass.
+"""Top-k overlap when vectors are rounded, shortened or perturbed, in one pass.
 
-A block of points is read once; exact and changed scores are computed from it, and of each the best
-few candidates are kept with both scores. That decides every top k exactly, ties included, unless a
-tie runs on past the candidates; such queries are scored once more in full.
+Of each block exact and changed scores are computed, and of each the best few candidates are kept
+with both scores. That decides every top k exactly, ties included, unless a tie runs on past the
+candidates; such queries are scored once more in full.
 """
 
 from __future__ import annotations
@@ -50,32 +50,15 @@ _CELLS = 1 << 26  # scores in full at once
 
 @dataclass(frozen=True, eq=False)  # arrays have no truth value
 class Setting:
-    """What every block needs.
+    """What every block needs."""
 
-    Attributes
-    ----------
-    queries : ndarray of float32, shape (n_queries, d)
-        Unit vectors.
-    own : ndarray of int64, shape (n_queries,)
-        The point that each query is, which it does not find; -1 where it is none.
-    names : tuple of str
-        Keys of `CHANGES`.
-    low, high : ndarray of float32, shape (d,)
-        Range of each coordinate, for int8.
-    norms : ndarray of float32, shape (n_points,)
-        Lengths of the vectors as stored, for ``dot``.
-    depth : int
-        Candidates kept.
-    seed : int
-    """
-
-    queries: NDArray[np.float32]
-    own: NDArray[np.int64]
-    names: tuple[str, ...]
-    low: NDArray[np.float32]
-    high: NDArray[np.float32]
-    norms: NDArray[np.float32]
-    depth: int
+    queries: NDArray[np.float32]  # unit vectors, (n_queries, d)
+    own: NDArray[np.int64]  # the point that a query is and does not find; -1: none
+    names: tuple[str, ...]  # of `CHANGES`
+    low: NDArray[np.float32]  # least of each coordinate, for int8
+    high: NDArray[np.float32]  # greatest of each
+    norms: NDArray[np.float32]  # (n_points,), lengths as stored, for dot
+    depth: int  # candidates kept
     seed: int
 
 
@@ -114,22 +97,10 @@ def overlaps(
     where: Workers | None = None,
     what: str = "stability",
 ) -> dict[str, Measure]:
-    """Measure the overlap of the top `k` with and without each change.
+    """Measure the top-k overlap with and without each change.
 
-    Parameters
-    ----------
-    points : Points
-    setting : Setting
-    k : int
-    where : Workers, optional
-    what : str
-        For the progress bar.
-
-    Returns
-    -------
-    dict of str to Measure
-        Change -> expected overlap over queries, ties ordered at random, with a bootstrap interval;
-        ``margin``: median of s_k - s_(k+1); ``tied``: share of queries with a tie across the cut.
+    Change -> expected overlap over queries, ties ordered at random, with a bootstrap interval;
+    ``margin``: median of s_k - s_(k+1); ``tied``: share of queries with a tie across the cut.
     """
     tasks = [(a, min(a + _TASK, points.n)) for a in range(0, points.n, _TASK)]
     parts = (where or Workers()).map(_candidates, (points, setting), tasks, what)
@@ -256,23 +227,11 @@ def _overlap(
 
 
 def expected_overlap(before: NDArray, after: NDArray, k: int) -> NDArray[np.float64]:
-    """Return what stays of each top k, all queries at once.
+    """Return the top-k overlap of scores (n_queries, n_documents), all queries at once.
 
-    The same as `overlap` of :func:`paper_utils.geometry.stability.topk_overlap`, which compares
-    positions and orders besides and takes its time over each query.
+    The `overlap` of :func:`paper_utils.geometry.stability.topk_overlap`, which compares positions
+    and orders besides and takes its time over each query.
 
-    Parameters
-    ----------
-    before, after : ndarray, shape (n_queries, n_documents)
-        Scores, larger is better.
-    k : int
-
-    Returns
-    -------
-    ndarray of float64, shape (n_queries,)
-
-    Examples
-    --------
     >>> expected_overlap(np.array([[4, 3, 2, 1]]), np.array([[4, 2, 2, 2]]), k=2).round(3)
     array([0.667])
     """
@@ -305,8 +264,7 @@ def _in_full(points: Points, setting: Setting, name: str, rows: NDArray) -> tupl
     some = replace(setting, queries=setting.queries[rows], own=setting.own[rows], names=(name,))
     s = np.empty((len(rows), points.n), dtype=np.float32)
     t = np.empty_like(s)
-    for start in range(0, points.n, BLOCK):
-        X = points.block(start, min(start + BLOCK, points.n))
+    for start, X in points.blocks(BLOCK):
         s[:, start : start + len(X)] = _exact(some, X, start)
         t[:, start : start + len(X)] = _changed(some, X, start, name)
     return s, t

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from paper_utils.audit.moments import Moments, grouped, merge_groups
 from paper_utils.audit.readers import Vectors
 from paper_utils.checks import unit_rows
 
-#: Points that search where not all do, and in the nulls.
+#: Points that are queries where not all are, and in the nulls.
 QUERIES, NULL_QUERIES = 5_000, 2_000
 
 #: Unit vectors up to this size are kept in memory; larger sets are made anew for each block.
@@ -24,14 +24,16 @@ _COINCIDE = 1e-10
 
 
 class Points:
-    """Unit vectors in single precision, a block at a time.
-
-    A subclass has `n`, the number of points, and `d`, the number of coordinates.
-    """
+    """Unit vectors in single precision, a block at a time; a subclass has their number n and d."""
 
     def block(self, start: int, stop: int) -> NDArray[np.float32]:
         """Return the points `start` to `stop`."""
         raise NotImplementedError
+
+    def blocks(self, size: int = _BLOCK) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Yield all points, `size` at a time, with the number of the first."""
+        for start in range(0, self.n, size):
+            yield start, self.block(start, min(start + size, self.n))
 
     def take(self, which: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return some points, by number."""
@@ -53,82 +55,45 @@ class InMemoryPoints(Points):
         self.n, self.d = rows.shape
 
     def block(self, start: int, stop: int) -> NDArray[np.float32]:
-        """Return the points `start` to `stop`."""
         return self.rows[start:stop]
 
     def take(self, which: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return some points, by number."""
         return self.rows[which]
 
 
-@dataclass(frozen=True, eq=False)
 class FilePoints(Points):
     """The directions of some rows of a file."""
 
-    vectors: Vectors
-    rows: NDArray[np.int64]
-
-    @property
-    def n(self) -> int:
-        """Number of points."""
-        return len(self.rows)
-
-    @property
-    def d(self) -> int:
-        """Number of coordinates."""
-        return self.vectors.shape[1]
-
-    @cached_property
-    def _whole(self) -> bool:
-        return len(self.rows) == self.rows[-1] + 1  # ascending numbers from 0
+    def __init__(self, vectors: Vectors, rows: NDArray[np.int64]) -> None:
+        self.vectors, self.rows = vectors, rows
+        self.n, self.d = len(rows), vectors.shape[1]
 
     def block(self, start: int, stop: int) -> NDArray[np.float32]:
-        """Return the points `start` to `stop`."""
-        if self._whole:
-            # Some thousands at a time: unit_rows works in double precision.
-            found = np.empty((stop - start, self.d), dtype=np.float32)
-            for at in range(start, stop, _BLOCK):
-                part = self.vectors.block(at, min(at + _BLOCK, stop))
-                found[at - start : at - start + len(part)] = unit_rows(part)
-            return found
         rows = self.rows[start:stop]
-        found = []
-        # Rows to leave out are rare: read through them.
-        for at in range(int(rows[0]), int(rows[-1]) + 1, _BLOCK):
-            inside = rows[(rows >= at) & (rows < at + _BLOCK)]
-            if len(inside):
-                block = self.vectors.block(at, min(at + _BLOCK, int(rows[-1]) + 1))
-                found.append(unit_rows(block[inside - at]).astype(np.float32))
-        return np.concatenate(found)
+        found = np.empty((len(rows), self.d), dtype=np.float32)
+        end = int(rows[-1]) + 1
+        # Some thousands at a time: unit_rows works in double precision. Rows to leave out are rare.
+        for at in range(int(rows[0]), end, _BLOCK):
+            low, high = np.searchsorted(rows, [at, at + _BLOCK])
+            if low < high:
+                block = self.vectors.block(at, min(at + _BLOCK, end))
+                block = block if len(block) == high - low else block[rows[low:high] - at]
+                found[low:high] = unit_rows(block)
+        return found
 
 
-@dataclass(frozen=True, eq=False)
 class Centred(Points):
     """Points less a mean, at unit length again; those that coincide with the mean become zero."""
 
-    points: Points
-    mean: NDArray[np.float64]
-
-    @property
-    def n(self) -> int:
-        """Number of points."""
-        return self.points.n
-
-    @property
-    def d(self) -> int:
-        """Number of coordinates."""
-        return self.points.d
+    def __init__(self, points: Points, mean: NDArray[np.float64]) -> None:
+        self.points, self.mean = points, mean
+        self.n, self.d = points.n, points.d
 
     def block(self, start: int, stop: int) -> NDArray[np.float32]:
-        """Return the points `start` to `stop`."""
-        return self._centred(self.points.block(start, stop))
+        return centred_rows(self.points.block(start, stop), self.mean)
 
     def take(self, which: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return some points, by number."""
-        return self._centred(self.points.take(which))
-
-    def _centred(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        return centred_rows(rows, self.mean)
+        return centred_rows(self.points.take(which), self.mean)
 
 
 def centred_rows(rows: NDArray[np.float32], mean: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -142,8 +107,22 @@ def centred_rows(rows: NDArray[np.float32], mean: NDArray[np.float64]) -> NDArra
     return found
 
 
+class _Drawn(Points):
+    """Points of a null, drawn anew for each block: chunk by chunk from streams of their own."""
+
+    def _chunks(
+        self, start: int, stop: int, key: int
+    ) -> Iterator[tuple[np.random.Generator, int, slice]]:
+        """Yield for each chunk its generator, its size, and the part between start and stop."""
+        for chunk in range(start // _BLOCK, -(-stop // _BLOCK)):
+            stream = np.random.SeedSequence(self.seed, spawn_key=(key, chunk))
+            first, size = chunk * _BLOCK, min(_BLOCK, self.n - chunk * _BLOCK)
+            inside = slice(max(start - first, 0), min(stop - first, size))
+            yield np.random.default_rng(stream), size, inside
+
+
 @dataclass(frozen=True, eq=False)
-class Gaussian(Points):
+class Gaussian(_Drawn):
     """The null: directions of independent Gaussian vectors of the same mean and covariance."""
 
     n: int
@@ -160,28 +139,20 @@ class Gaussian(Points):
 
     @property
     def d(self) -> int:
-        """Number of coordinates."""
         return len(self.mean)
 
     def block(self, start: int, stop: int) -> NDArray[np.float32]:
-        """Return the points `start` to `stop`."""
         parts = []
-        for chunk in range(start // _BLOCK, -(-stop // _BLOCK)):
-            stream = np.random.SeedSequence(self.seed, spawn_key=(0x67617573, chunk))
-            size = min(_BLOCK, self.n - chunk * _BLOCK)
-            z = np.random.default_rng(stream).standard_normal((size, self.d), dtype=np.float32)
+        for rng, size, inside in self._chunks(start, stop, 0x67617573):
+            z = rng.standard_normal((size, self.d), dtype=np.float32)
             rows = z @ self.root + self.mean.astype(np.float32)
-            low, high = max(start - chunk * _BLOCK, 0), min(stop - chunk * _BLOCK, size)
-            parts.append(unit_rows(rows[low:high]).astype(np.float32))
+            parts.append(unit_rows(rows[inside]).astype(np.float32))
         return np.concatenate(parts)
 
 
 @dataclass(frozen=True, eq=False)
-class Shuffled(Points):
-    """The null: each coordinate keeps its values and loses its rows.
-
-    Where there are more points than `pool`, values are drawn from a pool of rows.
-    """
+class Shuffled(_Drawn):
+    """The null: each coordinate keeps its values and loses its rows; more are drawn from `pool`."""
 
     n: int
     pool: NDArray[np.float32]
@@ -200,22 +171,16 @@ class Shuffled(Points):
 
     @property
     def d(self) -> int:
-        """Number of coordinates."""
         return self.pool.shape[1]
 
     def block(self, start: int, stop: int) -> NDArray[np.float32]:
-        """Return the points `start` to `stop`."""
         if self.n <= len(self.pool):
             rows = self.pool[start:stop]
         else:
             parts = []
-            for chunk in range(start // _BLOCK, -(-stop // _BLOCK)):
-                stream = np.random.SeedSequence(self.seed, spawn_key=(0x706F6F6C, chunk))
-                rng = np.random.default_rng(stream)
-                size = min(_BLOCK, self.n - chunk * _BLOCK)
-                place = rng.integers(0, len(self.pool), (size, self.d))
-                low, high = max(start - chunk * _BLOCK, 0), min(stop - chunk * _BLOCK, size)
-                parts.append(np.take_along_axis(self.pool, place[low:high], axis=0))
+            for rng, size, inside in self._chunks(start, stop, 0x706F6F6C):
+                place = rng.integers(0, len(self.pool), (size, self.d))[inside]
+                parts.append(np.take_along_axis(self.pool, place, axis=0))
             rows = np.concatenate(parts)
         empty = ~rows.any(axis=1)
         if empty.any():  # very sparse vectors only
@@ -228,15 +193,13 @@ def in_memory(points: Points) -> Points:
     """Return the same points in memory, where they fit into half a GiB."""
     if isinstance(points, InMemoryPoints) or points.n * points.d * 4 > _ROOM:
         return points
-    starts = range(0, points.n, _BLOCK)
-    rows = [points.block(start, min(start + _BLOCK, points.n)) for start in starts]
-    return InMemoryPoints(np.concatenate(rows))
+    return InMemoryPoints(np.concatenate([block for _, block in points.blocks()]))
 
 
 def moments_of(points: Points, groups: int) -> list[Moments]:
     """Return the moments of points, by number modulo `groups`."""
     total: list[Moments] | None = None
-    for start in range(0, points.n, _BLOCK):
-        block = points.block(start, min(start + _BLOCK, points.n)).astype(np.float64)
-        total = merge_groups(total, grouped(block, np.arange(start, start + len(block)), groups))
+    for start, block in points.blocks():
+        rows = np.arange(start, start + len(block))
+        total = merge_groups(total, grouped(block.astype(np.float64), rows, groups))
     return total or []

@@ -21,19 +21,6 @@ def track(items: Collection[T], what: str) -> Iterator[T]:
 
     In a notebook that the `paper` command executes, the words go to the runner (the page stays
     free of them); in a terminal tqdm shows a bar; elsewhere nothing is said.
-
-    Parameters
-    ----------
-    items : iterable
-    what : str
-        What is being done, in a few words.
-    total : int, optional
-        Number of items; taken from them where they have a length.
-
-    Examples
-    --------
-    >>> list(track([1, 2], "counting"))
-    [1, 2]
     """
     total = len(items)
     path = os.environ.get(VARIABLE)

@@ -24,31 +24,12 @@ _GRADE = ("score", "relevance", "grade", "rel", "label")
 def read_qrels(
     path: str | os.PathLike[str], query_ids: Sequence[str], doc_ids: Sequence[str]
 ) -> tuple[sparse.csr_array, tuple[str, ...]]:
-    """Read which documents are relevant to which query.
+    """Read which documents are relevant to which query: grades above 0, shape (n_queries, n_docs).
 
-    Parameters
-    ----------
-    path : str or path
-        TREC (``query 0 document grade``, separated by white space), or a table (tsv, csv, jsonl,
-        parquet) with columns such as ``query-id``, ``corpus-id``, ``score``; without a grade every
-        line means relevant.
-    query_ids, doc_ids : sequence of str
-        Rows and columns, in order.
+    TREC (``query 0 document grade``), or a table with columns such as ``query-id``, ``corpus-id``,
+    ``score``; without a grade every line means relevant. UsageError: an unknown id, a pair judged
+    twice, a grade that is no number, or nothing relevant.
 
-    Returns
-    -------
-    relevance : scipy.sparse.csr_array of float64, shape (n_queries, n_docs)
-        Grades above 0.
-    notes : tuple of str
-
-    Raises
-    ------
-    UsageError
-        Unreadable; an id that is unknown; a document judged twice for a query; a grade that is no
-        number; nothing relevant.
-
-    Examples
-    --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder, "some.qrels")

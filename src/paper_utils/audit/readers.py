@@ -17,24 +17,13 @@ ID_NAMES = ("id", "_id", "ids", "doc_id", "item_id", "query_id")
 
 @dataclass(frozen=True)
 class Mapped:
-    """A matrix inside a file: opened for each block, so that nothing of it stays in memory.
-
-    Attributes
-    ----------
-    path : str
-    dtype : str
-        As NumPy writes it, byte order included.
-    shape : (int, int)
-    offset : int
-        Bytes before the first number.
-    order : {"C", "F"}
-    """
+    """A matrix inside a file: opened for each block, so that nothing of it stays in memory."""
 
     path: str
-    dtype: str
+    dtype: str  # as NumPy writes it, byte order included
     shape: tuple[int, int]
-    offset: int
-    order: str = "C"
+    offset: int  # bytes before the first number
+    order: str = "C"  # or F
 
     def __getitem__(self, rows: slice) -> NDArray:
         whole = np.memmap(self.path, self.dtype, "r", self.offset, self.shape, self.order)
@@ -43,29 +32,14 @@ class Mapped:
 
 @dataclass(frozen=True, eq=False)  # arrays have no truth value
 class Vectors:
-    """The vectors of a file or of an encoder, not yet looked at.
+    """The vectors of a file or of an encoder, not yet looked at."""
 
-    Attributes
-    ----------
-    name : str
-        Where they come from, as messages call it.
-    kind : str
-        ``npy``, ``npz``, ``safetensors``, ``parquet``, ``jsonl`` or ``encoder``.
-    data : Mapped or ndarray, shape (n_rows, d)
-    bfloat16 : bool
-        Whether `data` holds the upper halves of float32 numbers.
-    ids : tuple of str or None
-        One for each row where the file has them.
-    notes : tuple of str
-        One sentence for each treatment.
-    """
-
-    name: str
-    kind: str
-    data: Mapped | NDArray
-    bfloat16: bool = False
-    ids: tuple[str, ...] | None = None
-    notes: tuple[str, ...] = ()
+    name: str  # as messages call them
+    kind: str  # of file, or encoder
+    data: Mapped | NDArray  # (n_rows, d)
+    bfloat16: bool = False  # whether data holds the upper halves of float32 numbers
+    ids: tuple[str, ...] | None = None  # one for each row where the file has them
+    notes: tuple[str, ...] = ()  # one sentence for each treatment
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -92,12 +66,7 @@ class Vectors:
 
 
 def existing(path: str | os.PathLike[str], kinds: tuple[str, ...]) -> Path:
-    """Return `path` if a readable, non-empty file of one of `kinds` lies there.
-
-    Raises
-    ------
-    UsageError
-    """
+    """Return `path` if a readable, non-empty file of one of `kinds` lies there; else UsageError."""
     text = os.fspath(path)
     if "\0" in text:
         raise UsageError(f"{text!r} is no path: it holds a zero character")
@@ -124,11 +93,6 @@ def check_separator(path: str | os.PathLike[str]) -> None:
     """Refuse a ``.csv`` whose header is cut by semicolons or tabs, as spreadsheets write them.
 
     Read by commas it would have one column of an odd name, or rows of odd lengths.
-
-    Raises
-    ------
-    UsageError
-        Names the separator, and what to do.
     """
     file = Path(path).expanduser()
     if file.suffix.lower() != ".csv":

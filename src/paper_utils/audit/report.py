@@ -315,15 +315,8 @@ def _examples(inputs: Inputs, cloud: Cloud, hubs: Hubs, most: int = 10) -> dict[
 
 
 def measures_in(content: Mapping[str, Any]) -> dict[str, Measure]:
-    """Return the measures of a ``report.json`` by dotted key.
+    """Return the measures of a ``report.json``, as read from the file, by dotted key.
 
-    Parameters
-    ----------
-    content : mapping
-        As read from the file.
-
-    Examples
-    --------
     >>> measures_in({"a": {"b": Measure(1.0).as_dict()}})["a.b"].value
     1.0
     """

@@ -33,24 +33,12 @@ _BLOCK = 16_384
 
 @dataclass(frozen=True, eq=False)  # arrays have no truth value
 class Judged:
-    """Queries that can be scored, and what is relevant to them.
+    """Queries that can be scored, and what is relevant to them."""
 
-    Attributes
-    ----------
-    queries : ndarray of float32, shape (n_queries, d)
-        Unit vectors.
-    points : Points
-        The usable rows.
-    column : ndarray of int64, shape (n_points,)
-        The column of `relevance` of each point. Relevant documents that are no points (NaN, zero)
-        are never found.
-    relevance : sparse array, shape (n_queries, n_docs)
-    """
-
-    queries: NDArray[np.float32]
-    points: Points
-    column: NDArray[np.int64]
-    relevance: sparse.csr_array
+    queries: NDArray[np.float32]  # unit vectors, (n_queries, d)
+    points: Points  # the usable rows
+    column: NDArray[np.int64]  # of `relevance`, for each point; what is no point is never found
+    relevance: sparse.csr_array  # (n_queries, n_docs)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -72,8 +60,7 @@ class Judged:
         if mean is not None:
             queries = centred_rows(queries, self.queries.mean(axis=0, dtype=np.float64))
         found = np.full((len(queries), self.shape[1]), -np.inf, dtype=np.float32)
-        for start in range(0, self.points.n, _BLOCK):
-            X = self.points.block(start, min(start + _BLOCK, self.points.n))
+        for start, X in self.points.blocks(_BLOCK):
             X = X if mean is None else centred_rows(X, mean)
             # Whole tiles: equal documents get equal scores.
             sides = [np.pad(side, ((0, -len(side) % 64), (0, 0))) for side in (queries, X)]
@@ -85,18 +72,7 @@ class Judged:
 def ranks(
     judged: Judged, scores: Callable[[slice], NDArray], relevance: sparse.csr_array, what: str
 ) -> RelevantRanks:
-    """Return where the relevant documents stand, chunk by chunk.
-
-    Parameters
-    ----------
-    judged : Judged
-    scores : callable
-        From a slice of queries to their scores.
-    relevance : sparse array
-        Of the same shape as that of `judged`.
-    what : str
-        For the progress bar.
-    """
+    """Return where the relevant documents stand by the scores of each slice of queries."""
     parts = [ranks_from_scores(scores(c), relevance[c]) for c in track(judged.chunks(), what)]
     return joined(parts)
 
@@ -131,21 +107,9 @@ def retrieval_measures(
 ) -> tuple[dict[str, Measure], RelevantRanks, list[dict[str, float]]]:
     """Measure recall, nDCG and reciprocal rank, and the recall that re-ranking could give.
 
-    Parameters
-    ----------
-    judged : Judged
-    mean : ndarray of float64, shape (d,)
-        Mean direction of the documents, subtracted from them for ``recall_10_centred``; queries
-        lose their own mean.
-    seed : int
-
-    Returns
-    -------
-    measures : dict of str to Measure
-        The null ``shuffled`` gives each query the judgements of another one.
-    ranks : RelevantRanks
-    curve : list of dict
-        ``depth``, ``recall``, ``oracle`` (at 10) and ``shuffled``.
+    `mean`, the mean direction of the documents, is subtracted for ``recall_10_centred``. Also
+    returned: the ranks, and a curve of ``depth``, ``recall``, ``oracle`` (at 10) and
+    ``shuffled``, the null in which each query has the judgements of another one.
     """
     n, n_docs = judged.shape
     other = judged.relevance[np.roll(np.arange(n), 1)]
@@ -193,20 +157,8 @@ def lexical_measures(
 ) -> dict[str, Measure]:
     """Measure BM25 on the same queries, and the sum of reciprocal ranks of both.
 
-    Parameters
-    ----------
-    judged : Judged
-    texts, query_texts : sequence of str
-        One for each document and each query.
-    own : RelevantRanks
-        Of the embeddings.
-    seed : int
-
-    Returns
-    -------
-    dict of str to Measure
-        ``recall_10_bm25``, ``recall_10_hybrid`` (Cormack, Clarke and Büttcher 2009, constant 60),
-        ``hybrid_gain``.
+    ``recall_10_bm25``, ``recall_10_hybrid`` (Cormack, Clarke and Büttcher 2009, constant 60), and
+    ``hybrid_gain`` over `own`, the ranks by the embeddings.
     """
     names = ("recall_10_bm25", "recall_10_hybrid", "hybrid_gain")
     if len(texts) > MOST_TEXTS:

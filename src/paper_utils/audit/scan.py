@@ -24,39 +24,20 @@ FEWEST_ROWS = 20
 
 @dataclass(frozen=True, eq=False)  # arrays have no truth value
 class Scan:
-    """What one pass finds out about all rows.
-
-    Attributes
-    ----------
-    n_rows, d : int
-    nan, infinite, zero : ndarray of int64
-        Row numbers (from 0) with NaN, with infinite values (and no NaN), and with zeros only.
-    norms : ndarray of float64, shape (n_used,)
-        Lengths of the usable rows.
-    used : ndarray of int64, shape (n_used,)
-        Row numbers that can be used.
-    point_of_row : ndarray of int64, shape (n_used,)
-        Group of equal directions, in single precision, numbered by first occurrence.
-    first : ndarray of int64, shape (n_points,)
-        Place in `used` of the first row of each group.
-    groups : list of Moments
-        Of the directions of the usable rows, by row number modulo the number of groups.
-    low, high : ndarray of float32, shape (d,)
-        Range of each coordinate of the directions.
-    """
+    """What one pass finds out about all rows."""
 
     n_rows: int
     d: int
-    nan: NDArray[np.int64]
-    infinite: NDArray[np.int64]
+    nan: NDArray[np.int64]  # row numbers, from 0
+    infinite: NDArray[np.int64]  # with no NaN
     zero: NDArray[np.int64]
-    norms: NDArray[np.float64]
-    used: NDArray[np.int64]
-    point_of_row: NDArray[np.int64]
-    first: NDArray[np.int64]
-    groups: list[Moments]
-    low: NDArray[np.float32]
-    high: NDArray[np.float32]
+    norms: NDArray[np.float64]  # (n_used,), as stored
+    used: NDArray[np.int64]  # row numbers
+    point_of_row: NDArray[np.int64]  # (n_used,), group of equal directions by first occurrence
+    first: NDArray[np.int64]  # place in `used` of the first row of each group
+    groups: list[Moments]  # of directions, by row number modulo the number of groups
+    low: NDArray[np.float32]  # least of each coordinate of the directions
+    high: NDArray[np.float32]  # greatest of each
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,29 +56,10 @@ class _Part:
 
 
 def scan(vectors: Vectors, where: Workers | None = None) -> Scan:
-    """Look at every row once.
+    """Look at every row once; those without a direction are named and left out of everything else.
 
-    Parameters
-    ----------
-    vectors : Vectors
-    where : Workers, optional
+    UsageError: fewer than `FEWEST_ROWS` usable rows, or all of one direction.
 
-    Returns
-    -------
-    Scan
-
-    Raises
-    ------
-    UsageError
-        Fewer than `FEWEST_ROWS` usable rows, or all of one direction.
-
-    Notes
-    -----
-    Rows with NaN, with infinite values or with zeros only have no direction: they are counted,
-    named, and left out of everything else.
-
-    Examples
-    --------
     >>> rows = np.random.default_rng(0).normal(size=(30, 4))
     >>> rows[3], rows[5, 1], rows[7] = 0, np.nan, 2 * rows[8]
     >>> found = scan(Vectors("some", "encoder", rows))
@@ -187,8 +149,6 @@ def _equal(digests: NDArray[np.void]) -> tuple[NDArray[np.int64], NDArray[np.int
 def named_rows(rows: Sequence[int], most: int = 5) -> str:
     """Return the first few row numbers as text.
 
-    Examples
-    --------
     >>> named_rows([3, 5, 8], most=2)
     '3, 5, …'
     """

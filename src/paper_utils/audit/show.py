@@ -55,14 +55,7 @@ def keys_of(report: Report, *prefixes: str) -> list[str]:
 
 
 def sentences(report: Report, keys: Iterable[str]) -> SentenceList:
-    """Return the sentences of some measures; last, once for each reason, what has no value.
-
-    Parameters
-    ----------
-    report : Report
-    keys : iterable of str
-        Dotted keys.
-    """
+    """Return the sentences of some measures; last, once for each reason, what has no value."""
     lines, without = [], dict[str, list[str]]()
     for key in keys:
         one = report[key]
@@ -80,15 +73,7 @@ def notes(report: Report) -> SentenceList:
 
 
 def measures_table(report: Report, keys: Sequence[str], caption: str) -> StyledTable:
-    """Return measures as rows: plain name, value, 95% interval, nulls and key.
-
-    Parameters
-    ----------
-    report : Report
-    keys : sequence of str
-        Dotted keys.
-    caption : str
-    """
+    """Return measures as rows: plain name, value, 95% interval, nulls and key."""
     rows = []
     for key in keys:
         one = report[key]
@@ -153,14 +138,7 @@ def _with_interval(found: Any) -> str:
 
 
 def examples_table(report: Report, which: str, caption: str) -> StyledTable | SentenceList:
-    """Return the texts of the largest hubs or of the largest groups of equal rows.
-
-    Parameters
-    ----------
-    report : Report
-    which : {"hubs", "equal"}
-    caption : str
-    """
+    """Return the texts of the largest `hubs`, or of the largest groups of `equal` rows."""
     rows: list[Mapping[str, Any]] = report.examples.get(which, [])
     if not rows:
         return SentenceList(
@@ -202,12 +180,7 @@ def advice_shown(report: Report) -> SentenceList:
 
 
 def called_for(report: Report) -> str:
-    """Return the titles of the remedies that apply and help, for the head of the page.
-
-    Parameters
-    ----------
-    report : Report
-    """
+    """Return the titles of the remedies that apply and help, for the head of the page."""
     rows = [row for row in report.advice if row["state"] == "applies" and row["helps"] == "yes"]
     titles = [row["title"][:1].lower() + row["title"][1:] for row in rows]
     return "; ".join(titles) or "nothing that was measured to help"

@@ -29,22 +29,12 @@ _GROUPS = 10
 
 @dataclass(frozen=True)
 class Slice:
-    """One part of the catalogue.
+    """One part of the catalogue."""
 
-    Attributes
-    ----------
-    by, value : str
-        The column and its value. The value is the user's text: it is escaped where it is shown.
-    n : int
-        Rows.
-    measures : dict of str to Measure
-        ``mean_cosine``, ``d_eff``, ``seen``, ``recall``.
-    """
-
-    by: str
-    value: str
-    n: int
-    measures: dict[str, Measure]
+    by: str  # the column
+    value: str  # the user's text: escaped where it is shown
+    n: int  # rows
+    measures: dict[str, Measure]  # mean_cosine, d_eff, seen, recall
 
     def as_dict(self) -> dict[str, Any]:
         """Return the form that the report keeps."""
@@ -55,19 +45,9 @@ class Slice:
 def labels_of(table: pd.DataFrame) -> dict[str, NDArray]:
     """Return the columns by which a catalogue is cut, and each row's value.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        With ``title`` and ``language``.
+    ``language`` (where there are two), ``length`` (thirds of the number of characters), and up to
+    `MOST_COLUMNS` other columns whose values repeat.
 
-    Returns
-    -------
-    dict of str to ndarray of str
-        ``language`` (where there are two), ``length`` (thirds of the number of characters), and up
-        to `MOST_COLUMNS` other columns whose values repeat.
-
-    Examples
-    --------
     >>> table = pd.DataFrame({"title": ["a", "bb", "ccc"] * 60, "language": "en"})
     >>> table["brand"] = ["x", "y", "y"] * 60
     >>> sorted(labels_of(table))
@@ -107,24 +87,11 @@ def slice_measures(
     k: int,
     found: tuple[NDArray[np.int64], NDArray[np.float64]] | None,
 ) -> list[Slice]:
-    """Measure the largest slices of each column.
+    """Measure the largest slices of each column; the null ``shuffled`` is the value of all rows.
 
-    Parameters
-    ----------
-    points : Points
-        The rows that are measured.
-    labels : dict of str to ndarray of str
-        As from :func:`labels_of`, for these rows.
-    counts : ndarray of int64, shape (n_points,), or None
-        How often each row's point is among the `k` neighbours; None where not all searched.
-    k : int
-    found : (rows, chances) or None
-        Relevant documents among these rows, and the chance that each is in the best 10.
-
-    Returns
-    -------
-    list of Slice
-        The null ``shuffled`` is what a slice of random rows has: the value of all of them.
+    `counts` is how often each row's point is among the `k` neighbours (None: not every point is a
+    query); `found` the relevant documents among these rows, and the chance that each is in the
+    best 10.
     """
     whole = _moments(points, np.zeros(points.n, dtype=int), 1)[0]
     overall = {name: one.value for name, one in _geometry(whole).items()}
@@ -162,9 +129,8 @@ def _geometry(groups: list[Moments]) -> dict[str, Measure]:
 def _moments(points: Points, code: NDArray, n_codes: int) -> list[list[Moments]]:
     """Moments of each code (-1: none), dealt to groups by the number of the row."""
     total: list[list[Moments] | None] = [None] * n_codes
-    for start in range(0, points.n, 8192):
-        block = points.block(start, min(start + 8192, points.n)).astype(np.float64)
-        rows = np.arange(start, start + len(block))
+    for start, block in points.blocks():
+        block, rows = block.astype(np.float64), np.arange(start, start + len(block))
         for one in range(n_codes):
             mine = code[rows] == one
             # Numbered within the slice: equal groups whatever the order of the file.
@@ -195,20 +161,10 @@ def _recall(
 def summary(
     slices: Sequence[Slice], points: Points, languages: NDArray | None
 ) -> dict[str, Measure]:
-    """Return what the slices say together.
+    """Return what the slices say together; `languages` is that of each row.
 
-    Parameters
-    ----------
-    slices : sequence of Slice
-    points : Points
-    languages : ndarray of str or None
-        Of each row.
-
-    Returns
-    -------
-    dict of str to Measure
-        ``cosine_range``, ``seen_min``, ``language_gap``: mean cosine inside a language less that
-        between two, over the two largest.
+    ``cosine_range``, ``seen_min``, and ``language_gap``: mean cosine inside a language less that
+    between two, over the two largest.
     """
     found = dict.fromkeys(("cosine_range", "seen_min"), not_measured("no slices"))
     found["language_gap"] = not_measured("not two languages")

@@ -21,20 +21,9 @@ def tokenizer_name(model: str | None) -> str:
 
 
 def subword_measures(texts: Sequence[str], tokenizer: str, seed: int) -> dict[str, Measure]:
-    """Measure pieces per word and the share of words that are cut.
+    """Measure subword tokens per word, the share of words that are cut, and words per text.
 
-    Parameters
-    ----------
-    texts : sequence of str
-    tokenizer : str
-        A key of `paper_utils.encoders.fragmentation.TOKENIZERS`.
-    seed : int
-
-    Returns
-    -------
-    dict of str to Measure
-        ``pieces_per_word``, ``split_share``; null ``shuffled``: the letters of each word shuffled,
-        which no vocabulary knows. ``words_per_text``.
+    The null ``shuffled`` has the letters of each word shuffled, which no vocabulary knows.
     """
     chosen = list(texts)
     if len(chosen) > MOST_TEXTS:

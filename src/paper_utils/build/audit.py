@@ -22,14 +22,7 @@ CHAPTER = "audit"
 
 @dataclass(frozen=True)
 class Audited:
-    """Where an audit lies, and what it says.
-
-    Attributes
-    ----------
-    notebook, page, report : Path
-    content : dict
-        The report.
-    """
+    """Where an audit lies, and what it says."""
 
     notebook: Path
     page: Path
@@ -67,34 +60,11 @@ def run_audit(
     settings: dict[str, Any],
     tell: Callable[[str], None],
 ) -> Audited:
-    """Execute the audit's notebook on a user's files.
+    """Execute the audit's notebook on a user's files; `settings` are further parameters of it.
 
-    Parameters
-    ----------
-    root : Path
-        The checkout.
-    out : Path
-        Folder that receives notebook, page and ``report.json``.
-    embeddings, queries, texts, query_texts, qrels : str or None
-        Files; they are read once here, so that what is wrong with them is said before a kernel
-        starts.
-    model, catalogue : str or None
-        An encoder and titles, instead of embeddings.
-    settings : dict
-        Further parameters of the notebook.
-    tell : callable
-        Receives the forecast.
-
-    Returns
-    -------
-    Audited
-
-    Raises
-    ------
-    UsageError
-        Options that do not go together, or files that cannot be used.
-    PaperError
-        The notebook failed.
+    Files are read once here, so that what is wrong with them is said before a kernel starts; `tell`
+    receives the forecast. UsageError: options that do not go together, or files that cannot be
+    used; PaperError: the notebook failed.
     """
     chapter = pick_chapter(find_chapters(root), CHAPTER)
     given: dict[str, Any] = {k: v for k, v in settings.items() if v is not None}
