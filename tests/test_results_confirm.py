@@ -90,7 +90,7 @@ def lab(tmp_path, monkeypatch):
 def test_a_record_that_agrees_is_confirmed(lab):
     code, (line,) = lab.confirm("squares")
     assert (code, line.split(";")[0]) == (0, "squares: 4 tasks agree in 8 numbers")
-    assert "4 durations and speeds not compared" in line
+    assert "; 4 not compared" in line
     (kept,) = lab.record()["confirmations"]
     assert kept["code_key"] == results.find_entry("squares").code_key
     assert (kept["seed"], kept["budget_s"], kept["compared"]) == (1, 20, 8)
@@ -318,6 +318,7 @@ def test_other_versions_and_weights_are_kept_with_a_confirmation(lab, monkeypatc
         ({"se": 2}, {"a": 1.0, "a_se": 0.1}, {"a": 1.21, "a_se": 0.1}, False),
         ({"se": 2}, {"a": 1.0, "a_se": 0.1}, {"a": 1.0, "a_se": 0.11}, False),
         ({"se": 2}, {"mean": 1.0, "se": 0.1}, {"mean": 1.1, "se": 0.1}, True),
+        ({"se": 2}, {"R@2": 41.5, "R@2 se": 2.8}, {"R@2": 44.0, "R@2 se": 2.8}, True),
         ({"abs": 9}, {"a": "x"}, {"a": "y"}, False),
         ({"abs": 9}, {"a": True}, {"a": False}, False),
         ({"abs": 9}, {"a": None}, {"a": 1.0}, False),

@@ -27,11 +27,12 @@ from paper_utils.results.registry import (
     find_experiment,
     index,
 )
-from paper_utils.results.tolerance import EXACT, FLOAT32, SEEDED, Tolerance
+from paper_utils.results.tolerance import EXACT, FLOAT32, RANKS, SEEDED, Tolerance
 
 __all__ = [
     "EXACT",
     "FLOAT32",
+    "RANKS",
     "SEEDED",
     "Entry",
     "Experiment",

@@ -73,7 +73,7 @@ def confirmation_text(found: Mapping[str, Any]) -> str:
         f"is {found['largest_deviation']:.2g} of what is allowed; {found['duration_s']:.0f} s"
     )
     if found["unchecked"]:
-        text += f"; {found['unchecked']} durations and speeds not compared"
+        text += f"; {found['unchecked']} not compared"
     return text + ("; with encodings from the cache" if found["cached_encodings"] else "")
 
 

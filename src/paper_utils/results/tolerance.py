@@ -19,8 +19,8 @@ class Tolerance:
     """What a recomputed number may differ by, and why.
 
     `rel` and `abs` are as for `math.isclose`; `se` counts standard errors, for a number X beside
-    which X_se or se stands; the largest of the three is allowed. Values under the keys `unchecked`
-    are durations or speeds, which are never compared.
+    which X_se, X se or se stands; the largest of the three is allowed. What stands under the keys
+    `unchecked`, durations and speeds above all, is counted and never compared.
     """
 
     rel: float = 0.0
@@ -54,6 +54,13 @@ FLOAT32 = Tolerance(
     rel=1e-3,
     abs=1e-6,
     why="Single precision: sums inside the encoder change their order with threads and machine.",
+)
+
+RANKS = Tolerance(
+    rel=1e-3,
+    abs=0.003,
+    why="Scores that are equal up to rounding change places between processors: a few results in "
+    "a thousand.",
 )
 
 
@@ -139,9 +146,10 @@ def _leaves(
 
 def _error_of(key: str, beside: Mapping[str, Any]) -> float:
     """Return the standard error of the number `key`, 0 where none stands beside it."""
-    if key == "se" or key.endswith("_se"):
+    if key == "se" or key.endswith(("_se", " se")):
         return 0.0
-    found = beside.get(f"{key}_se", beside.get("se"))
+    names = (f"{key}_se", f"{key} se", "se")
+    found = next((beside[name] for name in names if name in beside), None)
     return abs(found) if _is_number(found) else 0.0
 
 
