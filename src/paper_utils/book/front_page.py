@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from paper_chapters.dimension_verdict.ablation import DIM
 from paper_utils import plots, results
 from paper_utils.book.chapters import Chapter
 from paper_utils.book.verdict_page import headline, load_headlines
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 RESULT = "dimension-ablation"
+DIM = 384  # of MiniLM, and so of every code beside it in that result
 CHAPTER = "dimension-verdict"
 # The systems of that result that are one vector a document, from worst to best; random vectors are
 # summed.

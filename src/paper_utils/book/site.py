@@ -28,8 +28,8 @@ from paper_utils.claims import (
     records_in,
 )
 from paper_utils.errors import PaperError
-from paper_utils.fingerprint import sha256
-from paper_utils.paths import PACKAGE, write_text
+from paper_utils.fingerprint import packages, sha256
+from paper_utils.paths import write_text
 
 _STAMP = ".fingerprint"
 _CHAPTER_LINK = re.compile(r"\[([^\[\]]+)\]\(\./[\w-]+\.ipynb\)")
@@ -91,7 +91,7 @@ def site_fingerprint(site: Path, constraints: Path) -> str:
                 path.name if path == constraints else str(path.relative_to(site)),
                 path.read_bytes(),
             ]
-    parts += [path.read_bytes() for path in sorted(PACKAGE.rglob("*.py"))]
+    parts += [path.read_bytes() for folder in packages() for path in sorted(folder.rglob("*.py"))]
     return sha256(*parts)
 
 

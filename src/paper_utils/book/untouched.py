@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from paper_utils.book.state import Book
-from paper_utils.fingerprint import sha256
-from paper_utils.paths import PACKAGE, write_text
+from paper_utils.fingerprint import packages, sha256
+from paper_utils.paths import write_text
 
 
 def sources(book: Book) -> str:
     """Return a checksum of what a build of `book` may read: checkout and package."""
     outputs = {book.root / "_build", book.root / "book" / "chapters"}
-    return _listing([book.root, PACKAGE], outputs)
+    return _listing([book.root, *packages()], outputs)
 
 
 def remember(book: Book, before: str) -> None:
