@@ -22,6 +22,7 @@ from paper_utils.book.make import build
 from paper_utils.book.runner import build_folder
 from paper_utils.book.state import Book
 from paper_utils.errors import PaperError, UsageError
+from paper_utils.results import record
 
 
 @pytest.fixture
@@ -172,20 +173,26 @@ def test_a_changed_module_makes_only_its_chapters_stale(book_root, monkeypatch):
     assert [chapter.slug for chapter in Book(book_root).stale()] == ["first"]
 
 
-def test_a_result_that_goes_stale_makes_its_chapter_stale(book_root, monkeypatch):
+def test_a_result_makes_its_chapter_stale_when_its_state_changes(book_root, monkeypatch):
     source = book_root / "notebooks" / "01-first.md"
     source.write_text(source.read_text() + cell("name = 'long-run'  # results.get('long-run')"))
-    (book_root / "results").mkdir()
-    (book_root / "results" / "long-run.json").write_text("{}")
     chapter = find_chapters(book_root)[0]
+    kept = {"code_key": "a", "tasks": [], "command": "", "date": "2026-01-01", "duration_s": 1.0}
+    kept |= {"schema_version": 2, "confirmations": []}
 
-    def key(code_key):
-        entry = {"long-run": SimpleNamespace(code_key=code_key)}
-        monkeypatch.setattr(state, "experiments", lambda: entry)
+    def key(code_key, **changed):
+        entry = SimpleNamespace(name="long-run", code_key=code_key, function="lab:run")
+        monkeypatch.setattr(record, "index", lambda: {"long-run": entry})
+        record.save(book_root / "results" / "long-run.json", kept | changed)
         return state.chapter_fingerprint(book_root, chapter, {}, "default")
 
-    assert key("a") == key("a")
-    assert key("a") != key("b")
+    once = [{"code_key": "b", "date": "2026-01-02"}]
+    twice = [*once, {"code_key": "c", "date": "2026-01-03"}]
+    assert key("a") == key("a", confirmations=once), "one more confirmation changes no page"
+    assert key("b", confirmations=once) == key("b", confirmations=twice)
+    assert len({key("a"), key("b"), key("b", confirmations=once)}) == 3
+    assert key("b") == key("c"), "stale is stale"
+    assert key("a") != key("a", tasks=[{"parameters": {}, "value": {"x": 1}, "duration_s": 1.0}])
 
 
 def test_a_chapter_that_looks_back_depends_on_what_others_measured(tmp_path):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import click
+
+from paper_utils.errors import PaperError
 
 
 @click.group()
@@ -17,13 +20,17 @@ def results() -> None:
     Examples:
       paper results list
       paper results run cosine-real-titles
+      paper results confirm cosine-real-titles
     """
 
 
 @results.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_results(as_json: bool) -> None:
-    """Experiments with their state: recorded, stale, missing.
+    """Experiments with their state: current, confirmed, stale, missing.
+
+    A record is current where the code is unchanged since, confirmed where the present code computed
+    a part of it anew and agreed, else stale.
 
     \b
     Example:
@@ -32,12 +39,13 @@ def list_results(as_json: bool) -> None:
     from paper_utils import results as store
 
     rows = []
-    for name, item in store.experiments().items():
-        row = {"name": name, "what": item.what, "tasks": len(item.tasks()), "command": item.command}
+    for name, item in store.index().items():
+        row = {"name": name, "what": item.what, "command": item.command, "function": item.function}
         if store.result_path(name).is_file():
             kept = store.get(name)
-            row["state"] = "stale" if kept.stale else "recorded"
-            row |= {key: kept.provenance[key] for key in ("date", "duration_s")}
+            row |= {"state": kept.state, "tasks": len(kept.tasks)}
+            keys = ("date", "duration_s", "data", "confirmations")
+            row |= {key: kept.provenance[key] for key in keys}
         else:
             row["state"] = "missing"
         rows.append(row)
@@ -48,6 +56,9 @@ def list_results(as_json: bool) -> None:
         click.echo(f"{row['name']}  [{row['state']}]  {row['what']}")
         if row["state"] != "missing":
             click.echo(f"    {row['date'][:10]}, {row['duration_s']:.0f} s, {row['tasks']} tasks")
+    for name in store.recorded():
+        if name not in store.index():
+            click.echo(f"{name}  [stale]  no experiment of this name is left")
 
 
 @results.command("run")
@@ -65,24 +76,67 @@ def run_results(names: tuple[str, ...], workers: int | None, scheduler: str | No
     """
     from paper_utils import results as store
 
-    for name in _experiment_names(names):
+    for name in _chosen(names, list(store.index())):
         path = store.run(name, workers=workers, scheduler=scheduler)
         click.echo(f"{name}: {path}")
 
 
-def _experiment_names(names: tuple[str, ...]) -> list[str]:
+@results.command("confirm")
+@click.argument("names", nargs=-1, metavar="[NAME|all|stale]...", required=True)
+@click.option(
+    "--budget",
+    type=click.FloatRange(min=0),
+    default=20,
+    show_default=True,
+    metavar="SECONDS",
+    help="Time a record; at least one task of every kind is computed.",
+)
+@click.option("--seed", type=click.IntRange(0), help="Of the tasks drawn. Default: a fresh one.")
+def confirm_results(names: tuple[str, ...], budget: float, seed: int | None) -> None:
+    """Compute tasks of the records NAMES anew, and compare them with what is recorded.
+
+    The tasks are drawn at random. Where all agree within the tolerance that the experiment states,
+    the record is confirmed for the present code; where one does not, it is stale. 'all' confirms
+    every record, 'stale' those that are out of date. Exit code 1 when one was not confirmed.
+
+    \b
+    Examples:
+      paper results confirm hubness-synthetic
+      paper results confirm all --budget 5 --seed 1
+    """
+    import secrets
+
+    from paper_utils import results as store
+
+    seed = secrets.randbelow(2**32) if seed is None else seed
+    click.echo(f"seed {seed}", err=True)
+    failed = False
+    for name in _chosen(names, store.recorded()):
+        try:
+            found = store.confirm(name, budget=budget, seed=seed)
+        except PaperError as error:
+            click.echo(f"paper: {error}", err=True)
+            failed = True
+        else:
+            click.echo(f"{name}: {store.confirmation_text(found)}")
+    if failed:
+        sys.exit(1)
+
+
+def _chosen(names: tuple[str, ...], known: Iterable[str]) -> list[str]:
+    """Return what is meant: names of `known`, all of them, or those that are out of date."""
     from paper_utils import results as store
 
     chosen: list[str] = []
     for name in names:
-        if name in ("all", "stale"):
-            chosen += [
-                known
-                for known, item in store.experiments().items()
-                if name == "all" or not store.is_current(item)
-            ]
+        if name == "all":
+            chosen += known
+        elif name == "stale":
+            chosen += [one for one in known if not store.is_current(one)]
+        elif name in known:
+            chosen.append(name)
         else:
-            chosen.append(store.find_experiment(name).name)
+            chosen.append(store.find_entry(name).name)
     return list(dict.fromkeys(chosen))
 
 

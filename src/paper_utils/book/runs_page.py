@@ -13,7 +13,7 @@ import nbformat
 
 from paper_utils.book.state import Book, stamp_of
 from paper_utils.claims import records_in
-from paper_utils.results import experiments
+from paper_utils.results import index, state_of
 from paper_utils.results.record import duration_text, load
 
 _NAMED = ("numpy", "scipy", "torch", "transformers", "sentence-transformers", "bm25s", "faiss-cpu")
@@ -84,24 +84,45 @@ def _place(content: Mapping[str, Any]) -> str:
     )
 
 
+def _confirmed(content: Mapping[str, Any]) -> str:
+    """Return when and how closely a record was last confirmed."""
+    if not content["confirmations"]:
+        return "–"
+    last = content["confirmations"][-1]
+    return (
+        f"{last['date'][:10]}: {len(last['tasks'])} tasks, {last['compared']} numbers, off by at "
+        f"most {last['largest_deviation']:.2g} of what is allowed"
+    )
+
+
 def _result_rows(contents: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
-    known = experiments()
+    known = index()
     rows = []
     for name, content in contents.items():
-        stale = name not in known or content["code_key"] != known[name].code_key
+        stale = name not in known or state_of(content, known[name].code_key) == "stale"
+        why = "computed anew it differs" if "disagreement" in content else "the code has changed"
         took = duration_text(content["duration_s"])
         if content.get("cached_encodings"):
             took += " (encodings from the cache)"
         rows.append(
             [
                 f'<span id="run-{name}"></span>**{name}**: {content["what"]}'
-                + (" (**stale**: the code has changed since)" if stale else ""),
+                + (f" (**stale**: {why} since)" if stale else ""),
                 content["date"][:10],
                 took,
                 str(len(content["tasks"])),
+                _confirmed(content),
             ]
         )
     return rows
+
+
+def _result_table(rows: list[list[str]]) -> str:
+    """Return the table of long results; where none was computed anew no column says so."""
+    head = ["What", "Date", "Took", "Tasks", "Computed anew"]
+    if all(row[-1] == "–" for row in rows):
+        head, *rows = [line[:-1] for line in (head, *rows)]
+    return _table(head, rows)
 
 
 def _chapter_table(rows: list[list[str]]) -> str:
@@ -136,8 +157,9 @@ def runs_page(book: Book) -> str:
             "\n## Long results\n",
             f"{len(contents)} computations, {duration_text(total)} in all. A chapter that shows one"
             " computes a part of it anew, and the build fails when the two differ."
-            " `paper results run NAME` computes one again.\n",
-            _classed("results", _table(["What", "Date", "Took", "Tasks"], _result_rows(contents))),
+            " `paper results confirm NAME` compares it with tasks drawn at random,"
+            " `paper results run NAME` computes it again.\n",
+            _classed("results", _result_table(_result_rows(contents))),
             "\nThey were computed on:\n",
             "\n".join(f"- {place} ({n} of them)" for place, n in places.items()),
         ]

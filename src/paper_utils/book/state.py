@@ -17,7 +17,7 @@ from paper_utils.claims import accepted
 from paper_utils.claims.ledger import entries_in
 from paper_utils.errors import PaperError, UsageError, did_you_mean
 from paper_utils.fingerprint import canonical_json, file_sha256, modules_used, sha256
-from paper_utils.results import experiments
+from paper_utils.results import shown
 
 PROFILES = ("default", "full", "smoke")
 _ACCEPTED = accepted.__name__
@@ -134,9 +134,7 @@ def chapter_fingerprint(
         others = {id: entry for id, entry in others if entry["chapter"] != chapter.slug}
         parts += [_text(root / "book" / "claims.yml"), canonical_json(others)]
     for path in _results_named(root, chapter):
-        # The key of the present code too: a record that went stale is labelled on the page.
-        known = experiments().get(path.stem)
-        parts += [path.name, _text(path), known.code_key if known else ""]
+        parts += [path.name, shown(path)]
     values = {name: item.default for name, item in chapter.parameters.items()} | dict(parameters)
     for value in values.values():
         for item in value if isinstance(value, list) else [value]:

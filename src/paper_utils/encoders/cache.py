@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import platformdirs
@@ -19,6 +20,25 @@ log = logging.getLogger(__name__)
 
 #: Entries that this process has read, so that a duration can say what it leaves out.
 entries_read = 0
+
+#: Checksums of the weights that this process has loaded, by encoder.
+weights: dict[str, str] = {}
+
+
+def note_weights(name: str, recipe: Mapping[str, Any]) -> None:
+    """Remember the weights that the recipe of the encoder `name` holds, if any.
+
+    Examples
+    --------
+    >>> note_weights("mine", {"files": {"config.json": "0a", "model.safetensors": "1b"}})
+    >>> weights.pop("mine")
+    '1b'
+    """
+    files = recipe.get("files") or {"weights.safetensors": recipe.get("sha256")}
+    sums = [sum for file, sum in sorted(files.items()) if sum and file.endswith(".safetensors")]
+    if sums:
+        joined = hashlib.sha256("".join(sums).encode()).hexdigest()
+        weights[name] = sums[0] if len(sums) == 1 else joined
 
 
 def cache_folder() -> Path:

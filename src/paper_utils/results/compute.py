@@ -16,8 +16,8 @@ from typing import Any
 
 from paper_utils.errors import PaperError
 from paper_utils.fingerprint import canonical_json, sha256
-from paper_utils.paths import project_root, write_text
-from paper_utils.results.record import SCHEMA_VERSION, result_path
+from paper_utils.paths import project_root
+from paper_utils.results.record import SCHEMA_VERSION, result_path, save
 from paper_utils.results.registry import Experiment, find_experiment
 
 _LIBRARIES = ("numpy", "scipy", "torch", "transformers", "sentence-transformers", "bm25s")
@@ -30,30 +30,10 @@ def run(
     scheduler: str | None = None,
     progress: bool = True,
 ) -> Path:
-    """Compute the experiment `name` and write its result.
+    """Compute the experiment `name`, on all local cores by default, and write its record.
 
-    Parameters
-    ----------
-    name : str
-    workers : int, optional
-        Processes side by side; all local cores by default.
-    scheduler : str, optional
-        Address of a running Dask scheduler, such as ``tcp://host:8786``.
-    progress : bool
-        Show a bar on standard error.
-
-    Returns
-    -------
-    Path
-        The result file. Tasks that were finished before an interruption are not repeated,
-        where code and data are the same.
-
-    Raises
-    ------
-    UsageError
-        No such experiment.
-    PaperError
-        The scheduler does not answer, or a task failed.
+    `scheduler` is the address of a running Dask scheduler, such as ``tcp://host:8786``. Tasks that
+    were finished before an interruption are not repeated, where code and data are the same.
     """
     chosen = find_experiment(name)
     data = chosen.data()  # first: what is missing here shows before hours of work
@@ -84,7 +64,7 @@ def _compute(
 
     if not tasks:
         return
-    calls = (joblib.delayed(_timed)(chosen.name, chosen.function, task) for task in tasks)
+    calls = (joblib.delayed(timed)(chosen.name, chosen.function, task) for task in tasks)
     with _backend(scheduler):
         count = min(workers or os.cpu_count() or 1, len(tasks))
         parallel = joblib.Parallel(
@@ -104,6 +84,13 @@ def _backend(scheduler: str | None) -> Iterator[None]:
     if scheduler is None:
         yield
         return
+    with dask_client(scheduler), joblib.parallel_config(backend="dask"):
+        yield
+
+
+@contextmanager
+def dask_client(scheduler: str) -> Iterator[Any]:
+    """Give a client of the Dask scheduler at `scheduler`, such as ``tcp://host:8786``."""
     try:
         from distributed import Client
     except ImportError:
@@ -115,16 +102,17 @@ def _backend(scheduler: str | None) -> Iterator[None]:
     except (OSError, TimeoutError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise PaperError(f"no Dask scheduler answers at {scheduler!r}: {reason}") from None
-    with client, joblib.parallel_config(backend="dask"):
-        yield
+    with client:
+        yield client
 
 
-def _timed(
+def timed(
     name: str, function: Callable[..., Mapping[str, Any]], task: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return a finished task as it is kept: parameters, value, duration, what was cached."""
+    """Compute one task; return parameters, value, duration, what was cached, which weights."""
     from paper_utils.encoders import cache
 
+    cache.weights.clear()
     read, began = cache.entries_read, time.perf_counter()
     try:
         value = function(**task)
@@ -139,6 +127,7 @@ def _timed(
         "value": json.loads(json.dumps(value, allow_nan=False)),
         "duration_s": round(time.perf_counter() - began, 3),
         "cached_encodings": cache.entries_read - read,
+        "weights": dict(cache.weights),
     }
 
 
@@ -159,25 +148,48 @@ def _load_partial(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def _write(chosen: Experiment, data: Mapping[str, str], entries: list[dict[str, Any]]) -> Path:
-    content = {
-        "schema_version": SCHEMA_VERSION,
-        "name": chosen.name,
-        "what": chosen.what,
-        "command": chosen.command,
+    path = result_path(chosen.name)
+    save(
+        path,
+        {
+            "schema_version": SCHEMA_VERSION,
+            "name": chosen.name,
+            "what": chosen.what,
+            "command": chosen.command,
+            "function": chosen.entry.function,
+            "moved": [],
+            "data": dict(data),
+            "weights": weights_of(entries),
+            "duration_s": round(sum(entry["duration_s"] for entry in entries), 2),
+            "cached_encodings": sum(entry.get("cached_encodings", 0) for entry in entries),
+            "confirmations": [],
+            "tasks": [
+                {key: value for key, value in entry.items() if key != "weights"}
+                for entry in entries
+            ],
+            **circumstances(chosen),
+        },
+    )
+    return path
+
+
+def weights_of(entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the checksums of all weights that finished tasks loaded, by encoder."""
+    found: dict[str, str] = {}
+    for entry in entries:
+        found |= entry.get("weights", {})
+    return dict(sorted(found.items()))
+
+
+def circumstances(chosen: Experiment) -> dict[str, Any]:
+    """Return when, by which code, with which versions and where something is computed."""
+    return {
         "code_key": chosen.code_key,
         "commit": _commit(),
-        "data": dict(data),
         "versions": {"python": platform.python_version()} | _versions(),
         "machine": _machine(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "duration_s": round(sum(entry["duration_s"] for entry in entries), 2),
-        "cached_encodings": sum(entry.get("cached_encodings", 0) for entry in entries),
-        "tasks": entries,
     }
-    content["sha256"] = sha256(canonical_json(content))
-    path = result_path(chosen.name)
-    write_text(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
-    return path
 
 
 def _versions() -> dict[str, str]:

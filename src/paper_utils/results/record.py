@@ -3,52 +3,69 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paper_utils.errors import PaperError, UsageError
 from paper_utils.fingerprint import canonical_json, sha256
-from paper_utils.paths import project_root
-from paper_utils.results.registry import Experiment, find_experiment
+from paper_utils.paths import project_root, write_text
+from paper_utils.results.registry import Entry, command, find_entry, index
+from paper_utils.results.tolerance import Tolerance, compare
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+# What schema 2 added, empty.
+_ADDED: dict[str, Any] = {"function": "", "weights": {}, "moved": [], "confirmations": []}
+
+# What is added to a record after its values were computed, or says where their code lies: a page
+# that shows the values does not change with it.
+_BESIDE = {*_ADDED, "schema_version", "code_key", "commit", "disagreement"}
 
 
 @dataclass(frozen=True)
 class Result:
     """A recorded result.
 
-    Attributes
-    ----------
-    name : str
-    tasks : list of (parameters, value, seconds)
-    provenance : mapping
-        `command`, `code_key`, `data`, `versions`, `machine`, `date`, `duration_s`.
-    stale : bool
-        The code has changed since it was recorded.
+    `tasks` holds (parameters, value, seconds); `provenance` all else that the file says; `state`
+    is 'current', 'confirmed' or 'stale' (see :func:`state_of`); `function` computes it today.
     """
 
     name: str
     tasks: list[tuple[dict[str, Any], dict[str, Any], float]]
     provenance: dict[str, Any]
-    stale: bool
+    state: str
+    function: str = ""
+
+    @property
+    def stale(self) -> bool:
+        """Return whether the present code may give other values."""
+        return self.state == "stale"
 
     @property
     def label(self) -> str:
-        """Return one line: when it was recorded, how long it took, how to re-run it."""
+        """Return one line: when it was recorded, how long it took, how to re-run it, and where.
+
+        A confirmation shows, and not its date: one more changes no page.
+        """
         took = duration_text(self.provenance["duration_s"])
         if self.provenance.get("cached_encodings"):
             took += " with encodings from the cache"
         text = (
             f"recorded {self.provenance['date'][:10]}, took {took}; "
-            f"re-run: `{self.provenance['command']}`"
+            f"re-run: `{self.provenance['command']}`; computed by `{self.function}`"
         )
-        return f"STALE (the code has changed since): {text}" if self.stale else text
+        if self.state == "confirmed":
+            return f"{text}; confirmed by recomputation"
+        if not self.stale:
+            return text
+        if "disagreement" in self.provenance:
+            return f"STALE (computed anew it differs): {text}"
+        return f"STALE (the code has changed since): {text}"
 
     def frame(self) -> pd.DataFrame:
         """Return one row per task: its parameters, then its values."""
@@ -57,13 +74,7 @@ class Result:
         return pd.DataFrame([parameters | value for parameters, value, _ in self.tasks])
 
     def value(self, **parameters: Any) -> dict[str, Any]:
-        """Return the value of the one task with these parameters.
-
-        Raises
-        ------
-        UsageError
-            No task, or more than one, has them.
-        """
+        """Return the value of the one task with these parameters."""
         found = [
             value
             for task, value, _ in self.tasks
@@ -74,45 +85,15 @@ class Result:
         return found[0]
 
     def agrees(self, live: Mapping[str, Any], *, rel: float = 1e-4, **parameters: Any) -> str:
-        """Check a freshly computed slice against the record; return a line that says so.
-
-        Parameters
-        ----------
-        live : mapping
-            What the function returned just now for the task with `parameters`.
-        rel : float
-            Largest relative difference allowed per number.
-
-        Raises
-        ------
-        PaperError
-            A number differs, or one of the two lacks it.
-        """
-        recorded = self.value(**parameters)
-        worst = 0.0
-        pairs = list(_numbers(recorded, live, self.name))
-        for place, old, new in pairs:
-            gap = abs(old - new) / max(abs(old), abs(new), 1e-12)
-            if gap > rel:
-                raise PaperError(
-                    f"{self.name}: the live slice {parameters} has {place} = {new:.6g}, "
-                    f"recorded {old:.6g}; re-run: {self.provenance['command']}"
-                )
-            worst = max(worst, gap)
-        return f"live slice agrees with the record in {len(pairs)} numbers to {rel:g}"
-
-
-def _numbers(old: Any, new: Any, place: str) -> Iterable[tuple[str, float, float]]:
-    if isinstance(old, Mapping) and isinstance(new, Mapping) and old.keys() == new.keys():
-        for key in old:
-            yield from _numbers(old[key], new[key], str(key))
-    elif isinstance(old, list | tuple) and isinstance(new, list | tuple) and len(old) == len(new):
-        for number, (a, b) in enumerate(zip(old, new, strict=True)):
-            yield from _numbers(a, b, f"{place}[{number}]")
-    elif isinstance(old, int | float) and isinstance(new, int | float):
-        yield place, float(old), float(new)
-    elif old != new:
-        raise PaperError(f"the live slice has {place} = {new!r}, recorded {old!r}")
+        """Check a value computed just now against the record; return a line that says so."""
+        tolerance = Tolerance(rel=rel, abs=rel * 1e-12, why="A slice that a chapter computes.")
+        found = compare(self.value(**parameters), live, tolerance)
+        if not found.agrees:
+            raise PaperError(
+                f"{self.name}: the live slice {parameters} has {found.worst}; "
+                f"re-run: {self.provenance['command']}"
+            )
+        return f"live slice agrees with the record in {found.compared} numbers to {rel:g}"
 
 
 def duration_text(seconds: float) -> str:
@@ -133,57 +114,97 @@ def result_path(name: str) -> Path:
     return project_root() / "results" / f"{name}.json"
 
 
+def recorded() -> list[str]:
+    """Return the names of all results that are recorded."""
+    return sorted(path.stem for path in (project_root() / "results").glob("*.json"))
+
+
 def get(name: str) -> Result:
-    """Return the recorded result of the experiment `name`.
-
-    Parameters
-    ----------
-    name : str
-        An experiment of `paper results list`.
-
-    Raises
-    ------
-    UsageError
-        No such experiment.
-    PaperError
-        It was never run, or its file was damaged or edited by hand.
-    """
-    known = find_experiment(name)
+    """Return the recorded result of the experiment `name`."""
+    known = find_entry(name)
     path = result_path(name)
     if not path.is_file():
         raise PaperError(f"no result {name!r} yet; compute it: {known.command}")
-    content = load(path)
+    return _result(known, load(path))
+
+
+def _result(known: Entry, content: Mapping[str, Any]) -> Result:
     return Result(
-        name=name,
+        name=known.name,
         tasks=[
             (task["parameters"], task["value"], task["duration_s"]) for task in content["tasks"]
         ],
         provenance={key: value for key, value in content.items() if key != "tasks"},
-        stale=content["code_key"] != known.code_key,
+        state=state_of(content, known.code_key),
+        function=known.function,
     )
 
 
-def is_current(chosen: Experiment) -> bool:
-    """Return whether a result of the present code is recorded."""
-    return result_path(chosen.name).is_file() and not get(chosen.name).stale
+def state_of(content: Mapping[str, Any], code_key: str) -> str:
+    """Return what a record is worth to the code with `code_key`.
+
+    'current': computed by it; 'confirmed': recomputed in part by it; else 'stale', as is one
+    whose recomputation differed.
+    """
+    if "disagreement" in content:
+        return "stale"
+    if content["code_key"] == code_key:
+        return "current"
+    confirmed = {item["code_key"] for item in content["confirmations"]}
+    return "confirmed" if code_key in confirmed else "stale"
+
+
+def is_current(name: str) -> bool:
+    """Return whether a whole record `name` is there that the present code gives or confirmed."""
+    try:
+        return not get(name).stale
+    except PaperError:
+        return False
+
+
+def shown(path: Path) -> str:
+    """Return all that a page may show of the record in `path`, for its fingerprint.
+
+    One more confirmation changes nothing; another state does.
+    """
+    known = index().get(path.stem)
+    try:
+        content = load(path)
+    except PaperError:
+        return path.read_text(encoding="utf-8", errors="replace")
+    kept = {key: value for key, value in content.items() if key not in _BESIDE}
+    return canonical_json([kept, _result(known, content).label if known else ""])
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Return the content of a result file, checked.
-
-    Raises
-    ------
-    PaperError
-        Not JSON, of another schema, or edited by hand.
-    """
-    redo = f"recompute it: paper results run {path.stem}"
+    """Return the content of a result file, checked, in the present schema."""
+    redo = f"recompute it: {command(path.stem)}"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         checksum = content.pop("sha256")
     except (ValueError, KeyError, AttributeError, TypeError):
         raise PaperError(f"{path.name} is not a result file; {redo}") from None
-    if content.get("schema_version") != SCHEMA_VERSION:
+    if content.get("schema_version") not in (1, SCHEMA_VERSION):
         raise PaperError(f"{path.name} has schema {content.get('schema_version')!r}; {redo}")
     if checksum != sha256(canonical_json(content)):
         raise PaperError(f"{path.name} was edited by hand or damaged; {redo}")
-    return content
+    return _ADDED | content | {"schema_version": SCHEMA_VERSION}
+
+
+def save(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a record with its checksum; a reader sees the old one or the new one."""
+    content = {key: content[key] for key in sorted(content, key=_place)}
+    content["sha256"] = sha256(canonical_json(content))
+    write_text(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+
+
+_ORDER = (
+    *("schema_version", "name", "what", "command", "function", "code_key", "commit", "moved"),
+    *("data", "weights", "versions", "machine", "date", "duration_s", "cached_encodings"),
+    *("confirmations", "disagreement"),
+)
+
+
+def _place(key: str) -> int:
+    """Return where `key` stands in the file: the tasks, which are long, last."""
+    return _ORDER.index(key) if key in _ORDER else len(_ORDER)
