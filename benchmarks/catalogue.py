@@ -12,8 +12,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from paper_chapters.coarse_fine.speed import catalogue_speed
 from paper_utils.errors import PaperError, UsageError
-from paper_utils.experiments.catalogue_speed import catalogue_speed
 from paper_utils.results import get, run
 
 HEADS = ("fine", "low", "high", "coarse", "queries/s", "index MiB", "model MiB", "practice s")

@@ -36,11 +36,11 @@ def accept(slug: str) -> list[Path]:
     """Rewrite the reference and the accepted values of one chapter; return the files."""
     import nbformat
 
-    from paper_utils.build import expected
-    from paper_utils.build.chapters import pick_chapter
-    from paper_utils.build.make import build
-    from paper_utils.build.site import collect_verdicts
-    from paper_utils.build.state import Book
+    from paper_utils.book import expected
+    from paper_utils.book.chapters import pick_chapter
+    from paper_utils.book.make import build
+    from paper_utils.book.site import collect_verdicts
+    from paper_utils.book.state import Book
     from paper_utils.paths import write_text
 
     written = []

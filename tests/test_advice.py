@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from paper_utils.build.chapters import find_chapters
+from paper_utils.book.chapters import find_chapters
 from paper_utils.claims import load_claims
 from paper_utils.claims.evidence import Evidence, read_evidence
 from paper_utils.errors import UsageError

@@ -185,7 +185,7 @@ def test_what_does_not_fit_is_said_before_a_kernel_starts(
     files, arguments, words, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(files)
-    monkeypatch.setattr("paper_utils.build.audit.run", None)
+    monkeypatch.setattr("paper_utils.book.audit.run", None)
     more = ["--model", "random"] if "--catalogue" in arguments else []
     outcome = invoke(*arguments, *more, "-o", tmp_path / "out")
     (line,) = [line for line in outcome.output.splitlines() if line.startswith("paper: ")]
@@ -205,7 +205,7 @@ def test_rows_that_cannot_be_used_are_a_users_mistake(tmp_path):
 
 
 def test_a_scheduler_that_does_not_answer_is_said_first(files, monkeypatch, tmp_path):
-    monkeypatch.setattr("paper_utils.build.audit.run", None)
+    monkeypatch.setattr("paper_utils.book.audit.run", None)
     address = "tcp://127.0.0.1:1"
     outcome = invoke(files / "a.npy", "--scheduler", address, "-o", tmp_path / "out")
     assert outcome.exit_code == 1
@@ -213,7 +213,7 @@ def test_a_scheduler_that_does_not_answer_is_said_first(files, monkeypatch, tmp_
 
 
 def test_an_output_folder_that_cannot_be_written_is_said_first(files, monkeypatch):
-    monkeypatch.setattr("paper_utils.build.audit.run", None)
+    monkeypatch.setattr("paper_utils.book.audit.run", None)
     outcome = invoke(files / "a.npy", "-o", files / "one.txt" / "out")
     assert outcome.exit_code == 2
     assert f"paper: output folder {files / 'one.txt' / 'out'}: Not a directory" in outcome.output

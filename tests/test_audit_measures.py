@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import sparse
 
+from paper_chapters.topk_stability.exact_cosines import cosine_matrix
+from paper_chapters.topk_stability.title_stability import perturbed_scores
 from paper_utils.audit import audit, controls, neighbours, overlap
 from paper_utils.audit import cloud as clouds
 from paper_utils.audit.advice import advise, remedy_state
@@ -48,12 +50,10 @@ from paper_utils.checks import unit_rows
 from paper_utils.claims import load_claims
 from paper_utils.claims.remedies import advice_table, measure_table, parse_advice
 from paper_utils.errors import PaperError
-from paper_utils.experiments.stability_real import perturbed_scores
 from paper_utils.geometry.cosine import centre, cosine_moments
 from paper_utils.geometry.dimension import effective_dimension
 from paper_utils.geometry.hubness import k_occurrence
 from paper_utils.geometry.stability import rank_margin, topk_overlap
-from paper_utils.search.cosines import cosine_matrix
 from paper_utils.search.metrics import recall_at_k
 from paper_utils.search.ranks import ranks_from_scores
 

@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 
+from paper_chapters.norm_growth.expected_norm import expected_cosine
 from paper_utils.codes.additive import AdditiveLaw
 from paper_utils.codes.capacity import critical_dimension
-from paper_utils.geometry.norm_growth import expected_cosine
 from paper_utils.geometry.stability import expected_margin, swap_probability
 from paper_utils.theory.margin import gap_ceiling, precision_dimension
 from rendered import absent, page_paths, pages_of, site_folder

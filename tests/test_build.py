@@ -16,11 +16,11 @@ import pytest
 
 from book_in_miniature import HEADER, PARAMETERS, RECORD, cell, make_book
 from interruption import stop_builds
-from paper_utils.build import make, runner, site, state
-from paper_utils.build.chapters import Chapter, Parameter, find_chapters, pick_chapter
-from paper_utils.build.make import build
-from paper_utils.build.runner import build_folder
-from paper_utils.build.state import Book
+from paper_utils.book import make, runner, site, state
+from paper_utils.book.chapters import Chapter, Parameter, find_chapters, pick_chapter
+from paper_utils.book.make import build
+from paper_utils.book.runner import build_folder
+from paper_utils.book.state import Book
 from paper_utils.errors import PaperError, UsageError
 from paper_utils.results import record
 

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from paper_utils.build import untouched
-from paper_utils.build.state import Book
+from paper_utils.book import untouched
+from paper_utils.book.state import Book
 
 
 @pytest.fixture

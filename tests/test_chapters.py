@@ -13,11 +13,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from paper_utils.build import expected
-from paper_utils.build.chapters import find_chapters
-from paper_utils.build.make import build
-from paper_utils.build.site import collect_verdicts
-from paper_utils.build.state import Book
+from paper_utils.book import expected
+from paper_utils.book.chapters import find_chapters
+from paper_utils.book.make import build
+from paper_utils.book.site import collect_verdicts
+from paper_utils.book.state import Book
 from paper_utils.claims import load_claims
 from paper_utils.paths import project_root
 
@@ -163,7 +163,7 @@ def test_citations_and_claims_exist(chapter):
 
 @each_chapter
 def test_it_stands_in_the_table_of_contents(chapter):
-    from paper_utils.build.state import toc_files
+    from paper_utils.book.state import toc_files
 
     assert f"book/chapters/{chapter.name}" in toc_files(ROOT)
 

@@ -12,6 +12,14 @@ from scipy.integrate import quad
 from scipy.special import ndtr
 from scipy.stats import binom, norm
 
+from paper_chapters.additive_codes.fit import (
+    additive_fit,
+    additive_ranks,
+    document_effect,
+    query_recalls,
+    resampled_recalls,
+)
+from paper_chapters.additive_codes.simulated import simulated_recall, token_recall
 from paper_utils.codes.additive import (
     LIMIT,
     LIMIT_SMALL,
@@ -22,13 +30,6 @@ from paper_utils.codes.additive import (
     slope,
     wilson,
 )
-from paper_utils.codes.additive_fit import (
-    additive_fit,
-    additive_ranks,
-    document_effect,
-    query_recalls,
-    resampled_recalls,
-)
 from paper_utils.codes.additive_simulation import (
     additive_code_ranks,
     limit_layout,
@@ -36,7 +37,6 @@ from paper_utils.codes.additive_simulation import (
     words,
 )
 from paper_utils.errors import UsageError
-from paper_utils.experiments.additive_codes import simulated_recall, token_recall
 from paper_utils.published import published
 from paper_utils.search.metrics import recall_at_k
 

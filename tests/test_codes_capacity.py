@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paper_chapters.set_codes.feasibility import separable
 from paper_utils import UsageError, attainable_margin, critical_dimension, transition
-from paper_utils.codes.feasibility import separable
 
 
 def squared_distances(rng, n, V, L):

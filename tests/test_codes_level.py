@@ -7,17 +7,10 @@ import pytest
 from scipy.optimize import minimize_scalar
 from scipy.stats import norm
 
-from paper_utils import (
-    LevelCodes,
-    SetCodes,
-    UnsolvedError,
-    UsageError,
-    critical_dimension,
-    level_dimension,
-)
-from paper_utils.codes.feasibility import separable
-from paper_utils.codes.level import LevelSeparator, level_gap
-from paper_utils.experiments.level_codes import least_level_dimensions, level_words, several
+from paper_chapters.set_codes.feasibility import separable
+from paper_chapters.set_codes.level import LevelCodes, LevelSeparator, level_dimension, level_gap
+from paper_chapters.set_codes.level_words import least_level_dimensions, level_words, several
+from paper_utils import SetCodes, UnsolvedError, UsageError, critical_dimension
 
 VOCABULARY = [f"a{i}" for i in range(120)]
 

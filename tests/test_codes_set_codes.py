@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from sklearn.svm import SVC
 
+from paper_chapters.set_codes.feasibility import separable
+from paper_chapters.set_codes.quantise import byte_codes
 from paper_utils import SetCodes, UnsolvedError, UsageError
-from paper_utils.codes.feasibility import separable
-from paper_utils.codes.quantise import byte_codes
 from paper_utils.codes.solver import Separator
 
 VOCABULARY = [f"a{i}" for i in range(120)]

@@ -7,8 +7,8 @@ import re
 import pytest
 import yaml
 
+from paper_chapters.contradictions.pairs_of_claims import contradictions, side_by_side
 from paper_utils.claims import load_claims
-from paper_utils.claims.contradictions import contradictions, side_by_side
 from paper_utils.claims.links import chapter_link
 from paper_utils.claims.remedies import decision_table, remedies
 from paper_utils.errors import UsageError

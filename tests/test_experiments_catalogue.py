@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paper_utils.errors import UsageError
-from paper_utils.experiments.catalogue_measures import (
+from paper_chapters.coarse_fine.rows import (
     MEASURES,
     apart,
     gain,
@@ -21,8 +20,9 @@ from paper_utils.experiments.catalogue_measures import (
     row,
     values_by_query,
 )
-from paper_utils.experiments.catalogue_systems import SMALL, attribute_scores, untrained_rows
-from paper_utils.experiments.catalogue_training import pipelines
+from paper_chapters.coarse_fine.trained_rows import pipelines
+from paper_chapters.coarse_fine.untrained_rows import SMALL, attribute_scores, untrained_rows
+from paper_utils.errors import UsageError
 from paper_utils.results import get
 from paper_utils.train.task import attribute_pairs, catalogue_task
 

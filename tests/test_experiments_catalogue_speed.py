@@ -5,17 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from paper_chapters.coarse_fine import indexed_systems as ready
+from paper_chapters.coarse_fine import trained_cross_encoder as reading
+from paper_chapters.coarse_fine.cross_encoder import CrossEncoder, pair_scores
+from paper_chapters.coarse_fine.rows import fused
+from paper_chapters.coarse_fine.speed import catalogue_speed, measured
+from paper_chapters.coarse_fine.towers import learn_tokenizer
+from paper_chapters.coarse_fine.trained_towers import practised_tower
+from paper_chapters.coarse_fine.untrained_rows import SMALL
 from paper_utils import UsageError
-from paper_utils.experiments import catalogue_reading as reading
-from paper_utils.experiments import catalogue_ready as ready
-from paper_utils.experiments.catalogue_measures import fused
-from paper_utils.experiments.catalogue_speed import catalogue_speed, measured
-from paper_utils.experiments.catalogue_systems import SMALL
-from paper_utils.experiments.catalogue_towers import practised_tower
 from paper_utils.results import get
-from paper_utils.train.cross_encoder import CrossEncoder, pair_scores
 from paper_utils.train.task import catalogue_task
-from paper_utils.train.towers import learn_tokenizer
 
 QUALITY = ("fine", "coarse")
 

@@ -8,9 +8,9 @@ import math
 import numpy as np
 import pytest
 
+from paper_chapters.cosine_collapse.title_cosines import ENCODERS, cosine_of_titles, cosine_row
 from paper_utils import results
 from paper_utils.errors import UsageError
-from paper_utils.experiments.cosine import ENCODERS, cosine_of_titles, cosine_row
 from paper_utils.geometry.spectrum import gaussian_cosine_moments, power_law_spectrum
 
 

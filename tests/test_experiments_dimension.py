@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from paper_utils.data.prose import LONGEST, SHORTEST, documentation_sentences, sentences_in
-from paper_utils.errors import PaperError, UsageError
-from paper_utils.experiments.dimension import (
+from paper_chapters.effective_dimension.known_dimension import (
+    dimension_row,
+    estimates_of_known_dimension,
+)
+from paper_chapters.effective_dimension.resampling import group_jackknife_se
+from paper_chapters.effective_dimension.title_dimensions import (
     dimension_at_diversity,
     dimension_of_draws,
     distinct_words,
@@ -15,8 +18,8 @@ from paper_utils.experiments.dimension import (
     mixture_parts,
     random_words,
 )
-from paper_utils.experiments.known_dimension import dimension_row, estimates_of_known_dimension
-from paper_utils.geometry.resampling import group_jackknife_se
+from paper_utils.data.prose import LONGEST, SHORTEST, documentation_sentences, sentences_in
+from paper_utils.errors import PaperError, UsageError
 
 
 def two_groups(rng, sizes=(70, 130), d=12):

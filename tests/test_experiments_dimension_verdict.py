@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from paper_chapters.additive_codes.fit import document_effect
+from paper_chapters.dimension_verdict.ablation import ablation, change
 from paper_utils import generate_limit, load_encoder, results
-from paper_utils.codes.additive_fit import document_effect
 from paper_utils.errors import UsageError
-from paper_utils.experiments.dimension_verdict import ablation, change
 
 
 @pytest.fixture(scope="module")

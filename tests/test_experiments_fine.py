@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import ortho_group
 
-from paper_utils.errors import UsageError
-from paper_utils.experiments.fine_mechanism import (
+from paper_chapters.fine_mechanism.least_rank import least_dimensions, relevance, same_sums
+from paper_chapters.fine_mechanism.mechanism import (
     SMALL,
     VectorSource,
     changed_titles,
@@ -17,7 +17,7 @@ from paper_utils.experiments.fine_mechanism import (
     projected,
     shares,
 )
-from paper_utils.experiments.fine_rank import least_dimensions, relevance, same_sums
+from paper_utils.errors import UsageError
 from paper_utils.train.task import catalogue_task
 
 

@@ -2,14 +2,14 @@
 
 import pytest
 
-from paper_utils.errors import UsageError
-from paper_utils.experiments.free_embeddings import success
-from paper_utils.experiments.free_objectives import (
+from paper_chapters.free_embeddings.objectives import (
     AS_PUBLISHED,
     OBJECTIVES,
     critical_row,
     find_objective,
 )
+from paper_chapters.free_embeddings.success import success
+from paper_utils.errors import UsageError
 from paper_utils.optimise.descent import Protocol
 from paper_utils.results import experiments
 

@@ -7,9 +7,13 @@ import json
 import numpy as np
 import pytest
 
-from paper_utils import results
-from paper_utils.errors import UsageError
-from paper_utils.experiments.hubness import (
+from paper_chapters.hubness.query_centring import (
+    CENTRINGS,
+    centred_scores,
+    search_by_centring,
+    search_with_centring,
+)
+from paper_chapters.hubness.title_hubs import (
     CURES,
     cloud,
     cured_scores,
@@ -21,12 +25,8 @@ from paper_utils.experiments.hubness import (
     titles_row,
     towards_mean,
 )
-from paper_utils.experiments.hubness_queries import (
-    CENTRINGS,
-    centred_scores,
-    search_by_centring,
-    search_with_centring,
-)
+from paper_utils import results
+from paper_utils.errors import UsageError
 from paper_utils.geometry.dimension import effective_dimension
 from paper_utils.geometry.hubness import k_occurrence, poisson_reference
 

@@ -5,17 +5,25 @@ import itertools
 import numpy as np
 import pytest
 
+from paper_chapters.limit import (
+    facts as limit_facts,
+)
+from paper_chapters.limit import (
+    live_encoders as limit_encoders,
+)
+from paper_chapters.limit import (
+    patterns as limit_patterns,
+)
+from paper_chapters.limit import (
+    system_rows as limit_rows,
+)
+from paper_chapters.limit import (
+    systems as limit_systems,
+)
+from paper_chapters.limit.encoder_rows import replica_rows
+from paper_chapters.limit.query_values import query_values, summary
 from paper_utils.encoders import load_encoder
 from paper_utils.errors import PaperError, UsageError
-from paper_utils.experiments import (
-    limit_encoders,
-    limit_facts,
-    limit_patterns,
-    limit_rows,
-    limit_systems,
-)
-from paper_utils.experiments.limit_encoder_rows import replica_rows
-from paper_utils.experiments.limit_measures import query_values, summary
 from paper_utils.limit.data import load_limit
 from paper_utils.limit.generate import PATTERNS, generate_limit
 from paper_utils.results import Result
@@ -200,7 +208,7 @@ def test_facts_of_limits_pattern():
 
 
 def test_navec_row_is_that_of_its_vectors_scored_directly():
-    from paper_utils.experiments.limit_navec import navec_row
+    from paper_chapters.limit.navec_rows import navec_row
 
     data = generate_limit(46, 2, n_queries=1000, language="ru")
     encoder = load_encoder("navec")

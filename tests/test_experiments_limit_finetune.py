@@ -7,8 +7,7 @@ from itertools import combinations, islice
 import numpy as np
 import pytest
 
-from paper_utils.errors import UsageError
-from paper_utils.experiments.limit_finetune import (
+from paper_chapters.limit.fine_tuning import (
     LENGTH,
     _haystack,
     again,
@@ -18,6 +17,7 @@ from paper_utils.experiments.limit_finetune import (
     practice,
     recalls,
 )
+from paper_utils.errors import UsageError
 from paper_utils.limit.sentences import read_documents, read_query
 
 

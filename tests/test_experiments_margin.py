@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from paper_chapters.margin.frontier import frontier_gap
+from paper_chapters.margin.onset import onset
+from paper_chapters.margin.precision import largest_exact_n, narrowest_gap
 from paper_utils import results
 from paper_utils.errors import UsageError
-from paper_utils.experiments.margin import frontier_gap
-from paper_utils.experiments.onset import onset
 from paper_utils.theory.margin import gap_ceiling, largest_gap
-from paper_utils.theory.precision import largest_exact_n, narrowest_gap
 
 
 def test_the_ceiling_is_reached_in_one_dimension_less_than_documents():

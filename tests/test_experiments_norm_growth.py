@@ -7,10 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from paper_utils import results
-from paper_utils.encoders.fragmentation import has_tokenizer, load_pieces
-from paper_utils.errors import UsageError
-from paper_utils.experiments.norm_growth import (
+from paper_chapters.norm_growth.title_norms import (
     ENCODERS,
     LANGUAGES,
     LEVELS,
@@ -22,6 +19,9 @@ from paper_utils.experiments.norm_growth import (
     pieces_row,
     texts_of,
 )
+from paper_utils import results
+from paper_utils.encoders.fragmentation import has_tokenizer, load_pieces
+from paper_utils.errors import UsageError
 
 
 def test_a_row_of_pieces_by_hand():

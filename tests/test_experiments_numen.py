@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from paper_chapters.numen.beside_bm25 import PAIRS, beside_bm25
+from paper_chapters.numen.table import VARIANTS, ablation, collection, numen_row
 from paper_utils import UsageError, ranks_from_scores, recall_at_k
-from paper_utils.experiments.numen import VARIANTS, ablation, collection, numen_row
-from paper_utils.experiments.numen_bm25 import PAIRS, beside_bm25
 from paper_utils.published import published
 from test_search_hashing import plain
 

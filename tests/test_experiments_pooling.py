@@ -7,10 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from paper_utils import load_encoder, mean_pairwise_distance, results
-from paper_utils.checks import unit_rows
-from paper_utils.errors import UsageError
-from paper_utils.experiments.pooling import (
+from paper_chapters.pooling.concatenation import (
     LENGTHS,
     ORDERS,
     concatenation,
@@ -18,13 +15,17 @@ from paper_utils.experiments.pooling import (
     reordered,
     with_common_mean,
 )
-from paper_utils.experiments.pooling_search import (
+from paper_chapters.pooling.pooled_search import (
     LATE,
     POOLINGS,
     SYSTEMS,
     pooling_search,
     scores_of_poolings,
 )
+from paper_chapters.pooling.semantic_shift import mean_pairwise_distance
+from paper_utils import load_encoder, results
+from paper_utils.checks import unit_rows
+from paper_utils.errors import UsageError
 
 TITLES = ["cordless drill 18 V", "saw", "hammer drill with case", "claw hammer"]
 

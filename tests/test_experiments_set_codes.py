@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from paper_chapters.set_codes.by_dimension import by_dimension, learned, least_dimensions
+from paper_chapters.set_codes.feasibility import separable
+from paper_chapters.set_codes.learned import learn_vectors
+from paper_chapters.set_codes.quantise import byte_codes, byte_pair
+from paper_chapters.set_codes.replica_rows import replica_row
 from paper_utils import results, transition
-from paper_utils.codes.feasibility import separable
-from paper_utils.codes.learned import learn_vectors
-from paper_utils.codes.quantise import byte_codes, byte_pair
 from paper_utils.codes.solver import Separator
 from paper_utils.errors import UsageError
-from paper_utils.experiments.set_codes import by_dimension, learned, least_dimensions
-from paper_utils.experiments.set_codes_replica import replica_row
 
 
 def test_the_least_dimension_is_least():

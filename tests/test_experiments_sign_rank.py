@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from paper_chapters.sign_rank.controls_of_density import dense_control, read_qrels, sparse_control
 from paper_utils.errors import UsageError
-from paper_utils.experiments.sign_rank import dense_control, read_qrels, sparse_control
 from paper_utils.theory.relevance import dense_qrels
 from paper_utils.theory.signrank import sign_rank_bounds
 

@@ -8,10 +8,8 @@ import math
 import numpy as np
 import pytest
 
-from paper_utils import results
-from paper_utils.errors import UsageError
-from paper_utils.experiments import stability_real
-from paper_utils.experiments.stability import (
+from paper_chapters.topk_stability import title_stability as stability_real
+from paper_chapters.topk_stability.noise import (
     DIMS,
     MODELS,
     SEEDS,
@@ -21,11 +19,13 @@ from paper_utils.experiments.stability import (
     noise_churn,
     planted_signal,
 )
-from paper_utils.experiments.stability_real import (
+from paper_chapters.topk_stability.title_stability import (
     perturbation_rows,
     perturbed_scores,
     queries_of,
 )
+from paper_utils import results
+from paper_utils.errors import UsageError
 from paper_utils.geometry.spectrum import participation_ratio, power_law_spectrum
 from paper_utils.geometry.stability import swap_probability
 

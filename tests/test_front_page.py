@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from paper_utils import results
-from paper_utils.build import front_page
-from paper_utils.build.chapters import find_chapters
+from paper_utils.book import front_page
+from paper_utils.book.chapters import find_chapters
 from paper_utils.claims import Claim, Record, judge
 from paper_utils.errors import PaperError, UsageError
 

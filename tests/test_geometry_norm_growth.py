@@ -8,10 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from paper_utils import effective_dimension
-from paper_utils.errors import UsageError
-from paper_utils.geometry.cosine import cosine_moments
-from paper_utils.geometry.norm_growth import (
+from paper_chapters.norm_growth.expected_norm import (
     POOLINGS,
     common_share,
     dimension_of_lengths,
@@ -22,6 +19,9 @@ from paper_utils.geometry.norm_growth import (
     piece_correlation,
     pieced_vectors,
 )
+from paper_utils import effective_dimension
+from paper_utils.errors import UsageError
+from paper_utils.geometry.cosine import cosine_moments
 from paper_utils.published import published
 
 COUNTS = st.integers(1, 200)

@@ -8,10 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
 
-from paper_utils import cosine_moments, mean_pairwise_distance, semantic_shift
+from paper_chapters.pooling.semantic_shift import (
+    METRICS,
+    dilution,
+    dilution_from_pairs,
+    mean_pairwise_distance,
+    semantic_shift,
+)
+from paper_utils import cosine_moments
 from paper_utils.checks import unit_rows
 from paper_utils.errors import UsageError
-from paper_utils.geometry.pooling import METRICS, dilution, dilution_from_pairs
 
 
 def some_rows(n: int, d: int, seed: int = 0, mean: float = 0.0) -> np.ndarray:

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
+from paper_chapters.limit import query_graph as graph
 from paper_utils.errors import UsageError
-from paper_utils.limit import graph
 from paper_utils.limit.generate import relevant_sets
 
 

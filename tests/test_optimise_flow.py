@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from paper_chapters.free_embeddings.flow import descend_monotonically, infonce
 from paper_utils.errors import UsageError
 from paper_utils.optimise.descent import PUBLISHED, descend
-from paper_utils.optimise.flow import descend_monotonically, infonce
 from paper_utils.theory.construction import (
     equal_angles,
     trigonometric_curve,

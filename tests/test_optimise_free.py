@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from paper_chapters.free_embeddings.extrapolate import fit_polynomial, power_law_exponent
 from paper_utils import critical_n
 from paper_utils.errors import UsageError
 from paper_utils.optimise.critical import solving_seeds
 from paper_utils.optimise.descent import Protocol, _InfoNCE, _Runs, _Sigmoid, descend
-from paper_utils.optimise.extrapolate import fit_polynomial, power_law_exponent
 from paper_utils.optimise.max_margin import _Best, _SoftGap, max_margin
 from paper_utils.published import published
 from paper_utils.theory.construction import (

@@ -9,8 +9,8 @@ import pytest
 from bs4 import BeautifulSoup
 from click.testing import CliRunner
 
-from paper_utils.build.pdf import headings, joined, write_pdf
-from paper_utils.build.state import Book
+from paper_utils.book.pdf import headings, joined, write_pdf
+from paper_utils.book.state import Book
 from paper_utils.cli import main
 from paper_utils.errors import PaperError
 from rendered import absent, site_folder

@@ -7,9 +7,9 @@ import json
 import pytest
 
 from book_in_miniature import make_book
-from paper_utils.build.make import build
-from paper_utils.build.runs_page import runs_page
-from paper_utils.build.state import Book
+from paper_utils.book.make import build
+from paper_utils.book.runs_page import runs_page
+from paper_utils.book.state import Book
 from paper_utils.results.record import duration_text
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from paper_chapters.topk_stability.approximate import hnsw_scores, product_quantised
+from paper_chapters.topk_stability.exact_cosines import cosine_matrix
 from paper_utils.checks import unit_rows
 from paper_utils.errors import UsageError
-from paper_utils.search.approximate import hnsw_scores, product_quantised
-from paper_utils.search.cosines import cosine_matrix
 from paper_utils.search.topk import select_top_k, top_k
 
 

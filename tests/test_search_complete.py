@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from paper_chapters.limit.complete_lists import complete_at_k
 from paper_utils.errors import UsageError
-from paper_utils.search.complete import complete_at_k
 from paper_utils.search.metrics import recall_at_k
 from paper_utils.search.ranks import ranks_from_lists, ranks_from_scores
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from paper_chapters.numen import collisions
 from paper_utils import HashedNgrams, UsageError, ranks_from_lists, recall_at_k
 from paper_utils.limit.generate import generate_limit
-from paper_utils.theory import collisions
 
 KS = (2, 10, 50)
 

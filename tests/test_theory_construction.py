@@ -8,6 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from paper_chapters.margin.precision import (
+    largest_exact_n,
+    lost_on_curve,
+    lost_sets,
+    lost_worst_sets,
+    narrowest_gap,
+    rounded_scores,
+)
+from paper_chapters.margin.rounded_codes import expected_losses, predicted_exact_n
 from paper_utils import minimal_dimension
 from paper_utils.errors import UsageError
 from paper_utils.theory.construction import (
@@ -35,16 +44,7 @@ from paper_utils.theory.margin import (
     subset_max_norm,
 )
 from paper_utils.theory.norms import max_norm
-from paper_utils.theory.precision import (
-    largest_exact_n,
-    lost_on_curve,
-    lost_sets,
-    lost_worst_sets,
-    narrowest_gap,
-    rounded_scores,
-)
 from paper_utils.theory.relevance import all_subsets, subset_matrix
-from paper_utils.theory.rounding import expected_losses, predicted_exact_n
 
 
 @pytest.mark.parametrize("n, k", [(30, 1), (46, 2), (14, 3), (13, 4)])

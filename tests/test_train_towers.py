@@ -8,24 +8,24 @@ import numpy as np
 import pytest
 import torch
 
-from paper_utils.errors import UsageError
-from paper_utils.geometry.spectrum import participation_ratio
-from paper_utils.train.contrastive import fine_tune
-from paper_utils.train.cross_encoder import (
+from paper_chapters.coarse_fine.cross_encoder import (
     CrossEncoder,
     fit_cross_encoder,
     pair_scores,
 )
-from paper_utils.train.graded import fit_tower, graded_infonce
-from paper_utils.train.sampling import practice_batches, practice_lists
-from paper_utils.train.task import catalogue_task
-from paper_utils.train.towers import (
+from paper_chapters.coarse_fine.graded import fit_tower, graded_infonce
+from paper_chapters.coarse_fine.sampling import practice_batches, practice_lists
+from paper_chapters.coarse_fine.towers import (
     DSSM,
     TransformerTower,
     learn_tokenizer,
     spectral_penalty,
     vectors,
 )
+from paper_utils.errors import UsageError
+from paper_utils.geometry.spectrum import participation_ratio
+from paper_utils.train.contrastive import fine_tune
+from paper_utils.train.task import catalogue_task
 
 
 @pytest.fixture(scope="module")

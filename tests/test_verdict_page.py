@@ -7,7 +7,7 @@ import re
 import pytest
 from bs4 import BeautifulSoup
 
-from paper_utils.build import verdict_page
+from paper_utils.book import verdict_page
 from paper_utils.claims import Claim, Record, judge, load_claims
 from paper_utils.claims.accepted import accepted
 from paper_utils.errors import PaperError

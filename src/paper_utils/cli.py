@@ -76,7 +76,7 @@ def list_chapters(as_json: bool) -> None:
 
     Example: paper list
     """
-    from paper_utils.build.state import Book
+    from paper_utils.book.state import Book
 
     book = Book(project_root())
     if as_json:
@@ -136,8 +136,8 @@ def run(
 
     Example: paper run topk-stability -p models minilm,random --html
     """
-    from paper_utils.build.chapters import find_chapters, pick_chapter
-    from paper_utils.build.make import run as run_chapter
+    from paper_utils.book.chapters import find_chapters, pick_chapter
+    from paper_utils.book.make import run as run_chapter
 
     root = project_root()
     picked = pick_chapter(find_chapters(root), chapter)
@@ -176,9 +176,9 @@ def build(profile: str, workers: int | None, no_html: bool) -> None:
 
     Example: paper build -j 2
     """
-    from paper_utils.build.make import BUDGET_SECONDS
-    from paper_utils.build.make import build as build_book
-    from paper_utils.build.state import Book
+    from paper_utils.book.make import BUDGET_SECONDS
+    from paper_utils.book.make import build as build_book
+    from paper_utils.book.state import Book
 
     book = Book(project_root(), profile)
     if profile == "full":
@@ -216,9 +216,9 @@ def pdf(out: Path | None) -> None:
 
     Example: paper pdf -o book.pdf
     """
-    from paper_utils.build.pdf import write_pdf
-    from paper_utils.build.site import html_is_fresh
-    from paper_utils.build.state import Book
+    from paper_utils.book.pdf import write_pdf
+    from paper_utils.book.site import html_is_fresh
+    from paper_utils.book.state import Book
 
     book = Book(project_root())
     path = (out or book.root / "_build" / "book.pdf").resolve()
@@ -236,9 +236,9 @@ def claims(as_json: bool, source: str | None, chapter: str | None) -> None:
 
     Example: paper claims --source krasnov-dual-encoder-limits
     """
-    from paper_utils.build.expected import disagreements
-    from paper_utils.build.site import claims_json, collect_verdicts
-    from paper_utils.build.state import Book
+    from paper_utils.book.expected import disagreements
+    from paper_utils.book.site import claims_json, collect_verdicts
+    from paper_utils.book.state import Book
     from paper_utils.claims import format_value
     from paper_utils.errors import did_you_mean
 
@@ -332,7 +332,7 @@ def audit(out: Path, **given: Any) -> None:
 
     Example: paper audit items.npy --texts items.csv --qrels judged.qrels
     """
-    from paper_utils.build.audit import run_audit
+    from paper_utils.book.audit import run_audit
 
     files = ("embeddings", "queries", "texts", "query_texts", "qrels", "model", "catalogue")
     chosen = {name: given.pop(name) for name in files}

@@ -23,6 +23,11 @@ SOURCES = PACKAGE.parent
 PACKAGES = (_NAME, "paper_chapters", "embedding_audit")
 
 
+def packages() -> list[Path]:
+    """Return the folders of those packages of the project that are installed here."""
+    return [SOURCES / name for name in PACKAGES if (SOURCES / name).is_dir()]
+
+
 def sha256(*parts: bytes | str) -> str:
     """Return the SHA-256 of `parts`, each delimited by its length.
 

@@ -12,9 +12,9 @@ from paper_utils.audit.cluster import workers
 from paper_utils.audit.forecast import forecast, memory_short
 from paper_utils.audit.inputs import read_inputs, read_titles
 from paper_utils.audit.readers import shown
-from paper_utils.build.chapters import find_chapters, pick_chapter
-from paper_utils.build.make import run, writable
-from paper_utils.build.state import check_shared_names
+from paper_utils.book.chapters import find_chapters, pick_chapter
+from paper_utils.book.make import run, writable
+from paper_utils.book.state import check_shared_names
 from paper_utils.errors import UsageError
 
 CHAPTER = "audit"

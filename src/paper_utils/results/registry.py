@@ -21,7 +21,7 @@ from paper_utils.fingerprint import code_key, modules_used
 from paper_utils.results.tolerance import Tolerance
 
 #: Packages whose modules, at any depth, may register experiments.
-PLACES = ("paper_utils.experiments", "paper_chapters")
+PLACES = ("paper_chapters",)
 
 # These carry values about and cannot change them.
 _PLUMBING = tuple(

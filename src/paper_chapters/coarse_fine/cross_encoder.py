@@ -1,0 +1,130 @@
+"""A small cross-encoder: query and title go through one transformer together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from paper_chapters.coarse_fine.graded import graded_infonce
+from paper_chapters.coarse_fine.sampling import Lists
+from paper_chapters.coarse_fine.towers import SEPARATOR, START, WINDOW, by_length, network, padded
+from paper_utils.train.loop import train
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+
+class CrossEncoder(torch.nn.Module):
+    """A transformer of two layers over ``[CLS] query [SEP] title [SEP]``, and one score.
+
+    The score is linear in the mean of the query's final states (after R. Nogueira and K. Cho, 2019,
+    without pre-training). Keys start equal to queries, so that a token attends to its like in the
+    other text: A. Trockman and J. Z. Kolter, "Mimetic initialization", ICML 2023.
+    """
+
+    def __init__(self, pieces: Tokenizer, *, seed: int = 0) -> None:
+        super().__init__()
+        self.pieces = pieces
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.encoder = network(pieces.get_vocab_size(), dropout=0.0)
+            _attend_to_the_same(self.encoder)
+            self.out = torch.nn.Linear(self.encoder.config.hidden_size, 1)
+
+    def ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the subword tokens of each text, cut at the window."""
+        found = self.pieces.encode_batch(list(texts))
+        return [encoding.ids[: WINDOW - 2] for encoding in found]
+
+    def forward(
+        self, queries: Sequence[Sequence[int]], titles: Sequence[Sequence[int]]
+    ) -> torch.Tensor:
+        """Return one score a pair of a query and a title, both as subword tokens, shape (n,)."""
+        from paper_utils.encoders.transformer import pool
+
+        rows, kinds = [], []
+        for query, title in zip(queries, titles, strict=True):
+            rows.append([START, *query, SEPARATOR, *title, SEPARATOR])
+            kinds.append([0] * (len(query) + 2) + [1] * (len(title) + 1))
+
+        def asked(ids: torch.Tensor, mask: torch.Tensor, kind: torch.Tensor) -> torch.Tensor:
+            states = self.encoder(input_ids=ids, attention_mask=mask, token_type_ids=kind)
+            return pool(states.last_hidden_state, mask * (1 - kind), "mean")
+
+        features = padded(rows)
+        kind = padded(kinds)["input_ids"]
+        found = by_length(asked, features["input_ids"], features["attention_mask"], kind)
+        return self.out(found).squeeze(1)
+
+
+def _attend_to_the_same(encoder: torch.nn.Module) -> None:
+    """Start with equal queries and keys, and with positions that weigh less than tokens do."""
+    encoder.embeddings.position_embeddings.weight.data.mul_(0.25)
+    for layer in encoder.encoder.layer:
+        attention = layer.attention.self
+        torch.nn.init.orthogonal_(attention.query.weight)
+        attention.key.weight.data.copy_(attention.query.weight)
+
+
+def fit_cross_encoder(
+    model: CrossEncoder,
+    batches: Iterable[Lists],
+    *,
+    n_steps: int,
+    learning_rate: float = 3e-4,
+    seed: int = 0,
+    progress: str | None = None,
+) -> list[float]:
+    """Train `model` in place on :func:`graded_infonce` over each list, as :func:`train` does."""
+
+    def loss_of(batch: Lists) -> torch.Tensor:
+        width = len(batch.titles[0])
+        left = [ids for ids in model.ids(batch.queries) for _ in range(width)]
+        right = model.ids([title for row in batch.titles for title in row])
+        scores = model(left, right).view(len(batch.queries), width)
+        return graded_infonce(scores, torch.from_numpy(batch.grades))
+
+    return train(
+        model,
+        loss_of,
+        batches,
+        n_steps=n_steps,
+        learning_rate=learning_rate,
+        seed=seed,
+        progress=progress,
+    )
+
+
+def pair_scores(
+    model: CrossEncoder,
+    queries: Sequence[str],
+    titles: Sequence[str],
+    pairs: NDArray[np.integer],
+    *,
+    batch: int = 512,
+    progress: str | None = None,
+) -> NDArray[np.float32]:
+    """Return the scores, shape (n_pairs,), of `pairs` of query and title numbers, (n_pairs, 2)."""
+    left, right = model.ids(queries), model.ids(titles)
+    lengths = np.array([len(left[q]) + len(right[t]) for q, t in pairs])
+    order = np.argsort(lengths, kind="stable")
+    scores = np.empty(len(pairs), dtype=np.float32)
+    with (
+        torch.inference_mode(),
+        tqdm(
+            total=len(pairs), desc=progress, unit="pair", leave=False, disable=progress is None
+        ) as bar,
+    ):
+        for start in range(0, len(order), batch):
+            rows = order[start : start + batch]
+            chosen = pairs[rows]
+            scores[rows] = model(
+                [left[q] for q in chosen[:, 0]], [right[t] for t in chosen[:, 1]]
+            ).numpy()
+            bar.update(len(rows))
+    return scores

@@ -1,0 +1,228 @@
+"""The page of verdicts: a summary, a filter, and every claim by source."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import yaml
+
+from paper_utils.book.chapters import Chapter
+from paper_utils.claims import VERDICTS, Verdict, badge, format_value, outcome
+from paper_utils.claims.tables import (
+    OUTCOMES,
+    measured_lines,
+    number_of_items,
+    shown_reason,
+    table_row,
+    typeset,
+)
+from paper_utils.errors import PaperError, did_you_mean
+
+FOLD = 4  # conditions that are shown before the rest is folded away
+OWN = "Results of this book"
+
+
+def source_names(root: Path) -> dict[str, tuple[str, str]]:
+    """Return a short name ("Weller et al. (2026)") and the title of every source, by key."""
+    from pybtex.database import parse_file
+
+    names = {}
+    for key, entry in parse_file(str(root / "book" / "references.bib")).entries.items():
+        people = [" ".join(person.last_names) for person in entry.persons.get("author", [])]
+        if len(people) > 2 or "others" in people:
+            people = [f"{people[0]} et al."]
+        year = entry.fields.get("year")
+        name = " and ".join(people) or entry.fields.get("key", key)
+        texts = (f"{name} ({year})" if year else name, entry.fields.get("title", ""))
+        names[key] = tuple(re.sub(r"[{}]", "", text) for text in texts)
+    return names
+
+
+def verdict_page(root: Path, chapters: Sequence[Chapter], verdicts: Sequence[Verdict]) -> str:
+    """Return the page as MyST Markdown; `verdicts` are in the order of the ledger."""
+    known = source_names(root)
+    by_source: dict[str, list[Verdict]] = {}
+    for item in verdicts:  # this book's own results stand last
+        by_source.setdefault(item.claim.source, []).append(item)
+    by_source |= {"own": by_source.pop("own")} if "own" in by_source else {}
+    names = {key: html.escape(known.get(key, (key, ""))[0]) for key in by_source} | {"own": OWN}
+    links = {chapter.slug: f"[{chapter.title}](./{chapter.name}.ipynb)" for chapter in chapters}
+    lines = [
+        "---",
+        "html_theme.sidebar_secondary.remove: true",
+        "---",
+        "",
+        "# Verdicts",
+        "",
+        "{.lead}",
+        "Every claim that this book takes up, beside what it measured.",
+        "",
+        *_summary(verdicts),
+        *_counts(by_source, names),
+        *_headlines(root, verdicts, links),
+        "## All claims",
+        "",
+        "A verdict is computed from the claim, a rule and the measurement. Where no rule can "
+        "decide, it is marked *(judged)* and gives its reason. Brackets after a value hold its "
+        "interval, 95% unless the chapter says otherwise.",
+        "",
+        _filter(by_source, names, verdicts),
+        "",
+    ]
+    for key, items in by_source.items():
+        about = f"*{known[key][1]}* {{cite:p}}`{key}`" if key in known else ""
+        lines += [f"### {names[key]}", "", about, "", _table(items, links), ""]
+    return "\n".join(lines)
+
+
+def _count_words(items: Sequence[Verdict]) -> str:
+    counts = Counter(item.verdict for item in items)
+    return (
+        f"{counts['holds']} hold as stated, {counts['conditional']} in some of the cases that they "
+        f"cover, {counts['fails']} fail and {counts['open']} are open"
+    )
+
+
+def _summary(verdicts: Sequence[Verdict]) -> list[str]:
+    others = [item for item in verdicts if item.claim.source != "own"]
+    own = [item for item in verdicts if item.claim.source == "own"]
+    statuses = Counter(item.status for item in verdicts)
+    judged = sum(item.judged for item in verdicts)
+    not_run = statuses["not_run"]
+    return [
+        f"Of {len(others)} claims of the literature {_count_words(others)}. Beside them stand "
+        f"{len(own)} results of this book's own, of which {_count_words(own)}: they were found on "
+        "the way and say nothing of how often the literature is right.",
+        "",
+        f"Of all {len(verdicts)}, {statuses['measured']} were measured here and "
+        f"{statuses['citation']} checked in the sources; {statuses['published']} are published "
+        "values that nobody has run here"
+        + (f", and {not_run} were not run for another reason" if not_run else "")
+        + ". Each of these is counted as open and says what running it would take. "
+        f"{judged} verdicts are judged, not computed.",
+        "",
+    ]
+
+
+def _counts(by_source: Mapping[str, Sequence[Verdict]], names: Mapping[str, str]) -> list[str]:
+    rows = [["Source", *(OUTCOMES[word].split(" ")[1] for word in VERDICTS), "all"]]
+    rows.append(["---", *["---:"] * (len(VERDICTS) + 1)])
+    for key, items in by_source.items():
+        found = Counter(item.verdict for item in items)
+        rows.append([names[key], *(str(found[word] or "–") for word in VERDICTS), str(len(items))])
+    total = Counter(item.verdict for items in by_source.values() for item in items)
+    rows.append(["**all**", *(f"**{total[word]}**" for word in VERDICTS), f"**{total.total()}**"])
+    return ['<div class="verdict-counts">', "", *map(table_row, rows), "", "</div>", ""]
+
+
+def load_headlines(root: Path) -> list[dict[str, str]]:
+    """Return `book/headlines.yml`: id, claim and what it says, empty when there is no such file.
+
+    `front: true` marks those that the front page shows too.
+    """
+    path = root / "book" / "headlines.yml"
+    if not path.is_file():
+        return []
+    entries = yaml.safe_load(path.read_text(encoding="utf-8")) or []
+    for entry in entries:
+        if set(entry) - {"front"} != {"id", "claim", "says"}:
+            raise PaperError(f"headlines.yml: id, claim and says, not {', '.join(entry)}")
+    return entries
+
+
+def _headlines(root: Path, verdicts: Sequence[Verdict], links: Mapping[str, str]) -> list[str]:
+    by_id = {item.claim.id: item for item in verdicts}
+    lines = []
+    for entry in load_headlines(root):
+        item = by_id.get(entry["id"])
+        if item is None:
+            raise PaperError(f"headlines.yml: {entry['id']!r}; {did_you_mean(entry['id'], by_id)}")
+        try:
+            text = headline(entry["says"], item)
+        except (KeyError, AttributeError):
+            continue  # a small profile measures fewer conditions
+        where = links.get(item.claim.chapter, item.claim.chapter)
+        lines.append(
+            f'- {badge(item)} **{entry["claim"]}** {" ".join(text.split())} <span class="place">'
+            f'<a href="#claim-{item.claim.id}">{item.claim.id}</a>, {where}</span>'
+        )
+    return ["## The short answers", "", "{.headlines}", *lines, ""] if lines else []
+
+
+def headline(says: str, verdict: Verdict) -> str:
+    """Return a sentence with the measured values that it names in braces.
+
+    KeyError: no such condition was measured. AttributeError: nothing was.
+
+    >>> from paper_utils.claims import Claim, Record, judge
+    >>> claim = Claim("X", "own", "here", "s", "own", "c")
+    >>> headline("Near {measured[all of it]:.0%}.", judge(claim, Record("X", {"all of it": 0.5})))
+    'Near 50%.'
+    """
+    return typeset(says.format(measured=verdict.record.measured, interval=verdict.record.interval))
+
+
+def _filter(
+    by_source: Mapping[str, Sequence[Verdict]],
+    names: Mapping[str, str],
+    verdicts: Sequence[Verdict],
+) -> str:
+    """Return the form that verdicts.js brings to life; without it the form stays hidden."""
+    counts = Counter(outcome(item) for item in verdicts)
+    sources = "".join(
+        f'<option value="{html.escape(key)}">{names[key]}</option>' for key in by_source
+    )
+    boxes = "".join(
+        f'<label><input type="checkbox" name="verdict" value="{word}">'
+        f'<span class="verdict verdict-{word}">{text}</span> '
+        f'<span class="count">{counts[word]}</span></label>'
+        for word, text in OUTCOMES.items()
+        if counts[word]
+    )
+    return (
+        '<form class="claim-filter" hidden aria-label="Filter the claims">'
+        '<label class="source">Source <select name="source">'
+        f'<option value="">all sources</option>{sources}</select></label>'
+        f"<fieldset><legend>Verdict</legend>{boxes}</fieldset>"
+        '<p><span role="status"></span> <button type="reset">Show all</button></p>'
+        "</form>"
+    )
+
+
+def _table(items: Sequence[Verdict], links: Mapping[str, str]) -> str:
+    rows = [["Claim", "Claimed and measured", "Verdict"], ["---"] * 3]
+    for item in items:
+        claim = item.claim
+        mark = (
+            f'<span class="claim-mark" id="claim-{claim.id}" '
+            f'data-source="{html.escape(claim.source)}" data-verdict="{outcome(item)}"></span>'
+        )
+        place = "" if claim.source == "own" else f'<span class="place">{claim.at}</span><br>'
+        rows.append(
+            [
+                f"{mark}**{claim.id}** {place}{claim.statement}<br>"
+                f'<span class="place">{links.get(claim.chapter, claim.chapter)}</span>',
+                f'<span class="label">Claimed:</span> {typeset(format_value(claim.claimed))}<br>'
+                f'<span class="label">Measured:</span> {_measured(item)}',
+                "<br>".join(filter(None, [badge(item), shown_reason(item)])),
+            ]
+        )
+    return "\n".join(map(table_row, rows))
+
+
+def _measured(item: Verdict) -> str:
+    """Return the measurement, all but the first conditions folded away."""
+    if item.record is None:
+        return "–"
+    lines = measured_lines(item.record)
+    first = "<br>" if len(lines) > 1 else ""
+    tail = [number_of_items(item.record)]
+    if len(lines) > FOLD + 1:
+        rest = "<br>".join(lines[FOLD:])
+        fold = f"<details><summary>{len(lines) - FOLD} more</summary>{rest}</details>"
+        return first + "<br>".join(lines[:FOLD]) + fold + tail[0]
+    return first + "<br>".join(filter(None, lines + tail))

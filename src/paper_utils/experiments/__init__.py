@@ -1,1 +1,0 @@
-"""The long computations of the book: pure functions, one subject a module."""
