@@ -57,24 +57,10 @@ def cache_folder() -> Path:
 def get_or_compute(
     key: str, compute: Callable[[], NDArray[np.float32]], *, shape: tuple[int, int]
 ) -> NDArray[np.float32]:
-    """Return the vectors kept under `key`; compute and keep them where there are none.
+    """Return the vectors under `key`, a content address; compute and keep them if there are none.
 
-    Two processes that want the same key compute it once: the second waits and reads. An
-    entry that is truncated or altered is dropped with a warning and computed again. Where
-    the folder cannot be written the vectors are computed, with a warning, and not kept.
-
-    Parameters
-    ----------
-    key : str
-        Content address, hexadecimal.
-    compute : callable
-        Gives the vectors, float32 of `shape`.
-    shape : (int, int)
-        What the entry must hold.
-
-    Returns
-    -------
-    ndarray of float32
+    Two processes that want the same key compute it once. An entry that is truncated, altered or not
+    of `shape` is computed again with a warning; where the folder cannot be written nothing is kept.
     """
     path = cache_folder() / key[:2] / f"{key}.safetensors"
     # Entries appear whole, by rename: reading needs no lock.
