@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paper_utils.audit.cluster import Workers
-from paper_utils.audit.measure import Measure, difference, not_measured, share_of
+from paper_utils.audit.measure import Measure, all_beside, difference, not_measured, share_of, under
 from paper_utils.audit.moments import (
     Moments,
     cosine_statistics,
@@ -107,18 +107,14 @@ class Cloud:
 def row_measures(scan: Scan) -> dict[str, Measure]:
     """Count rows that cannot be used, and rows that say the same."""
     n, used = scan.n_rows, len(scan.used)
-    found = {
-        "rows.total": Measure(n, n=n),
-        "rows.used": Measure(used, n=n),
-        "rows.nan": Measure(len(scan.nan), n=n),
-        "rows.infinite": Measure(len(scan.infinite), n=n),
-        "rows.zero": Measure(len(scan.zero), n=n),
-    }
+    counts = {"total": n, "used": used}
+    counts |= {name: len(getattr(scan, name)) for name in ("nan", "infinite", "zero")}
+    found = {name: Measure(count, n=n) for name, count in counts.items()}
     share = 1 - len(scan.first) / used
-    found["rows.duplicate_share"] = share_of(share, used).beside(gaussian=0)
+    found["duplicate_share"] = share_of(share, used).beside(gaussian=0)
     largest = int(np.bincount(scan.point_of_row).max())
-    found["rows.largest_group"] = Measure(largest, n=used).beside(gaussian=1)
-    return found
+    found["largest_group"] = Measure(largest, n=used).beside(gaussian=1)
+    return under("rows", found)
 
 
 def norm_measures(scan: Scan) -> dict[str, Measure]:
@@ -143,35 +139,39 @@ def norm_measures(scan: Scan) -> dict[str, Measure]:
     }
 
 
+def _statistics(moments: Moments) -> dict[str, float]:
+    return under("cosine", cosine_statistics(moments)) | under(
+        "dimension", trace_dimensions(moments)
+    )
+
+
+def _spectral(moments: Moments) -> dict[str, float]:
+    return under("dimension", spectral_dimensions(moments))
+
+
 def moment_measures(cloud: Cloud) -> dict[str, Measure]:
     """Measure cosines and dimensions from the merged moments."""
-    groups = cloud.scan.groups
-    found = {f"cosine.{k}": v for k, v in with_intervals(groups, cosine_statistics).items()}
-    found |= {f"dimension.{k}": v for k, v in with_intervals(groups, trace_dimensions).items()}
+    groups, moments = cloud.scan.groups, cloud.moments
+    found = with_intervals(groups, _statistics)
     if cloud.scan.d <= _FEW_COLUMNS:
-        spectral = with_intervals(groups, spectral_dimensions)
+        found |= with_intervals(groups, _spectral)
     else:
         why = f"more than {_FEW_COLUMNS} columns: no interval"
-        plain = spectral_dimensions(cloud.moments)
-        spectral = {k: Measure(v, n=cloud.moments.n, reason=why) for k, v in plain.items()}
-    whole = spectral["components_90"]
-    spectral["components_90"] = Measure(whole.value, n=whole.n, reason="a whole number")
-    found |= {f"dimension.{k}": v for k, v in spectral.items()}
-    n = min(cloud.rows.n, NULL_ROWS)
-    for name, points in cloud.nulls(n).items():
-        moments = merged(moments_of(points, 1))
-        values = {f"cosine.{k}": v for k, v in cosine_statistics(moments).items()}
-        values |= {f"dimension.{k}": v for k, v in trace_dimensions(moments).items()}
-        values |= {f"dimension.{k}": v for k, v in spectral_dimensions(moments).items()}
-        found = {key: one.beside(**{name: values[key]}) for key, one in found.items()}
+        found |= {k: Measure(v, n=moments.n, reason=why) for k, v in _spectral(moments).items()}
+    whole = found["dimension.components_90"]
+    whole = replace(whole, low=None, high=None, reason="a whole number")
+    found["dimension.components_90"] = whole
+    for name, points in cloud.nulls(min(cloud.rows.n, NULL_ROWS)).items():
+        null = merged(moments_of(points, 1))
+        found = all_beside(found, name, _statistics(null) | _spectral(null))
     # Of the Gaussian both are known exactly.
-    values, vectors = np.linalg.eigh(cloud.moments.scatter / cloud.moments.n)
-    exact = gaussian_cosine_moments(np.clip(values, 0, None), cloud.moments.mean @ vectors)
-    for name, value in zip(("mean", "variance"), exact, strict=True):
-        found[f"cosine.{name}"] = found[f"cosine.{name}"].beside(gaussian=value)
+    values, vectors = np.linalg.eigh(moments.scatter / moments.n)
+    exact = gaussian_cosine_moments(np.clip(values, 0, None), moments.mean @ vectors)
+    exact = {"cosine.mean": exact[0], "cosine.variance": exact[1]}
+    found = all_beside(found, "gaussian", exact)
     some = sample(cloud.rows.n, cloud.exact_up_to, cloud.seed)
     rows = cloud.rows if len(some) == cloud.rows.n else InMemoryPoints(cloud.rows.take(some))
-    centred = moments_of(Centred(rows, cloud.moments.mean), len(groups))
+    centred = moments_of(Centred(rows, moments.mean), len(groups))
     found["cosine.variance_centred"] = with_intervals(centred, cosine_statistics)["variance"]
     return found
 
@@ -194,9 +194,6 @@ def hubness(cloud: Cloud, where: Workers | None = None) -> Hubs:
     centred = in_memory(Centred(points, cloud.moments.mean))
     moved = nearest(centred, queries, k, where, "neighbours, centred")
     raw, after = hub_measures(lists), hub_measures(moved)
-    random = poisson_reference(k)
-    found = {f"hubness.raw.{name}": one for name, one in raw.items()}
-    found |= {f"hubness.centred.{name}": one for name, one in after.items()}
     del centred
     if whole and points.n < cloud.rows.n:
         kept = hub_measures(with_duplicates(lists, cloud.scan.point_of_row))
@@ -204,19 +201,17 @@ def hubness(cloud: Cloud, where: Workers | None = None) -> Hubs:
         kept = raw
     else:
         kept = dict.fromkeys(raw, not_measured("not every point is a query"))
-    found |= {f"hubness.kept.{name}": one for name, one in kept.items()}
+    found: dict[str, Measure] = {}
+    random = poisson_reference(k)
+    for kind, measured in (("raw", raw), ("centred", after), ("kept", kept)):
+        found |= under(f"hubness.{kind}", all_beside(measured, "random", random))
     found["hubness.centring_gain"] = skewness_gain(lists, moved).beside(gaussian=0)
     found["hubness.duplicates_gain"] = _gain(kept["skewness"], raw["skewness"])
-    for name in ("skewness", "antihubs", "robin_hood"):
-        for kind in ("raw", "centred", "kept"):
-            key = f"hubness.{kind}.{name}"
-            found[key] = found[key].beside(random=random[name])
     for name, null in cloud.nulls(points.n).items():
         some = sample(null.n, NULL_QUERIES, seed + 1)
         control = nearest(null, some, k, where, f"neighbours, {name}")
-        measured = hub_measures(control)
-        for key, one in measured.items():
-            found[f"hubness.raw.{key}"] = found[f"hubness.raw.{key}"].beside(**{name: one.value})
+        values = {key: one.value for key, one in hub_measures(control).items()}
+        found = all_beside(found, name, under("hubness.raw", values))
         if control.k >= 3:
             value = two_nearest_dimension(null, control, seed=seed).value
             twonn = found.get("dimension.twonn") or two_nearest_dimension(points, lists, seed=seed)
@@ -266,6 +261,5 @@ def stability(
     rest = tuple(name for name in few if name != "dot")
     for name, null in cloud.nulls(cloud.rows.n).items():
         control = measure(null, STABILITY_NULL_QUERIES, None, np.ones(null.n, np.float32), rest)
-        for key, one in control.items():
-            found[key] = found[key].beside(**{name: one.value})
-    return {f"stability.{key}": one for key, one in found.items()}
+        found = all_beside(found, name, {key: one.value for key, one in control.items()})
+    return under("stability", found)

@@ -214,14 +214,8 @@ def _encoded(titles: Titles, model: str, seed: int) -> Inputs:
     queries = None
     if titles.query_texts is not None:
         queries = vectors(titles.queries_name, titles.query_texts, titles.query_ids)
-    return Inputs(
-        documents,
-        queries,
-        titles.table,
-        titles.query_texts,
-        titles.relevance,
-        notes=titles.notes,
-    )
+    known = (titles.table, titles.query_texts, titles.relevance)
+    return Inputs(documents, queries, *known, notes=titles.notes)
 
 
 def read_texts(path: str) -> tuple[pd.DataFrame, tuple[str, ...] | None, tuple[str, ...]]:

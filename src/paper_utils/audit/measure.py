@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Measure:
     low, high : float or None
         95% interval; None where there is none.
     n : int or None
-        Independent units behind it: rows, searches, queries or texts.
+        Independent units behind it: rows, queries or texts.
     null : mapping of str to float or None
         What the same code gives where the effect is absent: ``gaussian`` (same mean and
         spectrum), ``shuffled`` (values, letters or judgements shuffled), ``random`` (lists drawn
@@ -96,6 +98,21 @@ class Measure:
     def beside(self, **null: float | None) -> Measure:
         """Return the same measure with further nulls."""
         return replace(self, null={**self.null, **null})
+
+
+def under(group: str, values: Mapping[str, T]) -> dict[str, T]:
+    """Return values by dotted key: the group of the report goes before each name."""
+    return {f"{group}.{name}": value for name, value in values.items()}
+
+
+def all_beside(
+    measures: Mapping[str, Measure], null: str, values: Mapping[str, float | None]
+) -> dict[str, Measure]:
+    """Return the measures, those that are in `values` beside what a null gives for them."""
+    return {
+        key: one.beside(**{null: values[key]}) if key in values else one
+        for key, one in measures.items()
+    }
 
 
 def not_measured(reason: str) -> Measure:

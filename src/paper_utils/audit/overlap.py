@@ -27,18 +27,7 @@ from paper_utils.search.bootstrap import bootstrap_interval
 from paper_utils.search.topk import select_top_k
 
 #: What is done to vectors; `resources/measures.yml` has the words.
-CHANGES = (
-    "bfloat16",  # both sides
-    "int8",  # documents
-    "binary",  # documents
-    "hamming",  # both sides in one bit per coordinate
-    "half",
-    "quarter",
-    "eighth",
-    "noise_c",
-    "noise_a",
-    "dot",
-)
+CHANGES = tuple("bfloat16 int8 binary hamming half quarter eighth noise_c noise_a dot".split())
 
 NOISE = 1e-4
 BLOCK = 16_384

@@ -26,7 +26,7 @@ from paper_utils.audit.cloud import (
 )
 from paper_utils.audit.cluster import Workers
 from paper_utils.audit.inputs import Inputs
-from paper_utils.audit.measure import Measure, not_measured
+from paper_utils.audit.measure import Measure, not_measured, under
 from paper_utils.audit.moments import merged, spectrum_of
 from paper_utils.audit.neighbours import sample
 from paper_utils.audit.points import InMemoryPoints, moments_of
@@ -129,15 +129,15 @@ def audit(
     ----------
     inputs : Inputs
     k : int
-        Neighbours of a search, from 1.
+        Neighbours of a query, from 1.
     exact_up_to : int
-        Different rows up to which every row queries; above, a sample does, and what it estimates
+        Different rows up to which every row is a query; above, a sample is, and what it estimates
         has an interval.
     seed : int
         Of every sample.
     where : Workers, optional
         A cluster.
-    table : tuple of Advice, optional
+    table : tuple of Remedy, optional
         Other advice than the package's.
 
     Returns
@@ -175,13 +175,13 @@ def audit(
     (judged, rows), pairs = _judged(inputs, cloud, queries, kept, seed, notes), None
     if judged is not None:
         found, curves["recall"], pairs = _relevance(inputs, judged, cloud, rows, seed)
-        measures |= {f"relevance.{name}": one for name, one in found.items()}
+        measures |= under("relevance", found)
     slices, together = _slices(inputs, cloud, hubs, pairs)
-    measures |= {f"slices_summary.{name}": one for name, one in together.items()}
+    measures |= under("slices_summary", together)
     if inputs.table is not None:
         name = tokenizer_name(inputs.source.get("model"))
         found = subword_measures(inputs.table["title"].tolist(), name, seed)
-        measures |= {f"fragmentation.{key}": one for key, one in found.items()}
+        measures |= under("fragmentation", found)
         notes.append(f"words are cut by the tokenizer of {name}")
     if cloud.distinct.n > exact_up_to:
         notes.append(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,21 +41,6 @@ class Scan:
     high: NDArray[np.float32]  # greatest of each
 
 
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """The same of some rows; `digests` stand for the directions."""
-
-    nan: NDArray[np.int64]
-    infinite: NDArray[np.int64]
-    zero: NDArray[np.int64]
-    norms: NDArray[np.float64]
-    used: NDArray[np.int64]
-    digests: NDArray[np.void]
-    groups: list[Moments]
-    low: NDArray[np.float32]
-    high: NDArray[np.float32]
-
-
 def scan(vectors: Vectors, where: Workers | None = None) -> Scan:
     """Look at every row once; those without a direction are named and left out of everything else.
 
@@ -68,14 +54,14 @@ def scan(vectors: Vectors, where: Workers | None = None) -> Scan:
     """
     n, d = vectors.shape
     tasks = [(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)]
-    parts: list[_Part] = []
+    parts: list[dict[str, Any]] = []
     groups: list[Moments] | None = None
     for part in (where or Workers()).map(_scanned, vectors, tasks, "reading"):
-        groups = merge_groups(groups, part.groups)
-        parts.append(replace(part, groups=[]))  # 24 MiB a part
+        groups = merge_groups(groups, part.pop("groups"))  # 24 MiB a part
+        parts.append(part)
 
     def joined(name: str) -> NDArray:
-        return np.concatenate([getattr(part, name) for part in parts])
+        return np.concatenate([part[name] for part in parts])
 
     used = joined("used")
     if len(used) < FEWEST_ROWS:
@@ -89,20 +75,18 @@ def scan(vectors: Vectors, where: Workers | None = None) -> Scan:
     return Scan(
         n_rows=n,
         d=d,
-        nan=joined("nan"),
-        infinite=joined("infinite"),
-        zero=joined("zero"),
-        norms=joined("norms"),
+        **{name: joined(name) for name in ("nan", "infinite", "zero", "norms")},
         used=used,
         point_of_row=point_of_row,
         first=first,
         groups=groups or [],
-        low=np.min([part.low for part in parts], axis=0),
-        high=np.max([part.high for part in parts], axis=0),
+        low=np.min([part["low"] for part in parts], axis=0),
+        high=np.max([part["high"] for part in parts], axis=0),
     )
 
 
-def _scanned(vectors: Vectors, task: tuple[int, int]) -> _Part:
+def _scanned(vectors: Vectors, task: tuple[int, int]) -> dict[str, Any]:
+    """What one pass finds out about some rows; `digests` stand for the directions."""
     start, stop = task
     block = vectors.block(start, stop)
     rows = np.arange(start, stop)
@@ -118,7 +102,7 @@ def _scanned(vectors: Vectors, task: tuple[int, int]) -> _Part:
         norms = largest * np.linalg.norm(scaled, axis=1)
     unit = unit_rows(block) if len(block) else block
     single = unit.astype(np.float32) + np.float32(0)  # -0.0, whose bits differ, becomes 0.0
-    return _Part(
+    return dict(
         nan=rows[nan],
         infinite=rows[infinite],
         zero=rows[zero],

@@ -16,7 +16,6 @@ from paper_utils.audit.report import Report
 from paper_utils.claims.remedies import name_of
 
 _KEY = re.compile(r"\b[a-z_]+(?:\.[a-z_]\w*)+")
-_NUMBERS = ("value", "from", "to", "Gaussian", "shuffled", "random")
 
 
 @dataclass(frozen=True)
@@ -77,20 +76,13 @@ def measures_table(report: Report, keys: Sequence[str], caption: str) -> StyledT
     rows = []
     for key in keys:
         one = report[key]
-        row: dict[str, Any] = {"measure": name_of(key)}
-        row |= dict(zip(_NUMBERS, (one.value, one.low, one.high), strict=False))
-        row |= {
-            shown: one.null.get(kind)
-            for shown, kind in zip(_NUMBERS[3:], ("gaussian", "shuffled", "random"), strict=True)
-        }
-        rows.append({name: _shown(value) for name, value in row.items()} | {"key": key})
+        numbers = {"value": one.value, "from": one.low, "to": one.high}
+        numbers |= {null: one.null.get(null.lower()) for null in ("Gaussian", "shuffled", "random")}
+        shown = {name: None if v is None else _Number(v) for name, v in numbers.items()}
+        rows.append({"measure": name_of(key)} | shown | {"key": key})
     frame = pd.DataFrame(rows, dtype=object)  # as floats the numbers would lose their format
     kept = [c for c in frame.columns if c == "value" or frame[c].notna().any()]
     return StyledTable(plots.table(frame[kept], caption), "measures")
-
-
-def _shown(value: Any) -> Any:
-    return _Number(value) if isinstance(value, float) and not math.isnan(value) else value
 
 
 class _Number(float):
@@ -109,19 +101,9 @@ def slices_table(report: Report) -> StyledTable | SentenceList:
         return SentenceList(("Not measured: no texts were given, or no column cuts them.",))
     rows = []
     for one in report.slices:
-        row: dict[str, Any] = {
-            "slice": f"{one.by.replace('_', ' ')}: {one.value}",
-            "rows": f"{one.n:,}",
-        }
-        for shown, name in (
-            ("mean cosine", "mean_cosine"),
-            ("effective dimension", "d_eff"),
-            ("seen", "seen"),
-            ("recall at 10", "recall"),
-        ):
-            found = one.measures[name]
-            row[shown] = _with_interval(found)
-        rows.append(row)
+        row = {"slice": f"{one.by.replace('_', ' ')}: {one.value}", "rows": f"{one.n:,}"}
+        found = {name_of(f"slices.{name}"): m for name, m in one.measures.items()}
+        rows.append(row | {name: _with_interval(m) for name, m in found.items()})
     frame = pd.DataFrame(rows)
     frame = frame.loc[:, [c for c in frame.columns if (frame[c] != "–").any()]]
     return StyledTable(plots.table(frame, "Slices, with 95% intervals"))
@@ -141,18 +123,11 @@ def examples_table(report: Report, which: str, caption: str) -> StyledTable | Se
     """Return the texts of the largest `hubs`, or of the largest groups of `equal` rows."""
     rows: list[Mapping[str, Any]] = report.examples.get(which, [])
     if not rows:
-        return SentenceList(
-            ("There are none." if which == "equal" else "Not every row is a query.",)
-        )
-    frame = pd.DataFrame(
-        {
-            "row": [f"{row['row']:,}" for row in rows],
-            "count": [row["count"] for row in rows],
-            "text": [row["text"] or "–" for row in rows],
-        }
-    )
-    if not any(row["text"] for row in rows):
-        frame = frame.drop(columns="text")
+        why = "There are none." if which == "equal" else "Not every row is a query."
+        return SentenceList((why,))
+    frame = pd.DataFrame(rows)[["row", "count", "text"]]
+    frame["row"] = [f"{row:,}" for row in frame["row"]]
+    frame = frame.fillna({"text": "–"}) if frame["text"].any() else frame.drop(columns="text")
     return StyledTable(plots.table(frame, caption))
 
 
@@ -160,11 +135,9 @@ def advice_shown(report: Report) -> SentenceList:
     """Return the advice that applies, with the values that call for it."""
     lines = []
     words = {"yes": "Do", "partly": "Helps partly", "no": "Does not help"}
-    states = ("applies", "unsure")
-    shown = [row for row in report.advice if row["state"] in states]
-    for row in sorted(
-        shown, key=lambda one: (states.index(one["state"]), list(words).index(one["helps"]))
-    ):
+    orders = [(state, helps) for state in ("applies", "unsure") for helps in words]
+    shown = [row for row in report.advice if (row["state"], row["helps"]) in orders]
+    for row in sorted(shown, key=lambda one: orders.index((one["state"], one["helps"]))):
         word = words[row["helps"]]
         doubt = " (the interval leaves it open)" if row["state"] == "unsure" else ""
         reasons = [_KEY.sub(lambda key: name_of(key[0]), why) for why in row["because"]]
@@ -172,10 +145,8 @@ def advice_shown(report: Report) -> SentenceList:
         lines.append(f"{word}: {row['title']}{doubt}. {row['remedy']}{because}")
     silent = sum(row["state"] == "not_measured" for row in report.advice)
     if silent:
-        lines.append(
-            f"{silent} rows of the table could not be judged: they need texts, queries or "
-            "judgements."
-        )
+        need = "they need texts, queries or judgements."
+        lines.append(f"{silent} rows of the table could not be judged: {need}")
     return SentenceList(tuple(lines) or ("No row of the table applies.",))
 
 
