@@ -83,7 +83,7 @@ def test_with_no_gain_from_a_cutoff_the_margin_is_gardners():
     [
         (lambda: critical_dimension(1, 1), "n_attributes = 1"),
         (lambda: critical_dimension(10, 0), "length = 0"),
-        (lambda: critical_dimension(10, 10), "length = 10 must be from 1 to 9"),
+        (lambda: critical_dimension(10, 10), "length must be a whole number from 1 to 9, not 10"),
         (lambda: critical_dimension(10.5, 2), "10.5"),
         (lambda: critical_dimension(float("nan"), 2), "nan"),
         (lambda: critical_dimension(10, True), "True"),

@@ -159,5 +159,5 @@ def test_columns_must_agree():
 
 @pytest.mark.parametrize("k", [0, 20, 2.0, True])
 def test_bad_k(k):
-    with pytest.raises(UsageError, match="k must be 1 to 19, the rows there are to find"):
+    with pytest.raises(UsageError, match="k must be a whole number from 1 to 19"):
         mutual_neighbours(GOOD, k)

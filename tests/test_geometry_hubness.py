@@ -204,11 +204,11 @@ ZERO = np.vstack([GOOD, np.zeros((1, 4))])
 @pytest.mark.parametrize(
     ("X", "options", "message"),
     [
-        (GOOD, {"k": 20}, "k must be 1 to 19"),
-        (GOOD, {"k": 200}, "k must be 1 to 19"),
-        (GOOD, {"k": 0}, "k must be 1 to 19"),
-        (GOOD, {"k": 2.5}, "k must be a whole number, not 2.5"),
-        (GOOD, {"k": 21, "queries": GOOD}, "k must be 1 to 20"),
+        (GOOD, {"k": 20}, "k must be a whole number from 1 to 19"),
+        (GOOD, {"k": 200}, "k must be a whole number from 1 to 19"),
+        (GOOD, {"k": 0}, "k must be a whole number from 1 to 19"),
+        (GOOD, {"k": 2.5}, "k must be a whole number from 1 to 19, not 2.5"),
+        (GOOD, {"k": 21, "queries": GOOD}, "k must be a whole number from 1 to 20"),
         (np.ones((20, 4)), {}, "only 1 different rows of 20: k=10 is more than the 0 neighbours"),
         (
             np.repeat(GOOD[:5], 4, axis=0),

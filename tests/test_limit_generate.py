@@ -124,10 +124,10 @@ def test_a_damaged_vocabulary_is_said(tmp_path, monkeypatch, content):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"n": 2, "k": 2}, "n = 2 must be a whole number from 3"),
+        ({"n": 2, "k": 2}, "n must be a whole number from 3, not 2"),
         ({"k": 0}, "k = 0"),
         ({"k": 1.5}, "k = 1.5"),
-        ({"n_docs": 10}, "n_docs = 10 must be a whole number from 46"),
+        ({"n_docs": 10}, "n_docs must be a whole number from 46, not 10"),
         ({"n_attributes": 44}, "relevant to 45 queries"),
         ({"n_attributes": 0}, "n_attributes = 0"),
         ({"pattern": "dence"}, "did you mean 'dense'"),

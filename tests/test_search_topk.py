@@ -181,9 +181,9 @@ X4 = np.eye(4)
 @pytest.mark.parametrize(
     ("arguments", "options", "words"),
     [
-        ((X4, X4, 5), {}, "k must be 1 to 4"),
-        ((X4, X4, 4), {"exclude_self": True}, "k must be 1 to 3"),
-        ((X4, X4, 0), {}, "k must be 1 to 4"),
+        ((X4, X4, 5), {}, "k must be a whole number from 1 to 4"),
+        ((X4, X4, 4), {"exclude_self": True}, "k must be a whole number from 1 to 3"),
+        ((X4, X4, 0), {}, "k must be a whole number from 1 to 4"),
         ((X4, X4, 2.0), {}, "whole number"),
         ((X4, X4, 2), {"metric": "cosin"}, "did you mean 'cosine'"),
         ((X4, X4[:, :3], 2), {}, "4 columns and documents 3"),
@@ -204,5 +204,5 @@ def test_bad_input_is_named(arguments, options, words):
 def test_bad_scores_are_named():
     with pytest.raises(UsageError, match="scores has NaN"):
         select_top_k([[1.0, np.nan]], 1)
-    with pytest.raises(UsageError, match="k must be 1 to 2"):
+    with pytest.raises(UsageError, match="k must be a whole number from 1 to 2"):
         select_top_k([[1.0, 2.0]], 3)

@@ -1,6 +1,9 @@
-"""Checks of arrays at the door, so that bad input never becomes a wrong number."""
+"""Checks of input at the door, so that bad input never becomes a wrong number."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from numbers import Integral
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -64,3 +67,31 @@ def unit_rows(X: ArrayLike, *, name: str = "X", min_rows: int = 1) -> NDArray[np
     # under- or overflowing when they are squared.
     array /= np.abs(array).max(axis=1, keepdims=True)
     return array / np.linalg.norm(array, axis=1, keepdims=True)
+
+
+def whole(name: str, value: object, *, least: int, most: int | None = None) -> int:
+    """Return `value`, a whole number from `least` to `most`, or raise UsageError.
+
+    >>> whole("k", 2.5, least=1, most=1000)
+    Traceback (most recent call last):
+    ...
+    paper_utils.errors.UsageError: k must be a whole number from 1 to 1,000, not 2.5
+    """
+    good = isinstance(value, Integral) and not isinstance(value, bool)
+    if not good or value < least or (most is not None and value > most):
+        end = "" if most is None else f" to {most:,}"
+        raise UsageError(f"{name} must be a whole number from {least:,}{end}, not {value!r}")
+    return int(value)
+
+
+def texts_list(texts: Iterable[str], name: str) -> list[str]:
+    """Return the texts, at least one, as a list, or raise UsageError."""
+    if isinstance(texts, (str, bytes)):
+        raise UsageError(f"{name} must be a list of texts, not the single text {texts[:40]!r}")
+    texts = list(texts)
+    if not texts:
+        raise UsageError(f"{name} is empty")
+    for place, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise UsageError(f"{name} must hold texts; item {place} is {text!r}")
+    return texts

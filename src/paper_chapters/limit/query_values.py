@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from paper_chapters.limit.complete_lists import complete_at_k
-from paper_utils.search.bootstrap import bootstrap_interval
+from paper_utils.statistics import bootstrap_interval
 from paper_utils.search.metrics import recall_at_k
 from paper_utils.search.ranks import RelevantRanks, ranks_from_scores
 

@@ -13,7 +13,7 @@ from paper_chapters.numen.table import collection, recalls, released_checksums, 
 from paper_utils.limit.data import LimitData
 from paper_utils.results import experiment
 from paper_utils.search.bm25 import BM25
-from paper_utils.search.bootstrap import bootstrap_interval
+from paper_utils.statistics import bootstrap_interval
 from paper_utils.search.hashing import HashedNgrams
 from paper_utils.search.metrics import recall_at_k
 from paper_utils.search.ranks import ranks_from_scores

@@ -15,7 +15,7 @@ from paper_utils.limit.data import LimitData, load_limit
 from paper_utils.limit.generate import generate_limit
 from paper_utils.limit.replica import limit_replica
 from paper_utils.results import experiment
-from paper_utils.search.bootstrap import bootstrap_interval
+from paper_utils.statistics import bootstrap_interval
 from paper_utils.search.hashing import HashedNgrams
 from paper_utils.search.metrics import recall_at_k
 from paper_utils.search.ranks import ranks_from_lists

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.spatial.distance import pdist
 
-from paper_utils.checks import as_vectors, unit_rows
+from paper_utils.checks import as_vectors, unit_rows, whole
 from paper_utils.errors import UsageError, did_you_mean
 from paper_utils.geometry.cosine import cosine_moments
 
@@ -93,8 +93,7 @@ def dilution_from_pairs(c_pair: float, k: int) -> float:
     distance of the distinct pairs of k sentences. The mean of cos(e_i, average) is the length of
     the average, whose square stands under the root.
     """
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
-        raise UsageError(f"k must be a whole number of at least 1, not {k!r}")
+    whole("k", k, least=1)
     squared = 1 - (k - 1) / k * c_pair if k > 1 else 1.0
     # Rounding of an average near zero, or of equal sentences, may step over the edge.
     if not -1e-9 <= squared <= 1 + 1e-9:

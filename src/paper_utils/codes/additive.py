@@ -10,15 +10,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import betaincc, gammaln, ndtr, ndtri
 from scipy.stats import binom
 
+from paper_utils.checks import whole
 from paper_utils.errors import UsageError
 
 # What LIMIT's generator does: distractors draw from the attributes that no query names.
@@ -41,14 +42,11 @@ class AdditiveLaw:
     n_relevant: int = 2  # relevant documents of a query
 
     def __post_init__(self) -> None:
-        _whole(self.n_relevant, "n_relevant", 1)
-        _whole(self.n_docs, "n_docs", self.n_relevant + 1)
-        _whole(self.length, "length", 1)
-        if self.vocabulary is not None and self.length >= _whole(self.vocabulary, "vocabulary", 2):
-            raise UsageError(
-                f"length = {self.length}: a document holds fewer attributes than the vocabulary "
-                f"of {self.vocabulary}"
-            )
+        whole("n_relevant", self.n_relevant, least=1)
+        whole("n_docs", self.n_docs, least=self.n_relevant + 1)
+        whole("length", self.length, least=1)
+        if self.vocabulary is not None:
+            whole("vocabulary", self.vocabulary, least=self.length + 1)
 
     @property
     def rare(self) -> float:
@@ -87,8 +85,7 @@ class AdditiveLaw:
         """Return the expected recall@k in d dimensions, as in :func:`additive_recall`."""
         if isinstance(d, bool) or not isinstance(d, Real) or not 0 < d < math.inf:
             raise UsageError(f"d = {d!r} must be a number above 0")
-        if _whole(k, "k", 1) > self.n_docs:
-            raise UsageError(f"k = {k} is more than the {self.n_docs} documents")
+        whole("k", k, least=1, most=self.n_docs)
         distractors = self.n_docs - self.n_relevant
         s, tau, own = self.signal(d), self.tau(d), self.noise
         z, weight = _grid(s, tau, distractors, k)
@@ -228,7 +225,7 @@ def additive_dimension(
     [172, 169, 163]
     """
     law = AdditiveLaw(n_docs, length, vocabulary, apart, n_relevant)
-    _whole(n_queries, "n_queries", 1)
+    whole("n_queries", n_queries, least=1)
     if not 0 < level < 1:
         raise UsageError(f"level must be between 0 and 1, not {level}")
     rows = []
@@ -262,8 +259,7 @@ def half_recall_dimension(
     The dimension at which an average relevant score equals the k-th best distractor's.
     """
     law = AdditiveLaw(n_docs, length, vocabulary)
-    if not 1 <= _whole(k, "k", 1) <= n_docs // 2:
-        raise UsageError(f"k = {k} must be at most half of the {n_docs} documents")
+    whole("k", k, least=1, most=n_docs // 2)
     return law.effective_length * float(ndtri(1 - k / n_docs)) ** 2
 
 
@@ -280,8 +276,7 @@ def check_recalls(recalls: Mapping[int, float], n_docs: int) -> dict[int, float]
     if not isinstance(recalls, Mapping) or not recalls:
         raise UsageError("recalls must map cut-offs to recalls, such as {2: 0.03, 10: 0.07}")
     for k, recall in recalls.items():
-        if _whole(k, "a cut-off", 1) > n_docs:
-            raise UsageError(f"k = {k} is more than the {n_docs} documents")
+        whole("a cut-off", k, least=1, most=n_docs)
         if isinstance(recall, bool) or not isinstance(recall, Real) or not 0 <= recall <= 1:
             raise UsageError(f"recall@{k} = {recall} must lie between 0 and 1")
     rows = {int(k): float(recalls[k]) for k in sorted(recalls)}
@@ -292,12 +287,6 @@ def check_recalls(recalls: Mapping[int, float], n_docs: int) -> dict[int, float]
                 "cannot fall as the cut-off rises"
             )
     return rows
-
-
-def _whole(value: Any, name: str, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise UsageError(f"{name} = {value!r} must be a whole number from {least}")
-    return int(value)
 
 
 def _chi_mean(d: float) -> float:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from scipy.optimize import brentq, minimize_scalar
 from scipy.special import ndtr
 
+from paper_utils.checks import whole
 from paper_utils.errors import UsageError
 
 # The threshold, in standard deviations of a score, lies well within.
@@ -158,8 +159,7 @@ def attainable_margin(n_attributes: int, length: int, d: int) -> float:
     (0.0381, 0.0)
     """
     _check(n_attributes, length, 0.0)
-    if isinstance(d, bool) or d != int(d) or d < 1:
-        raise UsageError(f"d must be a whole number from 1, not {d!r}")
+    whole("d", d, least=1)
     f = length / n_attributes
 
     def excess(margin: float) -> float:
@@ -174,16 +174,8 @@ def attainable_margin(n_attributes: int, length: int, d: int) -> float:
 
 
 def _check(n_attributes: int, length: int, margin: float) -> None:
-    for name, value in (("n_attributes", n_attributes), ("length", length)):
-        if isinstance(value, bool) or not math.isfinite(value) or value != int(value):
-            raise UsageError(f"{name} must be a whole number, not {value!r}")
-    if n_attributes < 2:
-        raise UsageError(f"n_attributes = {n_attributes} must be at least 2")
-    if not 1 <= length < n_attributes:
-        raise UsageError(
-            f"length = {length} must be from 1 to {n_attributes - 1}: a document lists some of "
-            f"the {n_attributes} attributes and not all"
-        )
+    whole("n_attributes", n_attributes, least=2)
+    whole("length", length, least=1, most=n_attributes - 1)
     if not 0 <= margin <= _WIDEST:
         raise UsageError(f"margin = {margin} must be from 0 to {_WIDEST:g}")
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from paper_utils.checks import whole
 from paper_utils.codes.capacity import critical_dimension
 from paper_utils.codes.solver import Separator, Solved
 from paper_utils.errors import UsageError
@@ -65,11 +66,7 @@ class SetCodes:
     """
 
     def __init__(self, d: int, *, seed: int = 0) -> None:
-        for name, value, low in (("d", d, 1), ("seed", seed, 0)):
-            whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-            if not whole or value < low:
-                raise UsageError(f"{name} must be a whole number from {low}, not {value!r}")
-        self.d, self.seed = int(d), int(seed)
+        self.d, self.seed = whole("d", d, least=1), whole("seed", seed, least=0)
         self.vocabulary: tuple[str, ...] = ()
         self._place: dict[str, int] = {}
         self._separator: Separator | None = None
@@ -171,8 +168,7 @@ class SetCodes:
             Not fitted; a document that is empty, longer than the vocabulary, or lists an unknown
             attribute or one twice; `max_steps` below 1.
         """
-        if isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 1:
-            raise UsageError(f"max_steps must be a whole number from 1, not {max_steps!r}")
+        whole("max_steps", max_steps, least=1)
         return self._fitted().solve(self.rows(documents), max_steps=max_steps)
 
     def rows(self, documents: Sequence[Collection[str]]) -> list[NDArray[np.int64]]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
-from paper_utils.checks import unit_rows
+from paper_utils.checks import unit_rows, whole
 from paper_utils.errors import UsageError
 from paper_utils.geometry.cosine import centre
 from paper_utils.search.topk import select_top_k
@@ -150,8 +150,7 @@ def mutual_neighbours(
     """
     U, documents, V, searching = _both(X, queries)
     most = len(U) - (queries is None)
-    if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= most:
-        raise UsageError(f"k must be 1 to {most}, the rows there are to find, not {k!r}")
+    whole("k", k, least=1, most=most)
     height = max(1, _CELLS // len(U))
     found = []
     for top in range(0, len(V), height):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from paper_utils.checks import as_vectors, unit_rows
+from paper_utils.checks import as_vectors, unit_rows, whole
 from paper_utils.errors import UsageError, did_you_mean
 from paper_utils.search.topk import top_k
 
@@ -282,8 +282,7 @@ def poisson_reference(k: int) -> dict[str, float]:
     """
     from scipy.stats import poisson
 
-    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-        raise UsageError(f"k must be a whole number from 1, not {k!r}")
+    whole("k", k, least=1)
     return {
         "variance": float(k),
         "skewness": float(k**-0.5),

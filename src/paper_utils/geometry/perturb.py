@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from paper_utils.checks import as_vectors
+from paper_utils.checks import as_vectors, whole
 from paper_utils.errors import UsageError, did_you_mean
 
 READINGS = ("A", "B", "C", "D")
@@ -86,8 +86,7 @@ def perturb(
     True
     """
     X = as_vectors(vectors, name="vectors", allow_zero=False)
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise UsageError(f"seed must be a whole number of at least 0, not {seed!r}")
+    whole("seed", seed, least=0)
     norm = float(np.sqrt(np.einsum("ij,ij->i", X, X, dtype=np.float64)).mean())
     sd = noise_sd(noise, X.shape[1], reading, norm=norm)
     # A stream of its own: vectors drawn by default_rng(seed) would else be their own noise.
@@ -122,6 +121,4 @@ def to_binary(vectors: ArrayLike) -> NDArray[np.float32]:
 def truncate(vectors: ArrayLike, m: int) -> NDArray[np.floating]:
     """Keep the first `m` coordinates of (n_items, d) vectors, as stored."""
     X = as_vectors(vectors, name="vectors")
-    if isinstance(m, bool) or not isinstance(m, (int, np.integer)) or not 1 <= m <= X.shape[1]:
-        raise UsageError(f"m must be a whole number from 1 to {X.shape[1]}, not {m!r}")
-    return X[:, :m]
+    return X[:, : whole("m", m, least=1, most=X.shape[1])]

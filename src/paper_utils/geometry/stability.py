@@ -11,9 +11,9 @@ from scipy import sparse
 from scipy.special import ndtr
 from scipy.stats import rankdata
 
-from paper_utils.checks import as_vectors
+from paper_utils.checks import as_vectors, whole
 from paper_utils.errors import UsageError
-from paper_utils.search.bootstrap import Interval
+from paper_utils.statistics import Interval
 
 #: Queries of either kind without which an area under the curve has no interval worth its name.
 FEWEST = 5
@@ -85,7 +85,7 @@ def topk_overlap(
     S, T = as_vectors(before, name="before"), as_vectors(after, name="after")
     if S.shape != T.shape:
         raise UsageError(f"before has shape {S.shape}, after {T.shape}: they must agree")
-    _check_k(k, S.shape[1])
+    whole("k", k, least=1, most=S.shape[1] - 1)
     R = None
     if relevant is not None:
         R = sparse.csr_array(relevant)
@@ -158,7 +158,7 @@ def rank_margin(scores: ArrayLike, k: int) -> NDArray[np.float64]:
     """
     S = as_vectors(scores, name="scores")
     n = S.shape[1]
-    _check_k(k, n)
+    whole("k", k, least=1, most=n - 1)
     ordered = np.partition(S, (n - k - 1, n - k), axis=1).astype(np.float64)
     return ordered[:, n - k] - ordered[:, n - k - 1]
 
@@ -215,8 +215,3 @@ def margin_auc(margins: ArrayLike, changed: ArrayLike) -> Interval:
     area = float(v_small.mean())
     half = 1.959964 * math.sqrt(v_small.var(ddof=1) / m + v_large.var(ddof=1) / n)
     return Interval(area, max(0.0, area - half), min(1.0, area + half), m + n)
-
-
-def _check_k(k: int, n: int) -> None:
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not 1 <= k < n:
-        raise UsageError(f"k must be a whole number from 1 to {n - 1} for {n} documents, not {k!r}")

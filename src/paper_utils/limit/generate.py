@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from paper_utils.checks import whole
 from paper_utils.errors import UsageError, did_you_mean
 from paper_utils.limit.assign import distractor_rows, relevant_rows
 from paper_utils.limit.data import LimitData
@@ -92,7 +93,7 @@ def generate_limit(
     check_language(language)
     sets = relevant_sets(n, k, pattern=pattern, n_queries=n_queries, seed=seed)
     n_docs = n if n_docs is None else n_docs
-    _check_whole("n_docs", n_docs, n)
+    whole("n_docs", n_docs, least=n)
     attributes = load_vocabulary(language)
     phrases = load_synonyms(language) if synonyms else attributes
     asked, free = _split_vocabulary(phrases, len(sets), seed)
@@ -162,12 +163,12 @@ def relevant_sets(
     """
     if pattern not in PATTERNS:
         raise UsageError(f"unknown pattern {pattern!r}: {did_you_mean(pattern, PATTERNS)}")
-    _check_whole("k", k, 1)
-    _check_whole("n", n, k + 1)
+    whole("k", k, least=1)
+    whole("n", n, least=k + 1)
     most = {"cycle": n, "disjoint": n // k}.get(pattern, math.comb(n, k))
     if n_queries is None:
         n_queries = min(n, most) if pattern == "random" else most
-    _check_whole("n_queries", n_queries, 1)
+    whole("n_queries", n_queries, least=1)
     if n_queries > most:
         raise UsageError(f"n_queries = {n_queries:,}: {pattern} has {most:,} for n={n}, k={k}")
     if pattern == "dense":
@@ -216,7 +217,7 @@ def _matrix(sets: NDArray[np.int64], n_docs: int) -> sparse.csr_array:
 def _check_lengths(
     sets: NDArray[np.int64], n: int, n_docs: int, n_attributes: int, n_free: int, n_all: int
 ) -> None:
-    _check_whole("n_attributes", n_attributes, 1)
+    whole("n_attributes", n_attributes, least=1)
     degrees = np.bincount(sets.ravel(), minlength=n)
     if degrees.max() > n_attributes:
         raise UsageError(
@@ -229,8 +230,3 @@ def _check_lengths(
             f"{len(sets):,} queries and documents filled with {needed} other attributes need "
             f"{len(sets) + needed:,} attributes; the vocabulary has {n_all:,}"
         )
-
-
-def _check_whole(name: str, value: object, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise UsageError(f"{name} = {value!r} must be a whole number from {least}")

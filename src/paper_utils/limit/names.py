@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from paper_utils.errors import UsageError
+from paper_utils.checks import whole
 from paper_utils.limit.sentences import check_language
 
 _SOUNDS = {
@@ -31,8 +31,7 @@ def uniform_stream(seed: int, stream: int) -> np.random.Generator:
 
     Only its `random` may be used for data: NumPy may change other methods between versions.
     """
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise UsageError(f"seed must be a whole number from 0, not {seed!r}")
+    whole("seed", seed, least=0)
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(stream,))))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 
+from paper_utils.checks import whole
 from paper_utils.data.files import read_table
 from paper_utils.data.sources import data_file
 from paper_utils.errors import UsageError
@@ -105,10 +106,7 @@ def _released_judgements(
     """Return the relevant documents and the judgements, widened to `n_docs` columns."""
     path = checked_file("limit", "qrels.jsonl")
     relevant = tuple(dict.fromkeys(read_table(path)["corpus-id"]))
-    if isinstance(n_docs, bool) or not isinstance(n_docs, (int, np.integer)):
-        raise UsageError(f"n_docs must be a whole number, not {n_docs!r}")
-    if n_docs < len(relevant):
-        raise UsageError(f"n_docs = {n_docs} must be at least {len(relevant)}: LIMIT's relevant")
+    whole("n_docs", n_docs, least=len(relevant))
     narrow = read_judgements(path, query_ids, relevant)
     shape = (len(query_ids), int(n_docs))
     return relevant, sparse.csr_array((narrow.data, narrow.indices, narrow.indptr), shape=shape)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from paper_utils.checks import texts_list
 from paper_utils.errors import UsageError
 from paper_utils.search.tokenizer import WordTokenizer
 from paper_utils.search.topk import select_top_k
@@ -93,7 +94,7 @@ class BM25:
         """
         import bm25s
 
-        texts = _checked_texts(texts, "texts")
+        texts = texts_list(texts, "texts")
         vocabulary: dict[str, int] = {}
         ids = [
             [vocabulary.setdefault(token, len(vocabulary)) for token in self.tokenizer(text)]
@@ -136,7 +137,7 @@ class BM25:
         UsageError
             Not a sequence of strings, or nothing was fitted.
         """
-        queries = _checked_texts(queries, "queries")
+        queries = texts_list(queries, "queries")
         self._check_fitted()
         scores = np.empty((len(queries), self.n_docs), dtype=np.float32)
         for row, query in enumerate(queries):
@@ -171,7 +172,7 @@ class BM25:
         UsageError
             As in :meth:`scores`, or `k` out of range.
         """
-        queries = _checked_texts(queries, "queries")
+        queries = texts_list(queries, "queries")
         self._check_fitted()
         parts = [select_top_k(self.scores(part), k) for part in self._batches(queries)]
         indices, scores = zip(*parts, strict=True)
@@ -185,15 +186,3 @@ class BM25:
     def _check_fitted(self) -> None:
         if self._index is None:
             raise UsageError("nothing is indexed yet: call fit(texts) first")
-
-
-def _checked_texts(texts: Iterable[str], name: str) -> list[str]:
-    if isinstance(texts, (str, bytes)):
-        raise UsageError(f"{name} must be a list of texts, not the single text {texts[:40]!r}")
-    texts = list(texts)
-    if not texts:
-        raise UsageError(f"{name} is empty")
-    for place, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise UsageError(f"{name} must hold texts; item {place} is {text!r}")
-    return texts

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from tqdm import tqdm
 
+from paper_utils.checks import texts_list, whole
 from paper_utils.errors import UsageError, did_you_mean
 from paper_utils.search.grams import HASHES, GramSpec, GramTable
 from paper_utils.search.postings import (
@@ -96,13 +97,15 @@ class HashedNgrams:
         seed: int = 0,
         threads: int | None = None,
     ) -> None:
-        self.d = _whole("d", d, 1, 1 << 32)
+        self.d = whole("d", d, least=1, most=1 << 32)
         self.sizes, self.weights = tuple(sizes), tuple(weights)
         order, units, self._unit = _checked_grams(self.sizes, self.weights)
         if hash not in HASHES:
             raise UsageError(f"unknown hash {hash!r}: {did_you_mean(hash, HASHES)}")
         available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-        self.threads = available if threads is None else _whole("threads", threads, 1, 1024)
+        self.threads = (
+            available if threads is None else whole("threads", threads, least=1, most=1024)
+        )
         self.log, self.normalise = bool(log), bool(normalise)
         self._spec = GramSpec(
             self.d,
@@ -110,7 +113,7 @@ class HashedNgrams:
             np.array([units[i] for i in order], dtype=np.int64),
             bool(markers),
             HASHES[hash],
-            _whole("seed", seed, 0, (1 << 63) - 1),
+            whole("seed", seed, least=0, most=(1 << 63) - 1),
         )
         self._table = GramTable(self._spec)
         self._segments: list[Segment] = []
@@ -176,9 +179,9 @@ class HashedNgrams:
         UsageError
             Not a sequence of strings, nothing was fitted, or `k` out of range.
         """
-        queries = _checked_texts(queries, "queries")
+        queries = texts_list(queries, "queries")
         self._check_fitted()
-        k = _whole("k", k, 1, self.n_docs)
+        k = whole("k", k, least=1, most=self.n_docs)
         terms, lengths = self._query_terms(queries, self._table)
         heaps = _Heaps(len(queries), k)
         self._push(self._segments, terms, self._table.n_terms, heaps)
@@ -207,8 +210,8 @@ class HashedNgrams:
         UsageError
             As in :meth:`fit` and :meth:`search`.
         """
-        queries = _checked_texts(queries, "queries")
-        k = _whole("k", k, 1, None)
+        queries = texts_list(queries, "queries")
+        k = whole("k", k, least=1)
         table, heaps, n_docs = GramTable(self._spec), _Heaps(len(queries), k), 0
         lengths = np.ones(len(queries))
         for first, part in _parts(texts):
@@ -220,7 +223,7 @@ class HashedNgrams:
             self._push([segment], terms, table.n_terms, heaps)
         if not table.n_terms:
             raise UsageError(f"none of the {n_docs} texts holds a gram to index")
-        _whole("k", k, 1, n_docs)
+        whole("k", k, least=1, most=n_docs)
         return heaps.ranked(lengths)
 
     def scores(self, queries: Sequence[str]) -> NDArray[np.float64]:
@@ -240,7 +243,7 @@ class HashedNgrams:
         UsageError
             Not a sequence of strings, or nothing was fitted.
         """
-        queries = _checked_texts(queries, "queries")
+        queries = texts_list(queries, "queries")
         self._check_fitted()
         (pointers, terms, values), lengths = self._query_terms(queries, self._table)
         sums = np.zeros((len(queries), self.n_docs))
@@ -269,7 +272,7 @@ class HashedNgrams:
         UsageError
             Not a sequence of strings, or none.
         """
-        texts = _checked_texts(texts, "texts")
+        texts = texts_list(texts, "texts")
         table = GramTable(self._spec)
         counts = self._counts(texts, table)
         columns = table.buckets[counts.terms].astype(np.int64)
@@ -309,7 +312,7 @@ class HashedNgrams:
         UsageError
             As in :meth:`scores`.
         """
-        queries = _checked_texts(queries, "queries")
+        queries = texts_list(queries, "queries")
         self._check_fitted()
         query_terms, _ = self._query_terms(queries, self._table)
         lengths = _postings(self._segments, self._table.n_terms)
@@ -442,24 +445,12 @@ def _parts(texts: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
         raise UsageError("texts is empty")
 
 
-def _checked_texts(texts: Iterable[str], name: str) -> list[str]:
-    if isinstance(texts, (str, bytes)):
-        raise UsageError(f"{name} must be a list of texts, not the single text {texts[:40]!r}")
-    texts = list(texts)
-    if not texts:
-        raise UsageError(f"{name} is empty")
-    for place, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise UsageError(f"{name} must hold texts; item {place} is {text!r}")
-    return texts
-
-
 def _checked_grams(sizes, weights) -> tuple[list[int], list[int], float]:
     """Return the order of increasing size, the weights in units, and the unit."""
     if not sizes:
         raise UsageError("sizes is empty: name at least one size of n-grams")
     for size in sizes:
-        _whole("a size", size, 1, 1000)
+        whole("a size", size, least=1, most=1000)
     if len(set(sizes)) < len(sizes):
         raise UsageError(f"sizes must be distinct, not {sizes}")
     if len(weights) != len(sizes):
@@ -480,11 +471,3 @@ def _checked_grams(sizes, weights) -> tuple[list[int], list[int], float]:
             f"not {weights}"
         )
     return list(np.argsort(sizes)), units, float(common / scale)
-
-
-def _whole(name: str, value: object, low: int, high: int | None) -> int:
-    good = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not good or value < low or (high is not None and value > high):
-        allowed = f"{low:,} to {high:,}" if high is not None else f"at least {low:,}"
-        raise UsageError(f"{name} must be a whole number, {allowed}, not {value!r}")
-    return int(value)

@@ -2,7 +2,7 @@
 
 Source: McSherry and Najork, ECIR 2008. (trec_eval orders ties by document id, and compares scores
 in single precision.) A query without a relevant document gets NaN, which
-:func:`~paper_utils.search.bootstrap.bootstrap_interval` leaves out; trec_eval counts it as 0.
+:func:`~paper_utils.statistics.bootstrap_interval` leaves out; trec_eval counts it as 0.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from paper_utils.checks import whole
 from paper_utils.errors import UsageError
 from paper_utils.search.ranks import RelevantRanks
 
@@ -45,7 +46,7 @@ def recall_at_k(ranks: RelevantRanks, k: int) -> NDArray[np.float64]:
     >>> [recall_at_k(ranks, k).item() for k in (1, 2, 3)]
     [0.0, 0.5, 1.0]
     """
-    _check_cutoff(ranks, k)
+    check_cutoff(ranks, k)
     found = np.clip((k - ranks.better) / ranks.tied, 0.0, 1.0)
     return _ratio(_sum(ranks, found), _sum(ranks, np.ones(len(found))))
 
@@ -78,7 +79,7 @@ def ndcg_at_k(ranks: RelevantRanks, k: int) -> NDArray[np.float64]:
     >>> ndcg_at_k(ranks, 2).round(4)
     array([0.8597])
     """
-    _check_cutoff(ranks, k)
+    check_cutoff(ranks, k)
     # discounted[p] is what a grade of 1 at each of the first p positions is worth together.
     discounted = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(k) + 2.0))])
     ends = np.minimum(ranks.better + ranks.tied, k)
@@ -124,7 +125,7 @@ def mrr(ranks: RelevantRanks, k: int | None = None) -> NDArray[np.float64]:
         if (ranks.settled < ranks.n_docs).any():
             raise UsageError("lists do not hold every document: give mrr a cut-off k")
         k = ranks.n_docs
-    _check_cutoff(ranks, k)
+    check_cutoff(ranks, k)
     values = np.full(ranks.n_queries, np.nan)
     # Only the relevant documents of the best tie can come first.
     queries, first = np.unique(ranks.query, return_index=True)
@@ -160,9 +161,9 @@ def _ratio(part: NDArray, whole: NDArray) -> NDArray[np.float64]:
     return np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
 
 
-def _check_cutoff(ranks: RelevantRanks, k: int) -> None:
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
-        raise UsageError(f"k must be a whole number from 1, not {k!r}")
+def check_cutoff(ranks: RelevantRanks, k: int) -> None:
+    """Raise UsageError unless `k` is a cut-off that every ranking settles."""
+    whole("k", k, least=1)
     short = np.flatnonzero(ranks.settled < k)
     if len(short):
         raise UsageError(

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from paper_utils.checks import as_vectors, unit_rows
+from paper_utils.checks import as_vectors, unit_rows, whole
 from paper_utils.errors import UsageError, did_you_mean
 
 METRICS = ("dot", "cosine", "l2")
@@ -101,9 +101,8 @@ def top_k(
         raise UsageError(
             f"exclude_self needs as many queries as documents, not {len(Q)} and {len(X)}"
         )
-    _check_k(k, len(X) - exclude_self)
-    if block < 1:
-        raise UsageError(f"block must be at least 1, not {block}")
+    whole("k", k, least=1, most=len(X) - exclude_self)
+    whole("block", block, least=1)
 
     X_ready = _prepared(X, metric)
     Q_ready = X_ready if same else _prepared(Q, metric)
@@ -138,8 +137,8 @@ def select_top_k(scores: ArrayLike, k: int) -> tuple[NDArray[np.int64], NDArray[
     (array([[1, 3, 2]]), array([[2., 2., 1.]], dtype=float32))
     """
     matrix = as_vectors(scores, name="scores", min_rows=0)
-    _check_k(k, matrix.shape[1])
     n_docs = matrix.shape[1]
+    whole("k", k, least=1, most=n_docs)
     rows = max(1, _CELLS // 16 // n_docs)  # few enough to stay in the processor's cache
     padded = torch.full((rows, _round_up(n_docs, _CHUNK)), -torch.inf)
     keys = torch.empty((len(matrix), k), dtype=torch.int64)
@@ -264,13 +263,6 @@ def _prepared(X: NDArray, metric: str) -> NDArray:
     for start in range(0, len(X), 8192):  # in slabs: unit_rows works in double precision
         unit[start : start + 8192] = unit_rows(X[start : start + 8192])
     return unit
-
-
-def _check_k(k: int, most: int) -> None:
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)):
-        raise UsageError(f"k must be a whole number, not {k!r}")
-    if not 1 <= k <= most:
-        raise UsageError(f"k must be 1 to {most}, the documents there are to find, not {k}")
 
 
 def _check_range(Q: NDArray, X: NDArray, metric: str) -> None:
