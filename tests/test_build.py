@@ -315,6 +315,18 @@ def test_a_kernel_that_dies_is_reported(tmp_path):
     assert "DeadKernelError" in error and "\n" not in error
 
 
+def test_stray_output_of_a_worker_is_no_message(tmp_path, monkeypatch):
+    """Neither a line that is no message nor an unfinished last one stops or blocks a build."""
+    script = tmp_path / "worker"
+    lines = ("a library says hello", "3", '{"no": "event"}', '{"event": "done"}', "cut")
+    script.write_text(f"#!{sys.executable}\nprint({chr(10).join(lines)!r}, end='')\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(runner.sys, "executable", str(script))
+    job = runner.Job("odd", tmp_path / "a.md", tmp_path / "a.ipynb", tmp_path / "failed.ipynb")
+    (outcome,) = runner.run_jobs([job], root=tmp_path, workers=1)
+    assert outcome.error is None
+
+
 def test_a_run_beside_another_leaves_its_folder_alone(tmp_path):
     """The folder of a living runner stays, even before it has written anything there."""
     (mine := tmp_path / f"{os.getpid()}-new").mkdir()

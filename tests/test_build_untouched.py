@@ -1,10 +1,15 @@
 """The quick look that spares an unchanged book the long one."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
+from book_in_miniature import make_book
 from paper_utils.book import untouched
+from paper_utils.book.make import build
+from paper_utils.book.overview import overview
 from paper_utils.book.state import Book
 
 
@@ -71,3 +76,46 @@ def test_links_to_nothing_and_odd_names_are_no_obstacle(book):
     (book.root / "notebooks" / os.fsdecode(b"\xff.md")).write_text("not UTF-8, the name")
     untouched.remember(book, untouched.sources(book))
     assert untouched.is_untouched(book)
+
+
+# ------------------------------------------------------------------------ `paper list`
+
+
+def states(root):
+    """What `paper list` says now, in a process of its own: caches of modules do not count."""
+    code = (
+        "from paper_utils.book import overview, state; import sys, pathlib;"
+        "book = state.Book(pathlib.Path(sys.argv[1]));"
+        "[print(e['chapter'], e['state'], e['title'], e['parameters'][0]['default'])"
+        " for e in overview.overview(book)]; print('jupytext' in sys.modules)"
+    )
+    outcome = subprocess.run(
+        [sys.executable, "-c", code, str(root)], capture_output=True, text=True, check=True
+    )
+    *lines, read = outcome.stdout.splitlines()
+    return lines, read == "True"
+
+
+def test_the_list_of_chapters_is_read_once_and_never_wrong(tmp_path):
+    root = make_book(tmp_path / "book")
+    source = root / "notebooks" / "01-first.md"
+    assert states(root) == (["first missing 01-first 200"], True)
+    assert states(root) == (["first missing 01-first 200"], False)
+    build(Book(root), html=False)
+    assert states(root) == (["first fresh 01-first 200"], True)
+    assert states(root) == (["first fresh 01-first 200"], False)
+    source.write_text(source.read_text().replace("# 01-first", "# New").replace("= 200", "= 201"))
+    assert states(root) == (["first stale New 201"], True)
+    (root / "book" / "chapters" / "01-first.ipynb").unlink()
+    assert states(root) == (["first missing New 201"], True)
+    (root / "_build" / ".overview-default.json").write_text("half")
+    assert states(root) == (["first missing New 201"], True)
+    (root / "constraints.txt").write_text("numpy==0")
+    assert states(root) == (["first missing New 201"], True)
+
+
+def test_a_source_that_changes_while_it_is_read_is_read_again(book):
+    before = untouched.sources(book)
+    (book.root / "notebooks" / "01-a.md").write_text("edited meanwhile")
+    overview(book, before)
+    assert not (book.root / "_build" / ".overview-default.json").exists()

@@ -76,32 +76,16 @@ def list_chapters(as_json: bool) -> None:
 
     Example: paper list
     """
+    from paper_utils.book.overview import overview
     from paper_utils.book.state import Book
 
-    book = Book(project_root())
+    entries = overview(Book(project_root()))
     if as_json:
-        entries = [
-            {
-                "chapter": chapter.slug,
-                "file": str(chapter.path.relative_to(book.root)),
-                "title": chapter.slug if chapter.broken else chapter.title,
-                "state": book.state(chapter),
-                "error": chapter.broken,
-                "parameters": [
-                    {"name": item.name, "default": item.default, "help": item.help}
-                    for item in ([] if chapter.broken else chapter.parameters.values())
-                ],
-            }
-            for chapter in book.chapters
-        ]
         click.echo(json.dumps(entries, ensure_ascii=False, indent=1))
         return
-    for chapter in book.chapters:
-        if chapter.broken:
-            click.echo(f"{chapter.slug}  [broken]  {chapter.broken}\n")
-            continue
-        click.echo(f"{chapter.slug}  [{book.state(chapter)}]  {chapter.title}")
-        rows = [[f"    {p.name}", repr(p.default), p.help] for p in chapter.parameters.values()]
+    for entry in entries:
+        click.echo(f"{entry['chapter']}  [{entry['state']}]  {entry['error'] or entry['title']}")
+        rows = [[f"    {p['name']}", repr(p["default"]), p["help"]] for p in entry["parameters"]]
         if rows:
             _table(["    parameter", "default", "meaning"], rows)
         click.echo()

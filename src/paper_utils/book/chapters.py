@@ -10,14 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jupytext
-import nbformat
 import yaml
 
 from paper_utils.errors import PaperError, UsageError, did_you_mean
 from paper_utils.fingerprint import code_key, modules_used
+
+if TYPE_CHECKING:
+    import nbformat
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,8 @@ class Chapter:
     @cached_property
     def notebook(self) -> nbformat.NotebookNode:
         """Return the source as a notebook without outputs; PaperError where it is none."""
+        import jupytext  # a second: not for who only asks what there is
+
         try:
             notebook = jupytext.read(self.path, fmt="md:myst")
         except Exception as error:  # YAML, nbformat and jupytext each have errors of their own

@@ -12,7 +12,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from paper_utils.book import site, untouched
+from paper_utils.book import overview, site, untouched
 from paper_utils.book.chapters import Chapter
 from paper_utils.book.runner import Job, Outcome, Progress, run_jobs
 from paper_utils.book.state import Book, chapter_fingerprint, check_shared_names
@@ -87,6 +87,7 @@ def build(
                 rendered = True
             if whole:
                 untouched.remember(book, before)
+                overview.overview(book, before)
         return BuildReport(outcomes, len(book.chapters) - len(stale), rendered)
 
 

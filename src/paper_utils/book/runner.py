@@ -108,6 +108,7 @@ class _Worker:
         self.mistake: str | None = None
         self.error: str | None = "the process ended without a word (killed, or out of memory?)"
         self.rest = b""
+        self.ended = False
         spec = {
             "source": str(job.source),
             "target": str(job.target),
@@ -119,21 +120,26 @@ class _Worker:
         }
         path = self.folder / "job.json"
         path.write_text(json.dumps(spec), encoding="utf-8")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "paper_utils.book.worker", str(path)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=(self.folder / "stderr").open("wb"),
-            # A Ctrl-C goes to the runner alone, which then stops its workers.
-            start_new_session=True,
-            env=_environment(root, self.folder, job.profile, threads),
-        )
+        with (self.folder / "stderr").open("wb") as stderr:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "paper_utils.book.worker", str(path)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                # A Ctrl-C goes to the runner alone, which then stops its workers.
+                start_new_session=True,
+                env=_environment(root, self.folder, job.profile, threads),
+            )
 
     def read(self) -> list[dict[str, Any]]:
-        """Return the messages that have arrived; empty at the end of the stream."""
+        """Return the messages that have arrived; at the end of the stream set `ended`.
+
+        A line that is no message, as a library may print, and an unfinished last one are dropped.
+        """
         data = os.read(self.process.stdout.fileno(), 1 << 16)
+        self.ended = not data
         *lines, self.rest = (self.rest + data).split(b"\n")
-        return [json.loads(line) for line in lines] if data else []
+        return [message for line in lines if (message := _message(line))]
 
     def stop(self) -> None:
         """Kill the worker and everything it started, and drop its scratch folder."""
@@ -151,6 +157,14 @@ class _Worker:
         self.process.wait()
         self.process.stdout.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _message(line: bytes) -> dict[str, Any] | None:
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return None
+    return message if isinstance(message, dict) and "event" in message else None
 
 
 def _environment(root: Path, folder: Path, profile: str, threads: int | None) -> dict[str, str]:
@@ -225,10 +239,9 @@ def run_jobs(
                 selector.register(worker.process.stdout, selectors.EVENT_READ)
             for key, _ in selector.select():
                 worker = running[key.fileobj]
-                messages = worker.read()
-                for message in messages:
+                for message in worker.read():
                     _hear(worker, message, progress)
-                if not messages and worker.rest == b"":
+                if worker.ended:
                     selector.unregister(key.fileobj)
                     del running[key.fileobj]
                     outcome = _ended(worker)

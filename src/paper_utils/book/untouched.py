@@ -22,6 +22,11 @@ def sources(book: Book) -> str:
     return _listing([book.root, *packages()], outputs)
 
 
+def notebooks(book: Book) -> str:
+    """Return a checksum of the executed notebooks of `book`, those that failed included."""
+    return _listing([book.built, book.failed], set())
+
+
 def remember(book: Book, before: str) -> None:
     """Note that everything is up to date, unless a source was touched since `before`."""
     if sources(book) == before:
