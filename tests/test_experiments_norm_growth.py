@@ -20,7 +20,7 @@ from paper_chapters.norm_growth.title_norms import (
     texts_of,
 )
 from paper_utils import results
-from paper_utils.encoders.fragmentation import has_tokenizer, load_pieces
+from paper_utils.encoders.fertility import has_tokenizer, load_subwords
 from paper_utils.errors import UsageError
 
 
@@ -44,7 +44,7 @@ def test_the_standard_error_is_that_of_means_over_texts():
 
 def test_kinds_of_words():
     rows = fragmentation_of(
-        ["Дрель-шуруповёрт Bosch 18В", "Пила 2Ач Makita"], load_pieces("minilm")
+        ["Дрель-шуруповёрт Bosch 18В", "Пила 2Ач Makita"], load_subwords("minilm")
     )
     assert {kind: row["n_words"] for kind, row in rows.items()} == {
         "all words": 6,

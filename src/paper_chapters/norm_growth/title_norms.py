@@ -18,7 +18,7 @@ from paper_chapters.norm_growth.expected_norm import (
 )
 from paper_utils.data.catalogue import load_catalogue
 from paper_utils.encoders import load_encoder
-from paper_utils.encoders.fragmentation import PieceTokenizer, count_pieces, load_pieces, words
+from paper_utils.encoders.fertility import SubwordTokenizer, count_subwords, load_subwords, words
 from paper_utils.encoders.token_states import token_states
 from paper_utils.errors import UsageError, did_you_mean
 from paper_utils.results import experiment
@@ -88,15 +88,15 @@ def pieces_row(counts: Sequence[Sequence[int]], letters: int) -> dict[str, Any]:
     }
 
 
-def fragmentation_of(titles: Sequence[str], tokenizer: PieceTokenizer) -> dict[str, Any]:
+def fragmentation_of(titles: Sequence[str], tokenizer: SubwordTokenizer) -> dict[str, Any]:
     """Return kind of word ('all words', 'Cyrillic', ...) -> :func:`pieces_row` of titles.
     Kinds in fewer than two titles are left out.
 
-    >>> rows = fragmentation_of(["Дрель 18В", "Cordless saw", "Saw"], load_pieces("minilm"))
+    >>> rows = fragmentation_of(["Дрель 18В", "Cordless saw", "Saw"], load_subwords("minilm"))
     >>> [(kind, row["mean"]) for kind, row in rows.items()]
     [('all words', 2.2), ('Latin', 1.3333333333333333)]
     """
-    counts = count_pieces(titles, tokenizer)
+    counts = count_subwords(titles, tokenizer)
     found = [words(title) for title in titles]
     rows = {}
     for kind, pattern in _SCRIPTS.items():
@@ -120,7 +120,7 @@ def _fragmentation_tasks() -> list[dict[str, Any]]:
 
 
 def _fragmentation_data() -> dict[str, str]:
-    files = {f"tokenizer {name}": load_pieces(name).fingerprint for name in MEASURED}
+    files = {f"tokenizer {name}": load_subwords(name).fingerprint for name in MEASURED}
     return _titles_data() | files
 
 
@@ -138,11 +138,11 @@ def fragmentation_of_titles(
     catalogue: str, tokenizer: str, language: str = "ru", n_items: int | None = None, seed: int = 0
 ) -> dict[str, Any]:
     """Return :func:`fragmentation_of` a catalogue's titles, and token counts of `EXAMPLES`."""
-    cutter = load_pieces(tokenizer)
+    cutter = load_subwords(tokenizer)
     titles = load_catalogue(catalogue, language=language, n_items=n_items, seed=seed).titles
     return {
         "titles": fragmentation_of(titles, cutter),
-        "examples": {word: len(cutter.pieces(word)) for word in EXAMPLES},
+        "examples": {word: len(cutter.tokenize(word)) for word in EXAMPLES},
     }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from paper_utils.audit.measure import Measure, not_measured, ratio_of
-from paper_utils.encoders.fragmentation import TOKENIZERS, count_pieces, load_pieces, words
+from paper_utils.encoders.fertility import TOKENIZERS, count_subwords, load_subwords, words
 
 #: Texts that are cut; a seeded sample of more.
 MOST_TEXTS = 10_000
@@ -29,15 +29,15 @@ def subword_measures(texts: Sequence[str], tokenizer: str, seed: int) -> dict[st
     if len(chosen) > MOST_TEXTS:
         rows = np.random.default_rng([seed, 11]).choice(len(chosen), MOST_TEXTS, replace=False)
         chosen = [chosen[row] for row in np.sort(rows)]
-    pieces = load_pieces(tokenizer)
-    counts = count_pieces(chosen, pieces)
+    cutter = load_subwords(tokenizer)
+    counts = count_subwords(chosen, cutter)
     per_text = np.array([[len(c), sum(c), sum(x > 1 for x in c)] for c in counts], dtype=float)
     n = len(per_text)
     if per_text[:, 0].sum() == 0 or n < 2:
         why = not_measured("the texts hold no words")
         return dict.fromkeys(("pieces_per_word", "split_share", "words_per_text"), why)
     some = chosen[:: max(1, n // 1000)]
-    null = count_pieces(_anagrams(some, seed), pieces)
+    null = count_subwords(_anagrams(some, seed), cutter)
     flat = np.array([x for c in null for x in c], dtype=float)
     return {
         "pieces_per_word": ratio_of(per_text[:, 1], per_text[:, 0], _GROUPS).beside(

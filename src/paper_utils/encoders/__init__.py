@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from paper_utils.encoders.base import Encoder
-from paper_utils.encoders.registry import (
+from paper_utils.encoders.named import (
     EncoderInfo,
     check_encoder,
     describe_encoder,

@@ -1,4 +1,4 @@
-"""Subword tokens per word under the tokenizers of known models."""
+"""Fertility: subword tokens per word under the tokenizers of known models."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 
 
 @dataclass(frozen=True, eq=False)
-class PieceTokenizer:
+class SubwordTokenizer:
     """Cuts a text into subword tokens.
 
     Attributes
     ----------
     name : str
-    pieces : callable
+    tokenize : callable
         Text -> list of subword tokens as text. Bytes that are no whole letter show as U+FFFD.
     fingerprint : str
         SHA-256 of the file that it was read from.
@@ -55,13 +55,13 @@ class PieceTokenizer:
     """
 
     name: str
-    pieces: Callable[[str], list[str]]
+    tokenize: Callable[[str], list[str]]
     fingerprint: str
     space: str = ""
 
     def in_text(self, word: str) -> list[str]:
         """Subword tokens of a word that follows another word."""
-        return self.pieces(self.space + word)
+        return self.tokenize(self.space + word)
 
 
 def words(text: str) -> list[str]:
@@ -73,7 +73,7 @@ def words(text: str) -> list[str]:
     return _WORD.findall(text)
 
 
-def load_pieces(name: str, folder: str | Path | None = None) -> PieceTokenizer:
+def load_subwords(name: str, folder: str | Path | None = None) -> SubwordTokenizer:
     """Return the tokenizer called `name`.
 
     Parameters
@@ -87,7 +87,7 @@ def load_pieces(name: str, folder: str | Path | None = None) -> PieceTokenizer:
 
     Returns
     -------
-    PieceTokenizer
+    SubwordTokenizer
 
     Raises
     ------
@@ -98,7 +98,7 @@ def load_pieces(name: str, folder: str | Path | None = None) -> PieceTokenizer:
 
     Examples
     --------
-    >>> load_pieces("minilm").pieces("screwdriver")
+    >>> load_subwords("minilm").tokenize("screwdriver")
     ['screw', '##drive', '##r']
     """
     if name not in TOKENIZERS:
@@ -110,14 +110,14 @@ def load_pieces(name: str, folder: str | Path | None = None) -> PieceTokenizer:
 
 
 def has_tokenizer(name: str) -> bool:
-    """Whether `load_pieces(name)` finds its file here."""
+    """Whether `load_subwords(name)` finds its file here."""
     try:
         return name == "minilm" or bool(_file(name, None))
     except UsageError:
         return False
 
 
-def count_pieces(texts: Iterable[str], tokenizer: PieceTokenizer) -> list[list[int]]:
+def count_subwords(texts: Iterable[str], tokenizer: SubwordTokenizer) -> list[list[int]]:
     """Return the number of subword tokens of each word of each text, as cut after a space.
 
     Each distinct word is cut once. A text without a word gives an empty list.
@@ -125,8 +125,8 @@ def count_pieces(texts: Iterable[str], tokenizer: PieceTokenizer) -> list[list[i
     Parameters
     ----------
     texts : iterable of str
-    tokenizer : PieceTokenizer
-        From :func:`load_pieces`.
+    tokenizer : SubwordTokenizer
+        From :func:`load_subwords`.
 
     Returns
     -------
@@ -135,7 +135,7 @@ def count_pieces(texts: Iterable[str], tokenizer: PieceTokenizer) -> list[list[i
 
     Examples
     --------
-    >>> count_pieces(["Cordless screwdriver", "18 V"], load_pieces("minilm"))
+    >>> count_subwords(["Cordless screwdriver", "18 V"], load_subwords("minilm"))
     [[2, 3], [1, 1]]
     """
     known: dict[str, int] = {}
@@ -162,36 +162,36 @@ def _file(name: str, folder: str | Path | None) -> Path:
     return path
 
 
-def _from_json(name: str, folder: Path) -> PieceTokenizer:
+def _from_json(name: str, folder: Path) -> SubwordTokenizer:
     with quiet():
         tokenizer = load_tokenizer(folder)
     path = folder / "tokenizer.json"
     if tokenizer is None:
         path = folder / "vocab.txt"
-        tokenizer = _cased_word_pieces(path)
+        tokenizer = _cased_wordpiece(path)
     tokenizer.no_truncation()
     tokenizer.no_padding()
 
-    def pieces(text: str) -> list[str]:
+    def tokenize(text: str) -> list[str]:
         return tokenizer.encode(text, add_special_tokens=False).tokens
 
-    return PieceTokenizer(name, pieces, file_sha256(path))
+    return SubwordTokenizer(name, tokenize, file_sha256(path))
 
 
-def _cased_word_pieces(path: Path) -> BertWordPieceTokenizer:
+def _cased_wordpiece(path: Path) -> BertWordPieceTokenizer:
     """Return a cased WordPiece tokenizer, as of multilingual BERT, from its vocabulary file."""
     from tokenizers.implementations import BertWordPieceTokenizer
 
     if not path.is_file():
         raise UsageError(f"{path.parent} has neither tokenizer.json nor vocab.txt")
     lines = path.read_text(encoding="utf-8").splitlines()
-    vocabulary = {piece: i for i, piece in enumerate(lines)}
+    vocabulary = {token: i for i, token in enumerate(lines)}
     if len(vocabulary) < len(lines) or "[UNK]" not in vocabulary:
         raise PaperError(f"{path} is no WordPiece vocabulary: [UNK] is missing or a line is twice")
     return BertWordPieceTokenizer(vocabulary, lowercase=False, strip_accents=False)
 
 
-def _phi(name: str, path: Path) -> PieceTokenizer:
+def _phi(name: str, path: Path) -> SubwordTokenizer:
     from transformers import AutoTokenizer
 
     try:
@@ -205,21 +205,21 @@ def _phi(name: str, path: Path) -> PieceTokenizer:
         raise PaperError(f"{path} cannot be read: {error!s:.120}") from error
     tokenizer = made.backend_tokenizer
 
-    def pieces(text: str) -> list[str]:
+    def tokenize(text: str) -> list[str]:
         return tokenizer.encode(text, add_special_tokens=False).tokens
 
     # It puts the mark of a space before the first word by itself.
-    return PieceTokenizer(name, pieces, file_sha256(path))
+    return SubwordTokenizer(name, tokenize, file_sha256(path))
 
 
-def _qwen(name: str, path: Path) -> PieceTokenizer:
+def _qwen(name: str, path: Path) -> SubwordTokenizer:
     import tiktoken
 
     ranks: dict[bytes, int] = {}
     try:
         for line in path.read_bytes().splitlines():
-            piece, rank = line.split()
-            ranks[base64.b64decode(piece, validate=True)] = int(rank)
+            token, rank = line.split()
+            ranks[base64.b64decode(token, validate=True)] = int(rank)
         # Without every single byte the compiled part would panic on the first that is missing.
         missing = next((byte for byte in range(256) if bytes([byte]) not in ranks), None)
         if missing is not None:
@@ -230,8 +230,8 @@ def _qwen(name: str, path: Path) -> PieceTokenizer:
     except ValueError as error:
         raise PaperError(f"{path} is no list of byte pairs: {error!s:.120}") from error
 
-    def pieces(text: str) -> list[str]:
+    def tokenize(text: str) -> list[str]:
         whole = coding.decode_tokens_bytes(coding.encode_ordinary(text))
-        return [piece.decode("utf-8", errors="replace") for piece in whole]
+        return [token.decode("utf-8", errors="replace") for token in whole]
 
-    return PieceTokenizer(name, pieces, file_sha256(path), space=" ")
+    return SubwordTokenizer(name, tokenize, file_sha256(path), space=" ")
