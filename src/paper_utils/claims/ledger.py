@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,9 +13,11 @@ import yaml
 from paper_utils.errors import PaperError, did_you_mean
 from paper_utils.paths import project_root
 
-KINDS = ("identity", "arithmetic", "measurement", "citation", "own")
+KINDS = ("identity", "arithmetic", "measurement", "citation", "slip", "own")
 VERDICTS = ("holds", "conditional", "fails", "open")
-STATUSES = ("measured", "published", "citation", "not_run")
+STATUSES = ("measured", "recomputed", "published", "citation", "not_run")
+# Why a number may stand without an interval; a reason in words may follow after a colon.
+EXACT = ("identity", "count", "certificate", "arithmetic", "deterministic")
 RULES = (
     "within",
     "rounds_to",
@@ -40,6 +42,12 @@ _FIELDS = {
     "chapter": str,
     "status": str,
     "needs": str,
+    "unit": str,
+    "exact": str,
+    "printed": bool,
+    "null": object,
+    "cannot_fail": str,
+    "restates": list,
 }
 _REQUIRED = ("id", "source", "at", "statement", "kind", "chapter")
 
@@ -60,6 +68,12 @@ class Claim:
     judged: Mapping[str, str] | None = None  # `verdict` and `reason` where no rule can decide
     status: str = "not_run"  # where no chapter measures it: published, citation or not_run
     needs: str = ""  # what measuring it would take
+    unit: str = ""  # of what is measured
+    exact: str = ""  # why there is no interval: one of EXACT, a reason after a colon
+    printed: bool = False  # rests on printed values alone: recomputed, not measured
+    null: Any = None  # what would be measured if the claim were wrong; its verdict must differ
+    cannot_fail: str = ""  # why a rule that no plausible value turns is kept all the same
+    restates: Sequence[str] = ()  # ids of the claims whose verdicts this one only restates
 
 
 def _one_claim(entry: Mapping[str, Any], place: str) -> Claim:
@@ -76,6 +90,9 @@ def _one_claim(entry: Mapping[str, Any], place: str) -> Claim:
             raise PaperError(f"{place}: {key!r} must be {kind.__name__}, not {entry[key]!r}")
     if entry["kind"] not in KINDS:
         raise PaperError(f"{place}: kind {entry['kind']!r}; {did_you_mean(entry['kind'], KINDS)}")
+    word = str(entry.get("exact", EXACT[0])).partition(":")[0]
+    if word not in EXACT:
+        raise PaperError(f"{place}: exact {word!r}; {did_you_mean(word, EXACT)}")
     rule, judged = entry.get("rule"), entry.get("judged")
     if rule is not None and rule.get("kind") not in RULES:
         raise PaperError(
@@ -91,8 +108,8 @@ def _one_claim(entry: Mapping[str, Any], place: str) -> Claim:
     if rule is not None and judged is not None:
         raise PaperError(f"{place}: give a 'rule' or a 'judged' verdict, not both")
     status = entry.get("status", "not_run")
-    if status not in STATUSES[1:]:
-        raise PaperError(f"{place}: status {status!r}; {did_you_mean(status, STATUSES[1:])}")
+    if status not in STATUSES[2:]:
+        raise PaperError(f"{place}: status {status!r}; {did_you_mean(status, STATUSES[2:])}")
     if "status" in entry and status != "citation" and not entry.get("needs"):
         raise PaperError(f"{place}: status {status!r} needs 'needs': what measuring it would take")
     return Claim(**{key: entry[key] for key in _FIELDS if key in entry})

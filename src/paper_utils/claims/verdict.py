@@ -111,12 +111,11 @@ def judge(claim: Claim, record: Record | None) -> Verdict:
         )
     if record.profile == "smoke":
         return Verdict(claim, record, "open", "not_run", "a smoke run is too small for a verdict")
+    status = "recomputed" if claim.printed or claim.kind == "arithmetic" else "measured"
     if claim.judged is not None:
-        return Verdict(
-            claim, record, claim.judged["verdict"], "measured", claim.judged["reason"], True
-        )
+        return Verdict(claim, record, claim.judged["verdict"], status, claim.judged["reason"], True)
     if claim.rule is None:
-        return Verdict(claim, record, "open", "measured", "measured; the claim has no rule")
+        return Verdict(claim, record, "open", status, "measured; the claim has no rule")
     cases = record.measured if isinstance(record.measured, Mapping) else {"": record.measured}
     if not cases:  # all of nothing would pass
         raise PaperError(f"{claim.id}: nothing was measured, under no condition at all")
@@ -128,11 +127,11 @@ def judge(claim: Claim, record: Record | None) -> Verdict:
     good = [name for name, ok in passed.items() if ok]
     bad = [name for name, ok in passed.items() if not ok]
     if not bad:
-        return Verdict(claim, record, "holds", "measured", _rule_text(claim))
+        return Verdict(claim, record, "holds", status, _rule_text(claim))
     if not good:
-        return Verdict(claim, record, "fails", "measured", _rule_text(claim))
+        return Verdict(claim, record, "fails", status, _rule_text(claim))
     reason = f"{_rule_text(claim)}: true for {', '.join(good)}; false for {', '.join(bad)}"
-    return Verdict(claim, record, "conditional", "measured", reason)
+    return Verdict(claim, record, "conditional", status, reason)
 
 
 def _rule_text(claim: Claim) -> str:
