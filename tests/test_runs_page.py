@@ -10,6 +10,7 @@ from book_in_miniature import make_book
 from paper_utils.book.make import build
 from paper_utils.book.runs_page import runs_page
 from paper_utils.book.state import Book
+from paper_utils.results import index
 from paper_utils.results.record import duration_text
 
 
@@ -30,6 +31,7 @@ def test_every_long_result_stands_there_with_its_provenance(root, text):
         content = json.loads(path.read_text(encoding="utf-8"))
         assert content["date"][:10] in rows[name]
         assert duration_text(content["duration_s"]) in rows[name]
+        assert f"<br>`{index()[name].function}` |" in rows[name]
         assert content["command"] == f"paper results run {name}"
         listed = ", ".join(f"{key} {value}" for key, value in content["versions"].items())
         assert f": {listed} (" in text

@@ -13,7 +13,7 @@ from typing import Any
 import click
 import yaml
 
-from paper_utils import __version__, cli_kept
+from paper_utils import __version__, cli_downloads, cli_results
 from paper_utils.errors import PaperError, UsageError
 from paper_utils.paths import project_root
 
@@ -57,8 +57,9 @@ def main() -> None:
     """Execute, build and check the book 'Limits of dual-encoder retrieval'.
 
     \b
-    Examples: paper audit items.npy --texts items.csv
-              paper run cosine-collapse -p n_items 500 --html
+    Examples:
+      paper audit items.npy --texts items.csv
+      paper run cosine-collapse -p n_items 500 --html
     """
 
 
@@ -314,6 +315,9 @@ def audit(out: Path, **given: Any) -> None:
     EMBEDDINGS: .npy, .npz, .safetensors, .parquet or .jsonl, one vector an item. Judgements name
     items and queries by 'id' (column or array), else by row from 0. Exit 1: NaN or infinite values.
 
+    The folder of -o receives report.json (what was measured), the executed notebook 20-audit.ipynb
+    and the page, html/book/chapters/20-audit.html.
+
     Example: paper audit items.npy --texts items.csv --qrels judged.qrels
     """
     from paper_utils.book.audit import run_audit
@@ -334,7 +338,7 @@ def audit(out: Path, **given: Any) -> None:
         sys.exit(1)
 
 
-for command in (cli_kept.results, cli_kept.models, cli_kept.data):
+for command in (cli_results.results, cli_downloads.models, cli_downloads.data):
     main.add_command(command)
 
 

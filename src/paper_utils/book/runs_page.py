@@ -11,7 +11,7 @@ from typing import Any
 
 import nbformat
 
-from paper_utils.book.state import Book, stamp_of
+from paper_utils.book.state import Book, results_named, stamp_of
 from paper_utils.claims import records_in
 from paper_utils.results import index, state_of
 from paper_utils.results.record import duration_text, load
@@ -58,11 +58,7 @@ def _chapters(book: Book) -> list[list[str]]:
             continue
         notebook = nbformat.read(path, as_version=4)
         given = stamp_of(path).get("parameters") or {}
-        used = [
-            name.stem
-            for name in sorted((book.root / "results").glob("*.json"))
-            if f'"{name.stem}"' in chapter.code or f"'{name.stem}'" in chapter.code
-        ]
+        used = [result.stem for result in results_named(book.root, chapter)]
         rows.append(
             [
                 f"[{chapter.title}](./{chapter.name}.ipynb)",
@@ -99,7 +95,8 @@ def _result_rows(contents: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
     known = index()
     rows = []
     for name, content in contents.items():
-        stale = name not in known or state_of(content, known[name].code_key) == "stale"
+        entry = known.get(name)
+        stale = entry is None or state_of(content, entry.code_key) == "stale"
         why = "computed anew it differs" if "disagreement" in content else "the code has changed"
         took = duration_text(content["duration_s"])
         if content.get("cached_encodings"):
@@ -107,7 +104,8 @@ def _result_rows(contents: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
         rows.append(
             [
                 f'<span id="run-{name}"></span>**{name}**: {content["what"]}'
-                + (f" (**stale**: {why} since)" if stale else ""),
+                + (f" (**stale**: {why} since)" if stale else "")
+                + f"<br>`{entry.function if entry else content['function']}`",
                 content["date"][:10],
                 took,
                 str(len(content["tasks"])),

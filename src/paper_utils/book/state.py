@@ -133,7 +133,7 @@ def chapter_fingerprint(
         others = accepted.load(root, "default").items()
         others = {id: entry for id, entry in others if entry["chapter"] != chapter.slug}
         parts += [_text(root / "book" / "claims.yml"), canonical_json(others)]
-    for path in _results_named(root, chapter):
+    for path in results_named(root, chapter):
         parts += [path.name, shown(path)]
     values = {name: item.default for name, item in chapter.parameters.items()} | dict(parameters)
     for value in values.values():
@@ -153,7 +153,8 @@ def _ledger_entries(root: Path, chapter: Chapter) -> list[Any]:
     return [entry for entry in entries if entry.get("chapter") == chapter.slug]
 
 
-def _results_named(root: Path, chapter: Chapter) -> list[Path]:
+def results_named(root: Path, chapter: Chapter) -> list[Path]:
+    """Return the files of the long results that the code of `chapter` names."""
     paths = sorted((root / "results").glob("*.json"))
     return [path for path in paths if re.search(rf"[\"']{re.escape(path.stem)}[\"']", chapter.code)]
 
