@@ -10,8 +10,10 @@ import pytest
 from bs4 import BeautifulSoup
 from click.testing import CliRunner
 
-from paper_utils.audit import audit, open_vectors, read_inputs, workers
+from paper_utils.audit import audit, read_inputs
+from paper_utils.audit.cluster import workers
 from paper_utils.audit.forecast import forecast
+from paper_utils.audit.formats import open_vectors
 from paper_utils.audit.inputs import read_titles
 from paper_utils.cli import main
 from paper_utils.errors import PaperError

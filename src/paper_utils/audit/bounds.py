@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,14 +126,13 @@ def additive_measure(
     n_docs = judged.shape[1]
     step = max(1, len(texts) // 5000)
     length = max(1, round(float(np.mean([len(split_tokens(text)) for text in texts[::step]]))))
-    recalls: Mapping[int, float] = {
-        k: float(np.nanmean(recall_at_k(own, k)[some])) for k in (10,) if k < n_docs
+    recalls = {10: float(np.nanmean(recall_at_k(own, 10)[some]))} if n_docs > 10 else {}
+    queries = {
+        "n_relevant": max(1, round(float(np.median(sizes[some])))),
+        "n_queries": int(some.sum()),
     }
-    relevant = max(1, round(float(np.median(sizes[some]))))
     try:
-        (found,) = additive_dimension(
-            recalls, n_docs, length, n_relevant=relevant, n_queries=int(some.sum())
-        )
+        (found,) = additive_dimension(recalls, n_docs, length, **queries)
     except (UsageError, ValueError) as error:
         return not_measured(str(error))
     if not math.isfinite(found.dimension):

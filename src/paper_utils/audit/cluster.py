@@ -42,10 +42,6 @@ def workers(scheduler: str = "") -> Iterator[Workers]:
 
     The workers need this package, and the files under the same paths. PaperError where Dask is
     not installed or nobody answers.
-
-    >>> with workers() as here:
-    ...     list(here.map(divmod, 7, [2, 3], "dividing"))
-    [(3, 1), (2, 1)]
     """
     if not scheduler:
         yield Workers()

@@ -44,12 +44,7 @@ class Forecast:
 
 
 def forecast(vectors: Vectors, *, exact_up_to: int) -> Forecast:
-    """Foresee time and memory of an audit without judgements.
-
-    >>> rows = np.zeros((100, 8), dtype=np.float32)
-    >>> forecast(Vectors("some", "encoder", rows), exact_up_to=50_000).exact
-    True
-    """
+    """Foresee time and memory of an audit without judgements."""
     n, d = vectors.shape
     exact = n <= exact_up_to
     queries = n if exact else QUERIES

@@ -66,16 +66,7 @@ class Measure:
     def clears(self, than: float, *, above: bool) -> bool | None:
         """Return whether the value, with its whole interval, lies on one side of `than`.
 
-        Parameters
-        ----------
-        than : float
-        above : bool
-            Which side.
-
-        Returns
-        -------
-        bool or None
-            None where the value is on that side and a part of its interval is not.
+        None where the value is on that side and a part of its interval is not.
         """
         if self.value is None:
             return False
@@ -155,12 +146,7 @@ def difference(one: Measure, other: Measure, n: int | None) -> Measure:
 
 
 def share_of(share: float, n: int) -> Measure:
-    """Return a share of `n` independent units with its Wilson interval.
-
-    >>> one = share_of(0.0, 100)
-    >>> one.low, round(one.high, 3)
-    (0.0, 0.037)
-    """
+    """Return a share of `n` independent units with its Wilson interval."""
     from paper_utils.codes.additive import wilson
 
     low, high = wilson(share, n)

@@ -29,13 +29,7 @@ _COINCIDE = 1e-28
 
 @dataclass(frozen=True, eq=False)  # arrays have no truth value
 class Moments:
-    """Number, mean and centred scatter (sum of a a' over the centred vectors a) of some vectors.
-
-    >>> X = np.random.default_rng(0).normal(size=(10, 3)) + 1e6
-    >>> merged = Moments.of(X[:4]).merge(Moments.of(X[4:]))
-    >>> np.allclose(merged.scatter, np.cov(X.T) * 9)
-    True
-    """
+    """Number, mean and centred scatter (sum of a a' over the centred vectors a) of some vectors."""
 
     n: int
     mean: NDArray[np.float64]

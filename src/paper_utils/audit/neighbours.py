@@ -49,13 +49,7 @@ class Lists:
 def merge_lists(
     indices: list[NDArray[np.int64]], scores: list[NDArray[np.float32]], k: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Merge ranked lists over ascending blocks of points; of equal scores the lower index is first.
-
-    >>> a, b = np.array([[0, 1]]), np.array([[5, 4]])
-    >>> s, t = np.array([[0.9, 0.5]], "f4"), np.array([[0.9, 0.7]], "f4")
-    >>> merge_lists([a, b], [s, t], 3)[0]
-    array([[0, 5, 4]])
-    """
+    """Merge ranked lists over ascending blocks of points; equal scores go by the lower index."""
     everything = np.concatenate(scores, axis=1)
     order = np.argsort(-everything, axis=1, kind="stable")[:, :k]
     places = np.concatenate(indices, axis=1)

@@ -23,8 +23,8 @@ from paper_utils.audit.points import Points
 from paper_utils.geometry.perturb import perturb, to_binary, to_int8, truncate
 from paper_utils.geometry.rounding import to_bfloat16
 from paper_utils.geometry.stability import rank_margin
-from paper_utils.search.bootstrap import bootstrap_interval
 from paper_utils.search.topk import select_top_k
+from paper_utils.statistics import bootstrap_interval
 
 #: What is done to vectors; `resources/measures.yml` has the words.
 CHANGES = tuple("bfloat16 int8 binary hamming half quarter eighth noise_c noise_a dot".split())
@@ -220,9 +220,6 @@ def expected_overlap(before: NDArray, after: NDArray, k: int) -> NDArray[np.floa
 
     The `overlap` of :func:`paper_utils.geometry.stability.topk_overlap`, which compares positions
     and orders besides and takes its time over each query.
-
-    >>> expected_overlap(np.array([[4, 3, 2, 1]]), np.array([[4, 2, 2, 2]]), k=2).round(3)
-    array([0.667])
     """
     shares = np.minimum(_membership(before, k), _membership(after, k))
     return shares.sum(axis=1) / k

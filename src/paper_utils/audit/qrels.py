@@ -29,13 +29,6 @@ def read_qrels(
     TREC (``query 0 document grade``), or a table with columns such as ``query-id``, ``corpus-id``,
     ``score``; without a grade every line means relevant. UsageError: an unknown id, a pair judged
     twice, a grade that is no number, or nothing relevant.
-
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     file = Path(folder, "some.qrels")
-    ...     _ = file.write_text("q1 0 b 2\\nq1 0 a 0\\n")
-    ...     read_qrels(file, ["q1"], ["a", "b"])[0].toarray()
-    array([[0., 2.]])
     """
     file = existing(path, KINDS)
     name = shown(path)

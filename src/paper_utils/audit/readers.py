@@ -113,8 +113,6 @@ def check_separator(path: str | os.PathLike[str]) -> None:
 def shown(path: str | os.PathLike[str]) -> str:
     """Return a path as a message can show it, in one line.
 
-    Examples
-    --------
     >>> shown("my file.npy"), shown("two\\nlines.npy")
     ('my file.npy', "'two\\\\nlines.npy'")
     """

@@ -68,12 +68,9 @@ class Report:
         As from :func:`paper_utils.audit.advice.advise`.
     curves : dict
         ``spectrum`` (eigenvalues, largest first), ``occurrence`` (number of points by
-        k-occurrence, up to the largest), ``recall`` (by depth).
+        k-occurrence), ``recall`` (by depth).
     examples : dict
-        ``hubs`` and ``equal``: up to ten texts with their counts. The user's text: escaped where it
-        is shown.
-    damaged : bool
-        Whether there are rows with NaN or infinite values.
+        ``hubs`` and ``equal``: up to ten texts with their counts, the user's: escape them.
     """
 
     input: dict[str, Any]
@@ -315,11 +312,7 @@ def _examples(inputs: Inputs, cloud: Cloud, hubs: Hubs, most: int = 10) -> dict[
 
 
 def measures_in(content: Mapping[str, Any]) -> dict[str, Measure]:
-    """Return the measures of a ``report.json``, as read from the file, by dotted key.
-
-    >>> measures_in({"a": {"b": Measure(1.0).as_dict()}})["a.b"].value
-    1.0
-    """
+    """Return the measures of a ``report.json``, as read from the file, by dotted key."""
     found: dict[str, Measure] = {}
 
     def walk(place: Mapping[str, Any], path: tuple[str, ...]) -> None:

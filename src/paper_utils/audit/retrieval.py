@@ -8,15 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.stats import rankdata
 
 from paper_utils.audit.measure import Measure, not_measured
 from paper_utils.audit.points import Points, centred_rows
 from paper_utils.audit.progress import track
 from paper_utils.codes.additive_simulation import joined
 from paper_utils.search.bm25 import BM25
-from paper_utils.search.bootstrap import bootstrap_interval
 from paper_utils.search.metrics import mrr, ndcg_at_k, recall_at_k
 from paper_utils.search.ranks import RelevantRanks, ranks_from_scores
+from paper_utils.statistics import bootstrap_interval
 
 #: Cut-offs of the curve, as far as there are documents.
 DEPTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -116,35 +117,27 @@ def retrieval_measures(
     own = ranks(judged, judged.scores, judged.relevance, "judged queries")
     null = ranks(judged, judged.scores, other, "shuffled judgements")
     moved = ranks(judged, lambda part: judged.scores(part, mean), judged.relevance, "centred")
-    depths = [depth for depth in DEPTHS if depth <= n_docs]
-    found: dict[str, Measure] = {}
-    for k in (1, 10, 100):
-        found[f"recall_{k}"] = not_measured(f"only {n_docs:,} documents")
-        if k <= n_docs:
-            shuffled = float(np.nanmean(recall_at_k(null, k)))
-            found[f"recall_{k}"] = interval(recall_at_k(own, k), seed).beside(shuffled=shuffled)
-    k = min(10, n_docs)
-    for name, metric in (("ndcg_10", ndcg_at_k), ("mrr", lambda r, k: mrr(r))):
-        shuffled = float(np.nanmean(metric(null, k)))
-        found[name] = interval(metric(own, k), seed).beside(shuffled=shuffled)
-    for depth in (100, 1000):
-        found[f"oracle_{depth}"] = not_measured(f"only {n_docs:,} documents")
-        if depth <= n_docs:
-            found[f"oracle_{depth}"] = interval(oracle(own, depth, k), seed)
-    gain = oracle(own, min(100, n_docs), k) - recall_at_k(own, k)
-    found["rerank_gain"] = interval(gain, seed)
-    found["recall_10_centred"] = interval(recall_at_k(moved, k), seed)
-    gain = recall_at_k(moved, k) - recall_at_k(own, k)
-    found["centring_gain"] = interval(gain, seed)
-    curve = [
-        {
-            "depth": depth,
-            "recall": float(np.nanmean(recall_at_k(own, depth))),
-            "oracle": float(np.nanmean(oracle(own, depth, k))),
-            "shuffled": float(np.nanmean(recall_at_k(null, depth))),
-        }
-        for depth in depths
-    ]
+    k, few = min(10, n_docs), not_measured(f"only {n_docs:,} documents")
+    recall, centred = recall_at_k(own, k), recall_at_k(moved, k)
+
+    def beside_null(metric: Callable[[RelevantRanks, int], NDArray], k: int) -> Measure:
+        return interval(metric(own, k), seed).beside(shuffled=float(np.nanmean(metric(null, k))))
+
+    found = {
+        f"recall_{d}": beside_null(recall_at_k, d) if d <= n_docs else few for d in (1, 10, 100)
+    }
+    found |= {"ndcg_10": beside_null(ndcg_at_k, k), "mrr": beside_null(lambda r, _: mrr(r), k)}
+    for d in (100, 1000):
+        found[f"oracle_{d}"] = interval(oracle(own, d, k), seed) if d <= n_docs else few
+    found["rerank_gain"] = interval(oracle(own, min(100, n_docs), k) - recall, seed)
+    found["recall_10_centred"] = interval(centred, seed)
+    found["centring_gain"] = interval(centred - recall, seed)
+    curve = []
+    for depth in (depth for depth in DEPTHS if depth <= n_docs):
+        lines = (recall_at_k(own, depth), oracle(own, depth, k), recall_at_k(null, depth))
+        names = ("recall", "oracle", "shuffled")
+        means = [float(np.nanmean(line)) for line in lines]
+        curve.append({"depth": depth} | dict(zip(names, means, strict=True)))
     return found, own, curve
 
 
@@ -170,7 +163,9 @@ def lexical_measures(
         return bm25.scores(list(query_texts[part]))
 
     def fused(part: slice) -> NDArray:
-        return sum(1 / (60 + _places(side)) for side in (judged.scores(part), words(part)))
+        return sum(
+            1 / (60 + rankdata(-side, axis=1)) for side in (judged.scores(part), words(part))
+        )
 
     by_words = recall_at_k(ranks(judged, words, judged.relevance, "BM25"), k)
     both = recall_at_k(ranks(judged, fused, judged.relevance, "hybrid"), k)
@@ -179,10 +174,3 @@ def lexical_measures(
         "recall_10_hybrid": interval(both, seed),
         "hybrid_gain": interval(both - recall_at_k(own, k), seed),
     }
-
-
-def _places(scores: NDArray) -> NDArray[np.float64]:
-    """Places from 1 in each row, equal scores sharing the mean of theirs."""
-    from scipy.stats import rankdata
-
-    return rankdata(-scores, axis=1)

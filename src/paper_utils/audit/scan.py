@@ -45,12 +45,6 @@ def scan(vectors: Vectors, where: Workers | None = None) -> Scan:
     """Look at every row once; those without a direction are named and left out of everything else.
 
     UsageError: fewer than `FEWEST_ROWS` usable rows, or all of one direction.
-
-    >>> rows = np.random.default_rng(0).normal(size=(30, 4))
-    >>> rows[3], rows[5, 1], rows[7] = 0, np.nan, 2 * rows[8]
-    >>> found = scan(Vectors("some", "encoder", rows))
-    >>> found.zero.tolist(), found.nan.tolist(), len(found.used), len(found.first)
-    ([3], [5], 28, 27)
     """
     n, d = vectors.shape
     tasks = [(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)]

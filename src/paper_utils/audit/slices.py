@@ -10,7 +10,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from paper_utils.audit.measure import Measure, difference, from_jackknife, not_measured, ratio_of
+from paper_utils.audit.measure import (
+    Measure,
+    all_beside,
+    difference,
+    from_jackknife,
+    not_measured,
+    ratio_of,
+)
 from paper_utils.audit.moments import (
     Moments,
     cosine_statistics,
@@ -99,19 +106,15 @@ def slice_measures(
     slices = []
     for by, values in labels.items():
         names, code, sizes = np.unique(values, return_inverse=True, return_counts=True)
-        order = [
-            i for i in np.argsort(-sizes, kind="stable") if names[i] and sizes[i] >= FEWEST_ROWS
-        ]
-        order = order[:MOST_VALUES]
+        large = (names != "") & (sizes >= FEWEST_ROWS)
+        order = [i for i in np.argsort(-sizes, kind="stable") if large[i]][:MOST_VALUES]
         place = np.full(len(names), -1)
         place[order] = np.arange(len(order))
         parts = _moments(points, place[code], len(order))
         for number, i in enumerate(order):
             mine = np.flatnonzero(code == i)
-            measures = {
-                name: replace(one, n=len(mine)).beside(shuffled=overall[name])
-                for name, one in _geometry(parts[number]).items()
-            }
+            measures = all_beside(_geometry(parts[number]), "shuffled", overall)
+            measures = {name: replace(one, n=len(mine)) for name, one in measures.items()}
             measures["seen"] = _seen(counts, mine, k)
             measures["recall"] = _recall(found, mine, points.n).beside(shuffled=everywhere)
             slices.append(Slice(by, str(names[i]), len(mine), measures))
@@ -120,10 +123,8 @@ def slice_measures(
 
 def _geometry(groups: list[Moments]) -> dict[str, Measure]:
     cosines = with_intervals(groups, cosine_statistics)
-    return {
-        "mean_cosine": cosines["mean"],
-        "d_eff": with_intervals(groups, trace_dimensions)["unbiased"],
-    }
+    dimensions = with_intervals(groups, trace_dimensions)
+    return {"mean_cosine": cosines["mean"], "d_eff": dimensions["unbiased"]}
 
 
 def _moments(points: Points, code: NDArray, n_codes: int) -> list[list[Moments]]:
