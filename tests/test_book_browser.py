@@ -21,7 +21,7 @@ from paper_chapters.norm_growth.expected_norm import expected_cosine
 from paper_utils.codes.additive import AdditiveLaw
 from paper_utils.codes.capacity import critical_dimension
 from paper_utils.geometry.stability import expected_margin, swap_probability
-from paper_utils.theory.margin import gap_ceiling, precision_dimension
+from paper_utils.theory.margin import margin_ceiling, precision_dimension
 from rendered import absent, page_paths, pages_of, site_folder
 
 AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
@@ -290,7 +290,7 @@ def package_values() -> list[tuple[str, list, float]]:
         for k, m, rho in product((1, 2, 7, 50), (1, 5, 50), (0.0, 0.1, 0.9, 1.0))
     ]
     calls += [
-        ("gapCeiling", [n, k, d], gap_ceiling(n, k, d))
+        ("gapCeiling", [n, k, d], margin_ceiling(n, k, d))
         for n, k, d in product(
             (10, 46, 1000, 50_000, 10**9), (1, 2, 5, 20), (2, 3, 4, 41, 384, 4096)
         )

@@ -12,15 +12,15 @@ from paper_utils import critical_n
 from paper_utils.errors import UsageError
 from paper_utils.optimise.critical import solving_seeds
 from paper_utils.optimise.descent import Protocol, _InfoNCE, _Runs, _Sigmoid, descend
-from paper_utils.optimise.max_margin import _Best, _SoftGap, max_margin
+from paper_utils.optimise.max_margin import _Best, _SoftMargin, max_margin
 from paper_utils.published import published
 from paper_utils.theory.construction import (
     equal_angles,
-    set_gaps,
+    set_margins,
     trigonometric_curve,
     trigonometric_queries,
 )
-from paper_utils.theory.margin import gap_ceiling, largest_gap
+from paper_utils.theory.margin import largest_margin, margin_ceiling
 from paper_utils.theory.relevance import all_subsets
 
 # Losses and gradients --------------------------------------------------------------------------
@@ -83,21 +83,21 @@ def test_gradient_of_the_soft_gap():
     rng = np.random.default_rng(2)
     x, way = rng.standard_normal((2, d * (len(sets) + n)))
     best = _Best(len(sets))
-    loss = _SoftGap(sets, n, d, 0.07, best)
+    loss = _SoftMargin(sets, n, d, 0.07, best)
     _, gradient = loss(x)
     ahead, back = loss(x + 1e-6 * way)[0], loss(x - 1e-6 * way)[0]
     assert (ahead - back) / 2e-6 == pytest.approx(gradient @ way, rel=1e-5)
     queries, docs = best.vectors
-    assert best.gap == pytest.approx(set_gaps(docs, queries, sets).min())
+    assert best.margin == pytest.approx(set_margins(docs, queries, sets).min())
 
 
 def test_soft_gap_is_above_minus_the_gap_and_tends_to_it():
     sets, n, d = all_subsets(5, 2), 5, 3
     x = np.random.default_rng(1).standard_normal(d * (len(sets) + n))
     best = _Best(len(sets))
-    values = [_SoftGap(sets, n, d, T, best)(x)[0] for T in (1.0, 0.1, 1e-3)]
-    assert values[0] > values[1] > values[2] >= -best.gap - 1e-12
-    assert values[2] == pytest.approx(-best.gap, abs=1e-2)
+    values = [_SoftMargin(sets, n, d, T, best)(x)[0] for T in (1.0, 0.1, 1e-3)]
+    assert values[0] > values[1] > values[2] >= -best.margin - 1e-12
+    assert values[2] == pytest.approx(-best.margin, abs=1e-2)
 
 
 # Descent ---------------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ def test_solved_runs_are_solved_and_looks_are_recorded():
     for run in descend(sets, 7, 4, seeds=range(3)):
         assert run.solved
         assert run.accuracy == 1.0 == run.history[-1][2]
-        assert set_gaps(run.docs, run.queries, sets).min() > 0
+        assert set_margins(run.docs, run.queries, sets).min() > 0
         np.testing.assert_allclose(np.linalg.norm(run.docs, axis=1), 1, rtol=1e-5)
         looks = [look[0] for look in run.history]
         assert looks == [1 + 50 * i for i in range(len(looks))]
@@ -143,7 +143,7 @@ def test_descent_leaves_the_exact_solution_while_its_loss_falls():
     n, sets, angles = 20, all_subsets(20, 2), equal_angles(20)
     queries, _ = trigonometric_queries(sets, angles)
     docs = trigonometric_curve(angles, 2)
-    assert set_gaps(docs, queries, sets).min() > 0
+    assert set_margins(docs, queries, sets).min() > 0
     protocol = Protocol(max_iterations=1001, patience=10_000)
     (run,) = descend(sets, n, 4, start=(queries, docs), protocol=protocol)
     (_, loss, accuracy), (_, later_loss, later_accuracy) = run.history[0], run.history[-1]
@@ -198,19 +198,23 @@ def test_the_search_respects_its_limits_and_reports_progress():
 @pytest.mark.parametrize("d, least", [(6, 0.01), (8, 0.1), (12, 0.25)])
 def test_margins_of_46_documents(d, least):
     found = max_margin(all_subsets(46, 2), 46, d)
-    assert least < found.gap <= gap_ceiling(46, 2, d)
+    assert least < found.margin <= margin_ceiling(46, 2, d)
     sets = all_subsets(46, 2)
-    assert found.gap == pytest.approx(set_gaps(found.docs, found.queries, sets).min(), abs=1e-12)
+    assert found.margin == pytest.approx(
+        set_margins(found.docs, found.queries, sets).min(), abs=1e-12
+    )
 
 
 def test_margin_reaches_the_simplex():
-    assert max_margin(all_subsets(12, 3), 12, 11).gap == pytest.approx(largest_gap(12, 3), rel=1e-3)
+    assert max_margin(all_subsets(12, 3), 12, 11).margin == pytest.approx(
+        largest_margin(12, 3), rel=1e-3
+    )
 
 
 def test_margin_stops_when_it_is_enough():
     sets = all_subsets(20, 2)
     some, all_the_way = max_margin(sets, 20, 6, enough=0.01), max_margin(sets, 20, 6)
-    assert 0.01 < some.gap < all_the_way.gap
+    assert 0.01 < some.margin < all_the_way.margin
     assert some.solved and all_the_way.solved
 
 
@@ -218,9 +222,9 @@ def test_margin_improves_on_the_curve_it_starts_from():
     sets, angles = all_subsets(12, 2), equal_angles(12)
     queries, _ = trigonometric_queries(sets, angles)
     docs = trigonometric_curve(angles, 2)
-    before = set_gaps(docs, queries, sets).min()
+    before = set_margins(docs, queries, sets).min()
     found = max_margin(sets, 12, 4, start=(queries, docs), temperatures=(1e-3, 3e-4))
-    assert found.gap >= before - 1e-15
+    assert found.margin >= before - 1e-15
 
 
 # The fit ---------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from paper_chapters.margin.precision import (
     lost_on_curve,
     lost_sets,
     lost_worst_sets,
-    narrowest_gap,
+    narrowest_margin,
     rounded_scores,
 )
 from paper_chapters.margin.rounded_codes import expected_losses, predicted_exact_n
@@ -25,21 +25,21 @@ from paper_utils.theory.construction import (
     equal_angles,
     euclidean_curve,
     gaussian_documents,
-    set_gaps,
+    set_margins,
     simplex,
     trigonometric_curve,
     trigonometric_queries,
 )
 from paper_utils.theory.margin import (
     bits_dimension,
-    cap_gap,
-    centroid_gap_bound,
+    cap_margin,
+    centroid_margin,
     feasible,
-    gap_ceiling,
-    largest_gap,
+    largest_margin,
     log_subsets,
+    margin_ceiling,
     packing_dimension,
-    packing_gap,
+    packing_margin,
     precision_dimension,
     subset_max_norm,
 )
@@ -58,24 +58,24 @@ def test_curve_answers_every_subset_in_2k_dimensions(n, k):
     inside = np.einsum("sd,skd->sk", queries, docs[sets])
     np.testing.assert_allclose(inside, np.repeat(cutoffs[:, None], k, axis=1), atol=1e-13)
     assert (cutoffs > 0).all()  # so one global cut-off serves, after rescaling queries
-    gaps = set_gaps(docs, queries, sets)
-    assert gaps.min() > 0
+    margins = set_margins(docs, queries, sets)
+    assert margins.min() > 0
     if k == 2:
-        assert gaps.min() == pytest.approx(3.0019e-5, rel=1e-4)
+        assert margins.min() == pytest.approx(3.0019e-5, rel=1e-4)
 
 
 @pytest.mark.parametrize(
     "k, sizes, constant",
     [(1, (40, 80), 19.74), (2, (40, 80), 133.6), (3, (20, 40), 4389), (4, (20, 30), 1.54e5)],
 )
-def test_least_gap_tends_to_its_leading_term(k, sizes, constant):
+def test_least_margin_tends_to_its_leading_term(k, sizes, constant):
     ratios = []
     for n in sizes:
         sets, angles = all_subsets(n, k), equal_angles(n)
         queries, _ = trigonometric_queries(sets, angles)
-        least = set_gaps(trigonometric_curve(angles, k), queries, sets).min()
-        ratios.append(least / narrowest_gap(n, k) - 1)
-        assert narrowest_gap(n, k) * n ** (2 * k) == pytest.approx(constant, rel=1e-3)
+        least = set_margins(trigonometric_curve(angles, k), queries, sets).min()
+        ratios.append(least / narrowest_margin(n, k) - 1)
+        assert narrowest_margin(n, k) * n ** (2 * k) == pytest.approx(constant, rel=1e-3)
     # The next term is of relative order 1/n^2.
     expected = (sizes[0] / sizes[1]) ** 2
     assert ratios[1] / ratios[0] == pytest.approx(expected, rel=0.2)
@@ -106,7 +106,7 @@ def test_curve_works_at_any_distinct_angles(k, seed):
     angles *= 2 * np.pi / (angles[-1] + 0.3)
     sets = all_subsets(9, k)
     queries, _ = trigonometric_queries(sets, angles)
-    assert (set_gaps(trigonometric_curve(angles, k), queries, sets) > 0).all()
+    assert (set_margins(trigonometric_curve(angles, k), queries, sets) > 0).all()
 
 
 @pytest.mark.parametrize("n, k", [(12, 1), (46, 2), (12, 3)])
@@ -121,13 +121,14 @@ def test_euclidean_curve_in_2k_minus_1_dimensions(n, k):
 
 
 @pytest.mark.parametrize(
-    "m, k, gap", [(6, 1, 1.2), (6, 2, 0.94868), (8, 3, 0.78072), (12, 4, 0.63960), (46, 2, 0.73099)]
+    "m, k, margin",
+    [(6, 1, 1.2), (6, 2, 0.94868), (8, 3, 0.78072), (12, 4, 0.63960), (46, 2, 0.73099)],
 )
-def test_simplex_attains_the_ceiling(m, k, gap):
+def test_simplex_attains_the_ceiling(m, k, margin):
     vertices, sets = simplex(m), all_subsets(m, k)
-    gaps = set_gaps(vertices, centroid_queries(vertices, sets), sets)
-    np.testing.assert_allclose(gaps, largest_gap(m, k), rtol=1e-12)
-    assert largest_gap(m, k) == pytest.approx(gap, abs=5e-6)
+    margins = set_margins(vertices, centroid_queries(vertices, sets), sets)
+    np.testing.assert_allclose(margins, largest_margin(m, k), rtol=1e-12)
+    assert largest_margin(m, k) == pytest.approx(margin, abs=5e-6)
 
 
 @settings(max_examples=60, deadline=None)
@@ -139,16 +140,16 @@ def test_no_configuration_passes_the_ceiling(m, d, seed):
         queries = centroid_queries(docs, sets)
     except UsageError:
         return  # a centroid of length 0
-    assert set_gaps(docs, queries, sets).min() <= largest_gap(m, k) + 1e-12
+    assert set_margins(docs, queries, sets).min() <= largest_margin(m, k) + 1e-12
 
 
 def test_random_centroids_reach_their_bound():
     sets = all_subsets(46, 2)
-    gaps = []
+    margins = []
     for seed in range(3):
         docs = gaussian_documents(46, 192, seed=seed)
-        gaps.append(set_gaps(docs, centroid_queries(docs, sets), sets).min())
-    assert min(gaps) > centroid_gap_bound(2) == 0.25
+        margins.append(set_margins(docs, centroid_queries(docs, sets), sets).min())
+    assert min(margins) > centroid_margin(2) == 0.25
 
 
 # Margins ---------------------------------------------------------------------------------------
@@ -174,23 +175,25 @@ def test_published_table_1_and_which_of_its_cells_are_possible():
 
 
 def test_ceilings_of_the_frontier():
-    assert packing_gap(46, 2, 4) == pytest.approx(0.428, abs=5e-4)
-    assert packing_gap(46, 2, 5) == pytest.approx(0.665, abs=5e-4)
+    assert packing_margin(46, 2, 4) == pytest.approx(0.428, abs=5e-4)
+    assert packing_margin(46, 2, 5) == pytest.approx(0.665, abs=5e-4)
     for d in range(2, 60):
-        assert cap_gap(46, 2, d) < packing_gap(46, 2, d)  # the sphere is tighter than the ball
-    assert gap_ceiling(46, 2, 3) == 0.0
-    assert gap_ceiling(46, 2, 45) == largest_gap(46, 2)
+        assert cap_margin(46, 2, d) < packing_margin(
+            46, 2, d
+        )  # the sphere is tighter than the ball
+    assert margin_ceiling(46, 2, 3) == 0.0
+    assert margin_ceiling(46, 2, 45) == largest_margin(46, 2)
     # In the plane caps are arcs: C(n, k) of them around the circle.
-    assert cap_gap(5, 1, 2) == pytest.approx(2 * math.sin(math.pi / 5))
+    assert cap_margin(5, 1, 2) == pytest.approx(2 * math.sin(math.pi / 5))
 
 
 @given(st.integers(3, 400), st.integers(1, 5), st.integers(2, 40))
-def test_packing_dimension_inverts_packing_gap(n, k, d):
+def test_packing_dimension_inverts_packing_margin(n, k, d):
     if k >= n:
         return
-    gap = packing_gap(n, k, d)
-    if gap < 2.0:
-        assert packing_dimension(n, k, gap) == d
+    margin = packing_margin(n, k, d)
+    if margin < 2.0:
+        assert packing_dimension(n, k, margin) == d
 
 
 def test_published_combinations():
@@ -285,10 +288,10 @@ def test_ties_count_as_lost():
         (lambda: centroid_queries([[1.0, 0], [-1.0, 0], [0, 1.0]], [[0, 1]]), "zero rows"),
         (lambda: minimal_dimension(2, "l2"), "Allowed"),
         (lambda: minimal_dimension(0), "k = 0"),
-        (lambda: largest_gap(5, 5), "k = 5"),
-        (lambda: packing_dimension(10, 2, 0.0), "gap = 0.0"),
-        (lambda: packing_dimension(10, 2, 3.0), "gap = 3.0"),
-        (lambda: cap_gap(10**9, 300, 5), "floating-point range"),
+        (lambda: largest_margin(5, 5), "k = 5"),
+        (lambda: packing_dimension(10, 2, 0.0), "margin = 0.0"),
+        (lambda: packing_dimension(10, 2, 3.0), "margin = 3.0"),
+        (lambda: cap_margin(10**9, 300, 5), "floating-point range"),
         (lambda: precision_dimension(10, 2, "fp8"), "Allowed"),
         (lambda: bits_dimension(10, 2, "fp8"), "Allowed"),
         (lambda: rounded_scores([[1.0]], [[1.0]], "float8"), "Allowed"),

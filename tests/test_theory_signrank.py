@@ -17,7 +17,7 @@ from paper_utils.theory.norms import (
     spectral_bound,
     trace_norm,
 )
-from paper_utils.theory.realise import least_gap, realise
+from paper_utils.theory.realise import least_margin, realise
 from paper_utils.theory.relevance import dense_qrels, read_relevance, subset_matrix
 from paper_utils.theory.shatter import largest_shattered, shows_patterns
 from paper_utils.theory.signrank import Certificate, SignRankBounds, sign_changes
@@ -264,7 +264,7 @@ def test_realise_finds_pairs(n, d):
     assert found.solved
     assert found.queries.shape == (len(pairs), d)
     np.testing.assert_allclose(np.linalg.norm(found.docs, axis=1), 1.0)
-    assert found.gap == least_gap(pairs, found.queries, found.docs) > 0
+    assert found.margin == least_margin(pairs, found.queries, found.docs) > 0
     again = realise(pairs, d, seed=1)
     np.testing.assert_array_equal(found.docs, again.docs)
 
@@ -316,7 +316,7 @@ def test_the_gradient_of_the_hinge():
         (lambda: realise(np.eye(3), 0), "d = 0"),
         (lambda: realise(np.zeros((2, 3)), 2), "at least one relevant"),
         (lambda: realise(np.full((2, 3), 2), 2), "0 and 1"),
-        (lambda: least_gap(np.eye(3), np.eye(2), np.eye(3)), "does not fit"),
+        (lambda: least_margin(np.eye(3), np.eye(2), np.eye(3)), "does not fit"),
         (lambda: largest_shattered(np.eye(3), mode="some"), "Allowed: all, signed, affine"),
         (lambda: shows_patterns(np.eye(3), (0,), "some"), "Allowed"),
         (lambda: largest_shattered(np.full((2, 2), 3)), "0 and 1"),

@@ -87,7 +87,8 @@
   const expectedCosine = (k, rho, other = k, between = rho) =>
     between * Math.sqrt(k * other / ((1 + (k - 1) * rho) * (1 + (other - 1) * rho)));
 
-  /* theory.margin: log_subsets, largest_gap, packing_gap, cap_gap, gap_ceiling, precision_dimension */
+  /* theory.margin: log_subsets, largest_margin, packing_margin, cap_margin, margin_ceiling; the dimension of
+     a precision is paper_chapters.margin's */
   function logSubsets(n, k) {
     let sum = 0;
     for (let i = 1; i <= Math.min(k, n - k); i++) sum += Math.log((n - Math.min(k, n - k) + i) / i);
@@ -311,7 +312,7 @@
       },
     },
     gap: {
-      title: "Try it: the largest gap that dimensions can buy",
+      title: "Try it: the largest margin that dimensions can buy",
       knobs: {
         n: ["documents, n", { from: 10, to: 1e9, start: 50000, log: true }],
         k: ["relevant ones, k", { from: 1, to: 20, start: 2 }],
@@ -325,10 +326,10 @@
         return {
           say: gap === 0 ? `With d below 2k = ${2 * k} some sets of ${k} cannot be returned at all.` :
             `In ${whole(d)} dimensions unit vectors keep every set of ${k} out of ${whole(n)} apart by ${gap.toPrecision(3)} at most` +
-            `${gap > ceiling * (1 - 1e-9) ? "; more dimensions would not raise this bound" : ""}. If a gap must be one step of ` +
+            `${gap > ceiling * (1 - 1e-9) ? "; more dimensions would not raise this bound" : ""}. If a margin must be one step of ` +
             `the scores, this asks for ${least("float32")} dimensions in float32 and ${least("bfloat16")} in bfloat16 at least. ` +
             "These are bounds: real vectors may reach less.",
-          svg: plot({ x: [2, 4096], logX: true, y: [0, Math.max(0.2, Math.ceil(ceiling * 5) / 5)], at: d, xName: "d", yName: "bound on the gap",
+          svg: plot({ x: [2, 4096], logX: true, y: [0, Math.max(0.2, Math.ceil(ceiling * 5) / 5)], at: d, xName: "d", yName: "bound on the margin",
             lines: [{ f: x => gapCeiling(n, k, x), points: DIMENSIONS }] }),
         };
       },

@@ -86,7 +86,7 @@ def least_dimensions(level: str, control: bool, seed: int, size: str) -> dict[st
             realise(A, d, seed=start, max_evaluations=_EVALUATIONS) for start in range(N_STARTS)
         ]
         rates[str(d)] = float(np.mean([fit.solved for fit in found]))
-        gaps = [fit.gap for fit in found]
+        gaps = [fit.margin for fit in found]
         if list(rates.values())[-2:] == [1.0, 1.0]:
             break
     free = next((int(d) for d, rate in rates.items() if rate > 0), None)

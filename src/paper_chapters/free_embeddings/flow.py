@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from paper_utils.checks import unit_rows
 from paper_utils.errors import UsageError
-from paper_utils.theory.construction import check_sets, set_gaps
+from paper_utils.theory.construction import check_sets, set_margins
 
 
 @dataclass(frozen=True)
@@ -100,4 +100,4 @@ def _tangent(gradient: NDArray, X: NDArray) -> NDArray:
 
 
 def _accuracy(docs: NDArray, queries: NDArray, sets: NDArray) -> float:
-    return float((set_gaps(docs, queries, sets) > 0).mean())
+    return float((set_margins(docs, queries, sets) > 0).mean())

@@ -1,4 +1,4 @@
-"""The widest gap that free vectors reach."""
+"""The widest margin that free vectors reach."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from paper_utils.theory.relevance import all_subsets, check_dimension
 
 DIMS_46 = (4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 32, 45)
 DIMS_100 = (11, 12, 13, 14, 15, 16)
-# The curve's own gap is some 1e-5: a softer minimum would not see it.
+# The curve's own margin is some 1e-5: a softer minimum would not see it.
 FINE = tuple(float(t) for t in np.geomspace(1e-2, 1e-6, 10))
 
 
@@ -38,24 +38,24 @@ def _frontier_tasks() -> list[dict]:
 
 @experiment(
     "margin-frontier",
-    "Widest gap found for all pairs of 46 and of 100 documents, by dimension",
+    "Widest margin found for all pairs of 46 and of 100 documents, by dimension",
     tasks=_frontier_tasks,
 )
-def frontier_gap(n: int, d: int, start: str, seed: int, k: int = 2) -> dict[str, float]:
-    """Widen the least `gap` over all k-subsets of n documents; negative where some set is not
-    returned. `start` 'curve' is the trigonometric curve in its 2k dimensions and noise in the
+def frontier_margin(n: int, d: int, start: str, seed: int, k: int = 2) -> dict[str, float]:
+    """Widen the least margin over all k-subsets of n documents, `gap`; negative where some set is
+    not returned. `start` 'curve' is the trigonometric curve in its 2k dimensions and noise in the
     others; the rest as in :func:`~paper_utils.optimise.max_margin.max_margin`.
 
-    >>> round(frontier_gap(n=6, d=5, start="random", seed=0)["gap"], 3)
+    >>> round(frontier_margin(n=6, d=5, start="random", seed=0)["gap"], 3)
     0.949
     """
     sets = all_subsets(n, k)
     if start != "curve":
-        return {"gap": max_margin(sets, n, d, seed=seed, start=start).gap}
+        return {"gap": max_margin(sets, n, d, seed=seed, start=start).margin}
     check_dimension(d, name="d", least=2 * k)
     rng, angles = np.random.default_rng(seed), equal_angles(n)
     vectors = trigonometric_queries(sets, angles)[0], trigonometric_curve(angles, k)
     given = tuple(np.hstack([X, 0.01 * rng.normal(size=(len(X), d - 2 * k))]) for X in vectors)
     temperatures = FINE[-5:] if d == 2 * k else FINE  # the narrowest has no room for a detour
     found = max_margin(sets, n, d, start=given, temperatures=temperatures, max_evaluations=300)
-    return {"gap": found.gap}
+    return {"gap": found.margin}

@@ -21,7 +21,7 @@ from paper_utils.results import experiment
     ],
 )
 def onset(k: int, dtype: str, low: int, high: int, step: int = 1) -> dict[str, int]:
-    """Look for the first loss among the sets with the narrowest gaps, n from `low` to below `high`.
+    """Look for the first loss among the sets of narrowest margin, n from `low` to below `high`.
     `first`: the least n at which `dtype` loses some of the `checked` k-subsets, `lost` of them.
 
     >>> onset(2, "float16", 9, 60)

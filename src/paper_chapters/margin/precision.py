@@ -86,7 +86,7 @@ def lost_on_curve(n: int, k: int, dtype: str, *, accumulate: str = "same") -> in
     if len(sets) * n > MAX_SCORES:
         raise UsageError(
             f"n = {n}, k = {k}: {len(sets) * n:,} scores; the limit is {MAX_SCORES:,} "
-            "(lost_worst_pairs samples the worst sets)"
+            "(lost_worst_sets checks those of narrowest margin)"
         )
     angles = equal_angles(n)
     queries, _ = trigonometric_queries(sets, angles)
@@ -108,7 +108,7 @@ def largest_exact_n(
 
 
 def lost_worst_sets(n: int, k: int, dtype: str, *, block: int = 200_000) -> tuple[int, int]:
-    """Return how many of the sets with the narrowest gaps are lost, and how many were checked.
+    """Return how many of the sets of narrowest margin are lost, and how many were checked.
 
     They are k of k + 1 neighbours, in every rotation: for n in the ten thousands not all subsets
     can be checked. Only documents within k + 1 steps are rivals; the others are lower by more than
@@ -144,8 +144,8 @@ def _dots(queries: NDArray, docs: NDArray, members: NDArray) -> NDArray:
     return scores
 
 
-def narrowest_gap(n: int, k: int) -> float:
-    r"""Return the leading term of the least gap of n equally spaced documents on the curve.
+def narrowest_margin(n: int, k: int) -> float:
+    r"""Return the leading term of the least margin of n equally spaced documents on the curve.
 
     :math:`(\lfloor k/2\rfloor!\,\lceil k/2\rceil!)^2 (2\pi/n)^{2k} / (2^k \sqrt{k}\, W_k)` with
     :math:`W_k^2 = \tfrac{2}{4^k}(\binom{4k}{2k} - \binom{2k}{k}^2)`: the set lies around one hole,

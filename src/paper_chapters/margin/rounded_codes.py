@@ -18,9 +18,9 @@ DIGITS = {"bfloat16": 8, "float16": 11, "float32": 24, "float64": 53}
 def expected_losses(n: int, k: int, dtype: str, *, rotations: int = 16) -> float:
     """Predict how many pairs of a set's document and a rival a format loses, over all k-subsets.
 
-    Each rounding of x is an independent error of variance ulp(x)^2 / 12. A rival overtakes at gap g
-    with probability Phi((u/2 - g)/sigma), u/2 for ties (u: spacing of the scores). Summed over k of
-    k + 1 neighbours, the only narrow gaps, with sigma averaged over `rotations` of the circle.
+    Each rounding of x is an independent error of variance ulp(x)^2 / 12. A rival overtakes at a
+    margin g with probability Phi((u/2 - g)/sigma), u/2 for ties (u: spacing of scores). Summed over
+    k of k + 1 neighbours, the only narrow margins; sigma is a mean over `rotations` of the circle.
     """
     from scipy.special import ndtr
 
@@ -35,15 +35,15 @@ def expected_losses(n: int, k: int, dtype: str, *, rotations: int = 16) -> float
     for hole in range(k + 1):
         members = np.delete(np.arange(k + 1), hole) + k + 1
         rivals = np.setdiff1d(np.arange(steps.size), members)
-        # Gaps from the factors of f_S: subtracting scores would cancel every digit.
-        gap = np.prod(1 - np.cos(steps[rivals, None] - steps[members]), axis=1)
-        gap = gap * _slope(members, steps)
+        # Margins from the factors of f_S: subtracting scores would cancel every digit.
+        margin = np.prod(1 - np.cos(steps[rivals, None] - steps[members]), axis=1)
+        margin = margin * _slope(members, steps)
         for place in places:
             angles = steps + place
             query = trigonometric_queries(members[None, :], angles)[0][0]
             variance, spacing = _score_errors(trigonometric_curve(angles, k), query, DIGITS[dtype])
             spread = np.sqrt(variance[members, None] + variance[rivals])
-            overtaken = ndtr((spacing[members, None] / 2 - gap) / spread)
+            overtaken = ndtr((spacing[members, None] / 2 - margin) / spread)
             total += n / rotations * float(overtaken.sum())
     return total
 

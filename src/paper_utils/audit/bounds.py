@@ -17,7 +17,7 @@ from paper_utils.errors import UsageError
 from paper_utils.search.metrics import recall_at_k
 from paper_utils.search.ranks import RelevantRanks
 from paper_utils.search.tokenizer import split_tokens
-from paper_utils.theory.margin import gap_ceiling, packing_dimension
+from paper_utils.theory.margin import margin_ceiling, packing_dimension
 from paper_utils.theory.realise import realise
 from paper_utils.theory.relevance import read_relevance
 from paper_utils.theory.signrank import sign_rank_bounds
@@ -98,7 +98,7 @@ def _gaps(judged: Judged) -> dict[str, Measure]:
     k = int(np.median(np.diff(judged.relevance.indptr)[~np.isnan(gaps)]))
     d = judged.queries.shape[1]
     try:
-        found["gap_ceiling"] = Measure(gap_ceiling(n_docs, k, d), n=k, reason=_BOUND)
+        found["gap_ceiling"] = Measure(margin_ceiling(n_docs, k, d), n=k, reason=_BOUND)
     except UsageError as error:
         found["gap_ceiling"] = not_measured(str(error))
     positive = there[there > 0]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from paper_utils.errors import UsageError, did_you_mean
 from paper_utils.optimise.descent import PUBLISHED, Protocol, descend
-from paper_utils.optimise.max_margin import LEAST_GAP, STARTS, max_margin
+from paper_utils.optimise.max_margin import LEAST_MARGIN, STARTS, max_margin
 from paper_utils.theory.realise import realise
 from paper_utils.theory.relevance import (
     all_subsets,
@@ -95,7 +95,7 @@ def solving_seeds(
         seed
         for seed in seeds
         if any(
-            max_margin(sets, n, d, seed=seed, start=start, enough=LEAST_GAP).solved
+            max_margin(sets, n, d, seed=seed, start=start, enough=LEAST_MARGIN).solved
             for start in STARTS
         )
     )
@@ -132,7 +132,7 @@ def critical_n(
     objective : {'infonce', 'sigmoid', 'hinge', 'max-margin'}
         'infonce': the published experiment; a lower temperature through `protocol`.
         'sigmoid': logistic loss with trained scale and offset. 'hinge': squared hinge with
-        L-BFGS. 'max-margin': the least gap itself, from a random and a cyclic start.
+        L-BFGS. 'max-margin': the least margin itself, from a random and a cyclic start.
     seeds : iterable of int
         Starts; the more, the larger the best of them: compare at equal numbers.
     protocol : Protocol

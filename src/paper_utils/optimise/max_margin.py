@@ -1,4 +1,4 @@
-"""The widest least gap between relevant and irrelevant scores that free unit vectors reach."""
+"""The widest margin between relevant and irrelevant scores that free unit vectors reach."""
 
 from __future__ import annotations
 
@@ -10,27 +10,26 @@ from numpy.typing import ArrayLike, NDArray
 from paper_utils.errors import UsageError, did_you_mean
 from paper_utils.theory.construction import check_sets
 from paper_utils.theory.lbfgs import minimise
+from paper_utils.theory.realise import LEAST_MARGIN
 from paper_utils.theory.relevance import check_dimension
 
 STARTS = ("random", "cyclic")
-# Scores of unit vectors in float64 are off by some 1e-15; a gap that counts is far above.
-LEAST_GAP = 1e-12
 # The softened minimum follows the true one as the temperature falls.
 TEMPERATURES = tuple(float(t) for t in np.geomspace(0.1, 1e-3, 7))
 
 
 @dataclass(frozen=True)
 class MaxMargin:
-    """A configuration and its least gap."""
+    """A configuration and its least margin."""
 
-    gap: float  # least over all sets of (lowest relevant - highest irrelevant score)
+    margin: float  # least over all sets of (lowest relevant - highest irrelevant score)
     queries: NDArray[np.float64] = field(repr=False)  # unit rows, (n_sets, d)
     docs: NDArray[np.float64] = field(repr=False)  # unit rows, (n, d)
 
     @property
     def solved(self) -> bool:
         """Whether every set is the exact top-k of its query."""
-        return self.gap > LEAST_GAP
+        return self.margin > LEAST_MARGIN
 
 
 def max_margin(
@@ -44,11 +43,11 @@ def max_margin(
     max_evaluations: int = 150,
     enough: float = np.inf,
 ) -> MaxMargin:
-    r"""Maximise the least gap from one start: a local optimum, so a lower bound of the widest gap.
+    r"""Maximise the least margin from one start: a local optimum, so a lower bound of the widest.
 
     Minimises :math:`T \log \sum_S \sum_{i \in S, j \notin S} \exp((s_{Sj} - s_{Si})/T)` by L-BFGS
     as T falls. 'cyclic' starts from documents equally spaced on a closed curve of random integer
-    frequencies (better in few dimensions). A gap above `enough` ends the search.
+    frequencies (better in few dimensions). A margin above `enough` ends the search.
     """
     members = check_sets(sets, n)
     check_dimension(d)
@@ -58,15 +57,15 @@ def max_margin(
     best = _Best(len(members))
     for T in temperatures:
         x, _ = minimise(
-            _SoftGap(members, n, d, T, best),
+            _SoftMargin(members, n, d, T, best),
             x,
             max_evaluations=max_evaluations,
             memory=10,
-            stop=lambda: best.gap > enough,
+            stop=lambda: best.margin > enough,
         )
-        if best.gap > enough:
+        if best.margin > enough:
             break
-    return MaxMargin(best.gap, *best.vectors)
+    return MaxMargin(best.margin, *best.vectors)
 
 
 def _start(members, n: int, d: int, seed: int, start) -> NDArray[np.float64]:
@@ -99,10 +98,10 @@ def _start(members, n: int, d: int, seed: int, start) -> NDArray[np.float64]:
 
 
 class _Best:
-    """The best gap seen over all temperatures, and where."""
+    """The best margin seen over all temperatures, and where."""
 
     def __init__(self, n_queries: int):
-        self.gap, self.m = -np.inf, n_queries
+        self.margin, self.m = -np.inf, n_queries
         self.unit: NDArray[np.float64] | None = None
 
     @property
@@ -110,8 +109,8 @@ class _Best:
         return self.unit[:, : self.m].T.copy(), self.unit[:, self.m :].T.copy()
 
 
-class _SoftGap:
-    """Softened minus least gap of unit vectors; parameters lie dimension by dimension."""
+class _SoftMargin:
+    """Softened minus least margin of unit vectors; parameters lie dimension by dimension."""
 
     def __init__(self, members: NDArray, n: int, d: int, temperature: float, best: _Best):
         self.m, self.n, self.d, self.T, self.best = len(members), n, d, temperature, best
@@ -129,15 +128,15 @@ class _SoftGap:
         for cells in self.cells:
             S.put(cells, -np.inf)
         low, high = inside.min(axis=0), S.max(axis=0)
-        gaps = low - high
-        if gaps.min() > self.best.gap:
-            self.best.gap, self.best.unit = float(gaps.min()), unit
+        margins = low - high
+        if margins.min() > self.best.margin:
+            self.best.margin, self.best.unit = float(margins.min()), unit
         S -= high
         S *= 1.0 / T
         np.exp(S, out=S)
         below = np.exp((low - inside) / T)
         outer, inner = S.sum(axis=0), below.sum(axis=0)
-        each = -gaps / T + np.log(outer) + np.log(inner)
+        each = -margins / T + np.log(outer) + np.log(inner)
         top = each.max()
         weight = np.exp(each - top)
         total = weight.sum()

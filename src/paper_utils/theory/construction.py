@@ -134,7 +134,7 @@ def gaussian_documents(n: int, d: int, *, seed: int = 0) -> NDArray[np.float64]:
     return unit_rows(np.random.default_rng(seed).standard_normal((n, d)))
 
 
-def set_gaps(
+def set_margins(
     docs: ArrayLike, queries: ArrayLike, sets: ArrayLike, *, block: int = 4096
 ) -> NDArray[np.float64]:
     """Return each set's lowest score minus the highest outside it: positive for the exact top-k.
@@ -143,11 +143,11 @@ def set_gaps(
     """
     D, Q = np.asarray(docs, dtype=np.float64), np.asarray(queries, dtype=np.float64)
     members = check_sets(sets, len(D))
-    gaps = np.empty(len(members))
+    margins = np.empty(len(members))
     for start in range(0, len(members), block):
         part = members[start : start + block]
         scores = Q[start : start + block] @ D.T
         inside = np.take_along_axis(scores, part, axis=1).min(axis=1)
         np.put_along_axis(scores, part, -np.inf, axis=1)
-        gaps[start : start + block] = inside - scores.max(axis=1)
-    return gaps
+        margins[start : start + block] = inside - scores.max(axis=1)
+    return margins

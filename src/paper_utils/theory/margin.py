@@ -44,8 +44,8 @@ def minimal_dimension(k: int, scoring: str = "inner product") -> int:
     return 2 * k + {"euclidean": -1, "sign": 1}.get(scoring, 0)
 
 
-def largest_gap(m: int, k: int) -> float:
-    """Return the ceiling ``eps*(m, k) = m / sqrt(k (m - 1) (m - k))`` of the least gap.
+def largest_margin(m: int, k: int) -> float:
+    """Return the ceiling ``eps*(m, k) = m / sqrt(k (m - 1) (m - k))`` of the least margin.
 
     No unit vectors, in any dimension, separate all k-subsets of m documents by more; the
     regular simplex with centroid queries attains it (arXiv 2601.20844).
@@ -63,33 +63,33 @@ def log_subsets(n: int, k: int) -> float:
     return math.log(math.comb(n, k))
 
 
-def packing_dimension(n: int, k: int, gap: float) -> int:
-    """Bound the dimension from below when all k-subsets of n have a gap of unit vectors' scores.
+def packing_dimension(n: int, k: int, margin: float) -> int:
+    """Bound the dimension from below when all k-subsets of n have a margin of unit vectors' scores.
 
-    Queries differ by at least the gap, so balls of radius gap/2 around them are disjoint:
-    ``C(n, k) <= (1 + 2 / gap)^d`` (Weller et al., theorem 1, gap = 2 gamma). Says nothing where the
-    gap is not :func:`feasible`.
+    Queries differ by at least the margin, so balls of radius margin/2 around them are disjoint:
+    ``C(n, k) <= (1 + 2 / margin)^d`` (Weller et al., theorem 1, margin = 2 gamma). Says nothing
+    where the margin is not :func:`feasible`.
 
     >>> packing_dimension(100, 2, 0.2), packing_dimension(10**11, 2, 0.2)
     (4, 21)
     """
-    _check_gap(gap)
-    return math.ceil(log_subsets(n, k) / math.log1p(2.0 / gap) - 1e-9)
+    _check_margin(margin)
+    return math.ceil(log_subsets(n, k) / math.log1p(2.0 / margin) - 1e-9)
 
 
-def feasible(n: int, k: int, gap: float) -> bool:
-    """Say whether unit vectors of some dimension separate all k-subsets of n by `gap`."""
-    _check_gap(gap)
-    return gap <= largest_gap(n, k)
+def feasible(n: int, k: int, margin: float) -> bool:
+    """Say whether unit vectors of some dimension separate all k-subsets of n by `margin`."""
+    _check_margin(margin)
+    return margin <= largest_margin(n, k)
 
 
-def _check_gap(gap: float) -> None:
-    if not 0.0 < gap <= 2.0:
-        raise UsageError(f"gap = {gap} must lie above 0 and, for unit vectors, not above 2")
+def _check_margin(margin: float) -> None:
+    if not 0.0 < margin <= 2.0:
+        raise UsageError(f"margin = {margin} must lie above 0 and, for unit vectors, not above 2")
 
 
-def packing_gap(n: int, k: int, d: int) -> float:
-    """Bound the least gap of unit vectors in d dimensions from above, by volume.
+def packing_margin(n: int, k: int, d: int) -> float:
+    """Bound the least margin of unit vectors in d dimensions from above, by volume.
 
     The inverse of :func:`packing_dimension`: ``2 / (C(n, k)^(1/d) - 1)``.
     """
@@ -97,11 +97,11 @@ def packing_gap(n: int, k: int, d: int) -> float:
     return 2.0 / math.expm1(log_subsets(n, k) / d)
 
 
-def cap_gap(n: int, k: int, d: int) -> float:
-    """Bound the least gap of unit vectors in d >= 2 dimensions from above, by area.
+def cap_margin(n: int, k: int, d: int) -> float:
+    """Bound the least margin of unit vectors in d >= 2 dimensions from above, by area.
 
-    Sharper than :func:`packing_gap`: queries lie on the sphere and differ by at least the gap, so
-    caps of angular radius arcsin(gap / 2) around them are disjoint there.
+    Sharper than :func:`packing_margin`: queries lie on the sphere and differ by at least the
+    margin, so caps of angular radius arcsin(margin / 2) around them are disjoint there.
     """
     from scipy.optimize import brentq
     from scipy.special import betainc
@@ -109,7 +109,7 @@ def cap_gap(n: int, k: int, d: int) -> float:
     check_dimension(d, least=2)
     share = 1.0 / math.comb(n, k) if n < 10_000 else math.exp(-log_subsets(n, k))
     if share == 0.0:
-        raise UsageError(f"C({n}, {k}) is beyond the floating-point range; use packing_gap")
+        raise UsageError(f"C({n}, {k}) is beyond the floating-point range; use packing_margin")
 
     def excess(angle: float) -> float:
         # Area of a cap of angular radius a <= pi/2, as a share of the sphere.
@@ -120,23 +120,25 @@ def cap_gap(n: int, k: int, d: int) -> float:
     return 2.0 * math.sin(brentq(excess, 0.0, math.pi / 2, xtol=1e-15))
 
 
-def gap_ceiling(n: int, k: int, d: int) -> float:
-    """Return the least of the three upper bounds on the gap in d dimensions.
+def margin_ceiling(n: int, k: int, d: int) -> float:
+    """Return the least of the three upper bounds on the margin in d dimensions.
 
-    Below the exact minimal dimension 2k no gap is positive (for ``n >= 3k``): 0 there.
+    Below the minimal dimension 2k no margin is positive for ``n >= 3k``: 0 there.
 
-    >>> [round(gap_ceiling(46, 2, d), 3) for d in (3, 4, 5, 45)]
+    >>> [round(margin_ceiling(46, 2, d), 3) for d in (3, 4, 5, 45)]
     [0.0, 0.331, 0.533, 0.731]
     """
     check_subset_size(n, k)
     check_dimension(d)
+    # Radon's 2k + 1 documents and k - 1 to fill a set up with are enough. `minimal_dimension` asks
+    # for one more, which its sign-rank needs: there a group may be empty.
     if d < 2 * k and n >= 3 * k:
         return 0.0
-    return min(largest_gap(n, k), packing_gap(n, k, d), cap_gap(n, k, d) if d > 1 else 2.0)
+    return min(largest_margin(n, k), packing_margin(n, k, d), cap_margin(n, k, d) if d > 1 else 2.0)
 
 
-def centroid_gap_bound(k: int) -> float:
-    """Return the gap ``1 / (2 sqrt(2 k))`` that random vectors with centroid queries reach.
+def centroid_margin(k: int) -> float:
+    """Return the margin ``1 / (2 sqrt(2 k))`` that random vectors with centroid queries reach.
 
     In O(k^2 log n) dimensions (arXiv 2601.20844); not the best possible order.
     """
@@ -145,7 +147,7 @@ def centroid_gap_bound(k: int) -> float:
 
 
 def precision_dimension(n: int, k: int, dtype: str) -> float:
-    """Bound the dimension from below if gaps below the spacing of the format are lost.
+    """Bound the dimension from below if margins below the spacing of the format are lost.
 
     ``ln C(n, k) / ln(1 + 2 / spacing)``, conditional on that premise.
     """

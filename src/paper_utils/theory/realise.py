@@ -14,27 +14,27 @@ from paper_utils.theory.relevance import check_dimension
 # Margins to reach, one after the other: a wide one shapes the cloud, a narrow one can be met.
 MARGINS = (0.1, 0.03, 0.01, 0.003, 0.001)
 PATIENCE = 30
-# Scores of unit vectors in float64 are off by some 1e-15; a gap that counts is far above.
-LEAST_GAP = 1e-12
+# Scores of unit vectors in float64 are off by some 1e-15; a margin that counts is far above.
+LEAST_MARGIN = 1e-12
 
 
 @dataclass(frozen=True)
 class Realisation:
-    """Vectors and the least gap between a relevant and an irrelevant score."""
+    """Vectors and the least margin between relevant and irrelevant scores."""
 
     queries: NDArray[np.float64]  # unit rows, (n_queries, d)
     docs: NDArray[np.float64]  # (n_docs, d), rows of length 1; at most 1 without `unit_docs`
-    gap: float  # least over queries of (lowest relevant - highest irrelevant score)
+    margin: float  # least over queries of (lowest relevant - highest irrelevant score)
     evaluations: int  # of the loss
 
     @property
     def solved(self) -> bool:
         """Whether every query has exactly its relevant documents on top."""
-        return self.gap > LEAST_GAP
+        return self.margin > LEAST_MARGIN
 
 
-def least_gap(matrix: ArrayLike, queries: ArrayLike, docs: ArrayLike) -> float:
-    """Return the least gap between a query's relevant and irrelevant scores, in float64.
+def least_margin(matrix: ArrayLike, queries: ArrayLike, docs: ArrayLike) -> float:
+    """Return the least margin between a query's relevant and irrelevant scores, in float64.
 
     Positive exactly when each query has a cut-off between the two groups; a query with one group
     only puts no condition. Shapes (n_queries, n_docs), (n_queries, d) and (n_docs, d).
@@ -85,11 +85,11 @@ def realise(
         used += evaluations
         if hinge.solved is not None:
             found = _vectors(hinge.solved, m, d, unit_docs)
-            gap = least_gap(A, *found)
-            if gap > LEAST_GAP:
-                return Realisation(*found, gap, used)
+            least = least_margin(A, *found)
+            if least > LEAST_MARGIN:
+                return Realisation(*found, least, used)
     found = _vectors(x, m, d, unit_docs)
-    return Realisation(*found, least_gap(A, *found), used)
+    return Realisation(*found, least_margin(A, *found), used)
 
 
 def _vectors(x: NDArray, m: int, d: int, unit_docs: bool) -> tuple[NDArray, NDArray]:

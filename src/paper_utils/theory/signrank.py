@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from paper_utils.errors import UsageError
 from paper_utils.theory.norms import reweighted_spectral_bound, spectral_bound
-from paper_utils.theory.realise import least_gap, realise
+from paper_utils.theory.realise import least_margin, realise
 from paper_utils.theory.relevance import Relevance, read_relevance
 from paper_utils.theory.shatter import largest_shattered, shows_patterns
 
@@ -58,7 +58,7 @@ class Certificate:
             return X.shape[1] == self.value and bool(((X @ Y.T > 0) == A).all())
         if "queries" in seen:
             rank = seen["docs"].shape[1] + (self.target == "sign-rank")
-            return rank == self.value and least_gap(A, seen["queries"], seen["docs"]) > 0
+            return rank == self.value and least_margin(A, seen["queries"], seen["docs"]) > 0
         return False
 
 
@@ -344,7 +344,10 @@ def _by_optimisation(
             for unit_docs in (True, False):
                 found = realise(relevance.matrix, d, seed=seed, unit_docs=unit_docs)
                 if found.solved:
-                    said = f"vectors in {d} dimensions with least gap {found.gap:.2g} (seed {seed})"
+                    said = (
+                        f"vectors in {d} dimensions with least margin {found.margin:.2g} "
+                        f"(seed {seed})"
+                    )
                     evidence = {"queries": found.queries, "docs": found.docs}
                     return [
                         Certificate("optimisation", target, "upper", d + extra, said, evidence)
