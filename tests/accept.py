@@ -1,7 +1,7 @@
 """Accept what a chapter measures now: ``make accept CHAPTER=slug``.
 
-Rewrites the chapter's reference notebook (smoke profile, text outputs only) and its
-entries of tests/expected/. The diff is what a reviewer looks at.
+Rewrites the chapter's reference notebook (smoke profile, text outputs only) and its entries of
+tests/expected/, and names its claims in tests/ledger_ids.txt. The diff is what a reviewer looks at.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-REFERENCE = ROOT / "tests" / "reference"
+LEDGER_IDS = Path("tests") / "ledger_ids.txt"
 
 
 def text_only(notebook):
@@ -32,8 +32,8 @@ def text_only(notebook):
     return notebook
 
 
-def accept(slug: str) -> list[Path]:
-    """Rewrite the reference and the accepted values of one chapter; return the files."""
+def accept(slug: str, root: Path = ROOT) -> list[Path]:
+    """Rewrite what the tests of one chapter compare with; return the files."""
     import nbformat
 
     from paper_utils.book import expected
@@ -45,26 +45,38 @@ def accept(slug: str) -> list[Path]:
 
     written = []
     for profile in ("smoke", "default"):
-        book = Book(ROOT, profile)
+        book = Book(root, profile)
         chapter = pick_chapter(book.chapters, slug)
         report = build(book, html=False, only=chapter)
         for outcome in report.failures:
             sys.exit(f"{outcome.job.name} {outcome.error}")
-        kept = expected.load(ROOT, profile)
+        kept = expected.load(root, profile)
         kept = {id: entry for id, entry in kept.items() if entry["chapter"] != chapter.slug}
         mine = [item for item in collect_verdicts(book) if item.claim.chapter == chapter.slug]
         table = dict(sorted((kept | expected.entries(mine)).items()))
-        path = expected.path_of(ROOT, profile)
+        path = expected.path_of(root, profile)
         write_text(path, json.dumps(table, ensure_ascii=False, indent=1) + "\n")
         written.append(path)
         if profile == "smoke":
             notebook = text_only(nbformat.read(book.target(chapter), as_version=4))
             notebook.metadata.pop("paper", None)
-            path = REFERENCE / f"{chapter.name}.ipynb"
+            path = root / "tests" / "reference" / f"{chapter.name}.ipynb"
             path.parent.mkdir(exist_ok=True)
             nbformat.write(notebook, path)
             written.append(path)
+    if list_claims(root, [item.claim.id for item in mine]):
+        written.append(root / LEDGER_IDS)
     return written
+
+
+def list_claims(root: Path, ids: list[str]) -> bool:
+    """Append the claims of others that the list of ids lacks; return whether there were any."""
+    path = root / LEDGER_IDS
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    new = [id for id in ids if not id.startswith("O-") and id not in text.splitlines()]
+    if new:
+        path.write_text(text + "".join(f"{id}\n" for id in new), encoding="utf-8")
+    return bool(new)
 
 
 if __name__ == "__main__":

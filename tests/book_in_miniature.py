@@ -69,9 +69,14 @@ def make_book(folder: Path, chapters: dict[str, str] | None = None) -> Path:
         (folder / "notebooks" / name).write_text(HEADER.replace("{title}", title) + body)
     toc = ["format: jb-book", "root: book/index", "chapters:"]
     toc += [f"  - file: book/chapters/{name.removesuffix('.md')}" for name in chapters]
-    (folder / "_toc.yml").write_text("\n".join([*toc, "  - file: book/chapters/verdicts"]) + "\n")
-    (folder / "_config.yml").write_text("title: Tiny\nexecute:\n  execute_notebooks: 'off'\n")
-    (folder / "book" / "index.md").write_text("# Tiny\n")
+    toc += [
+        f"  - file: book/{name}" for name in ("chapters/verdicts", "chapters/runs", "reproduce")
+    ]
+    (folder / "_toc.yml").write_text("\n".join(toc) + "\n")
+    config = "title: Tiny\nonly_build_toc_files: true\nexecute: {execute_notebooks: 'off'}\n"
+    (folder / "_config.yml").write_text(config)
+    for name in ("index", "reproduce"):
+        (folder / "book" / f"{name}.md").write_text(f"# {name}\n")
     (folder / "book" / "references.bib").write_text("")
     (folder / "book" / "claims.yml").write_text(CLAIMS)
     (folder / "profiles.yml").write_text("smoke:\n  first: {n_items: 60}\n")

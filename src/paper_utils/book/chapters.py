@@ -40,6 +40,14 @@ class Parameter:
         match = re.search(rf"{which}\s+(-?[\d._e]+)", self.help)
         return float(match.group(1).replace("_", "").rstrip(".")) if match else None
 
+    @property
+    def smallest(self) -> Any:
+        """Return the least number that is allowed, the first item of a list, else the default."""
+        if isinstance(self.default, list):
+            return self.default[:1]
+        least = self.bound("at least")
+        return self.default if least is None else self._typed(least)
+
     def coerce(self, value: Any) -> Any:
         """Return `value` (YAML text or an object) as this parameter's type, or raise UsageError.
 
@@ -174,6 +182,12 @@ class Chapter:
             if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", []):
                 return _parameters(cell.source, self.path.name)
         return {}
+
+    @property
+    def smallest(self) -> dict[str, Any]:
+        """Return the overrides that make the chapter as small as its parameters allow."""
+        values = {name: item.smallest for name, item in self.parameters.items()}
+        return {k: value for k, value in values.items() if value != self.parameters[k].default}
 
     def resolve(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return `given` with every name and value checked and of the right type."""
