@@ -16,7 +16,7 @@ from paper_chapters.coarse_fine.speed import catalogue_speed
 from paper_utils.errors import PaperError, UsageError
 from paper_utils.results import get, run
 
-HEADS = ("fine", "low", "high", "coarse", "queries/s", "index MiB", "model MiB", "practice s")
+HEADS = ("fine", "low", "high", "coarse", "queries/s", "index MiB", "model MiB", "training s")
 
 
 def show(language: str, value: Mapping[str, Any]) -> None:

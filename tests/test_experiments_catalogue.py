@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from paper_chapters.coarse_fine.rows import (
     MEASURES,
-    apart,
+    difference,
     gain,
     oracle_recall,
     pair_values,
@@ -21,10 +21,13 @@ from paper_chapters.coarse_fine.rows import (
     values_by_query,
 )
 from paper_chapters.coarse_fine.trained_rows import pipelines
-from paper_chapters.coarse_fine.untrained_rows import SMALL, attribute_scores, untrained_rows
+from paper_chapters.coarse_fine.untrained_rows import SMALL, attribute_oracle, untrained_rows
 from paper_utils.errors import UsageError
 from paper_utils.results import get
 from paper_utils.train.task import attribute_pairs, catalogue_task
+
+
+WIDE, WIDER = (0.7, 1.0, 1.3), (0.1, 0.5, 0.9)
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +79,8 @@ def test_pairs_are_counted_as_by_hand(noise, pairs):
     assert set(np.concatenate(list(tied.values()))) == {0.5}
 
 
-def test_who_reads_titles_without_fault_is_near_the_top_and_chance_is_not(task, pairs, noise):
-    read, chance = (row("x", task, s, pairs) for s in (attribute_scores(task), noise))
+def test_the_attribute_oracle_is_near_the_top_and_chance_is_not(task, pairs, noise):
+    read, chance = (row("x", task, s, pairs) for s in (attribute_oracle(task), noise))
     assert read["fine"][0] > 0.9 and read["coarse"][0] == pytest.approx(1)
     assert chance["pairs"]["all"][1] < 0.5 < chance["pairs"]["all"][2]
     assert chance["fine"][0] < 0.2
@@ -114,9 +117,11 @@ def test_a_re_ranker_cannot_find_more_than_its_first_stage(task, noise):
 def test_means_over_seeds_have_the_wider_of_two_errors():
     alike = pooled([(0.5, 0, 1, 0.1), (0.5, 0, 1, 0.1)])
     assert alike["high"] - alike["mean"] == pytest.approx(1.96 * 0.1 / 2**0.5)
-    apart_ = pooled([(0.0, 0, 0, 0.001), (1.0, 1, 1, 0.001)])
-    assert apart_["high"] - apart_["mean"] == pytest.approx(1.96 * 0.5)
-    wide = apart({"mean": 1.0, "low": 0.7, "high": 1.3}, {"mean": 0.5, "low": 0.1, "high": 0.9})
+    spread = pooled([(0.0, 0, 0, 0.001), (1.0, 1, 1, 0.001)])
+    assert spread["high"] - spread["mean"] == pytest.approx(1.96 * 0.5)
+    wide = difference(
+        {"mean": 1.0, "low": 0.7, "high": 1.3}, {"mean": 0.5, "low": 0.1, "high": 0.9}
+    )
     assert wide["high"] == pytest.approx(0.5 + 0.5)
     values = [{"rows": [{"system": "a", "pairs": {"all": [0.5, 0.4, 0.6]}}
                         | {name: [float(seed), seed - 1.0, seed + 1.0] for name in MEASURES}]}

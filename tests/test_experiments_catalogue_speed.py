@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 
 from paper_chapters.coarse_fine import indexed_systems as ready
-from paper_chapters.coarse_fine import trained_cross_encoder as reading
 from paper_chapters.coarse_fine.cross_encoder import CrossEncoder, pair_scores
 from paper_chapters.coarse_fine.rows import fused
 from paper_chapters.coarse_fine.speed import catalogue_speed, measured
 from paper_chapters.coarse_fine.towers import learn_tokenizer
-from paper_chapters.coarse_fine.trained_towers import practised_tower
+from paper_chapters.coarse_fine.trained_towers import trained_tower
 from paper_chapters.coarse_fine.untrained_rows import SMALL
 from paper_utils import UsageError
 from paper_utils.results import get
@@ -32,7 +31,7 @@ def titles(task):
 
 @pytest.fixture(scope="module")
 def model(titles):
-    return CrossEncoder(learn_tokenizer(titles)).eval()  # as practice leaves it
+    return CrossEncoder(learn_tokenizer(titles)).eval()  # as training leaves it
 
 
 def system(scores, **keeps):
@@ -61,7 +60,7 @@ def test_fusion_is_the_sum_of_reciprocal_ranks():
 def test_reading_puts_what_was_found_in_the_order_of_the_model(task, titles, model):
     queries, depth = list(task.queries.texts[:4]), 7
     first = np.random.default_rng(0).standard_normal((4, len(titles)))
-    both = reading.reading_system(model, 0.0, titles, system(first), depth)
+    both = ready.reading_system(model, 0.0, titles, system(first), depth)
     found = np.argsort(-both.scores(queries), axis=1, kind="stable")
     before = np.argsort(-first, axis=1)
     np.testing.assert_array_equal(found[:, depth:], before[:, depth:])
@@ -71,17 +70,17 @@ def test_reading_puts_what_was_found_in_the_order_of_the_model(task, titles, mod
         assert set(found[place, :depth]) == set(chosen)
         ordered = read[place, found[place, :depth]]
         assert (np.diff(ordered) < 2e-5).all()
-    alone = reading.reading_system(model, 0.0, titles)
+    alone = ready.reading_system(model, 0.0, titles)
     np.testing.assert_allclose(alone.scores(queries), read, atol=1e-5)
 
 
 def test_costs_of_stages_add_up(titles, model):
-    first = system(np.zeros((1, len(titles))), index_bytes=100, model_bytes=10, practice_s=3.0)
-    alone = reading.reading_system(model, 2.0, titles)
-    both = reading.reading_system(model, 2.0, titles, ready.fusion_system(first, first), 5)
+    first = system(np.zeros((1, len(titles))), index_bytes=100, model_bytes=10, training_s=3.0)
+    alone = ready.reading_system(model, 2.0, titles)
+    both = ready.reading_system(model, 2.0, titles, ready.fusion_system(first, first), 5)
     assert both.index_bytes == 200 + alone.index_bytes
     assert both.model_bytes == 20 + alone.model_bytes
-    assert both.practice_s == 8.0
+    assert both.training_s == 8.0
     assert alone.model_bytes == 4 * sum(weights.numel() for weights in model.parameters())
 
 
@@ -97,8 +96,8 @@ def test_what_an_index_keeps_is_counted(task, titles):
     assert (own.argmax(axis=1) == np.arange(20)).all()  # each title is nearest to itself
 
 
-def test_a_tower_that_practised_a_little_keeps_a_vector_a_title(task, titles):
-    tower = ready.tower_system(*practised_tower(task, 16, n_steps=2), titles)
+def test_a_tower_trained_a_little_keeps_a_vector_a_title(task, titles):
+    tower = ready.tower_system(*trained_tower(task, 16, n_steps=2), titles)
     assert tower.index_bytes == len(titles) * 16 * 4
     cosines = tower.scores(titles[:3])
     np.testing.assert_allclose(cosines[np.arange(3), np.arange(3)], 1, atol=1e-5)
@@ -120,13 +119,13 @@ def test_a_small_look_has_a_row_a_lexical_system_and_agrees_with_the_record():
     ("call", "message"),
     [
         (lambda task, model: catalogue_speed("en", "tiny"), "size must be 'full' or 'small'"),
-        (lambda task, model: practised_tower(task, 8, "bert"), "not 'bert'"),
+        (lambda task, model: trained_tower(task, 8, "bert"), "not 'bert'"),
         (
-            lambda task, model: reading.reading_system(model, 0.0, ["a drill"], None, 1),
+            lambda task, model: ready.reading_system(model, 0.0, ["a drill"], None, 1),
             "after a first stage",
         ),
         (
-            lambda task, model: reading.reading_system(
+            lambda task, model: ready.reading_system(
                 model, 0.0, ["a drill"], system(np.zeros((1, 1))), 2
             ),
             "depth must be from 1 to 1",

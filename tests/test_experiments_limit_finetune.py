@@ -14,20 +14,20 @@ from paper_chapters.limit.fine_tuning import (
     fine_tuned,
     halves,
     pair_test,
-    practice,
     recalls,
+    training_batches,
 )
 from paper_utils.errors import UsageError
 from paper_utils.limit.sentences import read_documents, read_query
 
 
 def check_lists(batch):
-    """Each document lists distinct attributes, exactly those asked of it being relevant."""
+    """Each document lists distinct attributes; a query fits exactly those that list its own."""
     asked = [read_query(query) for query in batch.queries]
     lists = read_documents(batch.documents, asked)
     assert all(len(set(items)) == len(items) == LENGTH for items in lists)
     expected = [[attribute in items for items in lists] for attribute in asked]
-    assert np.array_equal(batch.relevant, expected)
+    assert np.array_equal(batch.grades, expected)
     return asked, lists
 
 
@@ -36,18 +36,18 @@ def test_a_test_asks_for_every_pair_once(seed):
     _, attributes = halves(seed)
     test = pair_test(attributes, np.random.default_rng(seed))
     asked, lists = check_lists(test)
-    pairs = [tuple(np.flatnonzero(row)) for row in test.relevant]
+    pairs = [tuple(np.flatnonzero(row)) for row in test.grades]
     assert sorted(pairs) == list(combinations(range(17), 2))
     assert set(asked) <= set(attributes)
     assert {item for items in lists for item in items} <= set(attributes)
 
 
-def test_practice_is_fresh_and_of_its_own_attributes():
+def test_training_batches_are_fresh_and_of_their_own_attributes():
     train, test = halves(3)
-    first, second = islice(practice(train, np.random.default_rng(0)), 2)
+    first, second = islice(training_batches(train, np.random.default_rng(0)), 2)
     for batch in (first, second):
         asked, lists = check_lists(batch)
-        assert set(batch.relevant.sum(axis=1)) == {2}
+        assert set(batch.grades.sum(axis=1)) == {2}
         assert not ({*asked, *(item for items in lists for item in items)} & set(test))
     assert first.documents != second.documents
 
@@ -57,8 +57,8 @@ def test_again_keeps_documents_and_judgements():
     test = pair_test(attributes, np.random.default_rng(0))
     for some in islice(again(test, np.random.default_rng(1)), 3):
         assert some.documents == test.documents
-        for query, row in zip(some.queries, some.relevant, strict=True):
-            assert np.array_equal(row, test.relevant[test.queries.index(query)])
+        for query, row in zip(some.queries, some.grades, strict=True):
+            assert np.array_equal(row, test.grades[test.queries.index(query)])
 
 
 def test_the_haystack_adds_no_answer():

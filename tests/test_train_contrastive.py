@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paper_utils.errors import PaperError, UsageError
-from paper_utils.train.contrastive import Batch, embed, fine_tune, multi_positive_infonce
+from paper_utils.train.contrastive import (
+    Batch,
+    embed,
+    embedding_loss,
+    graded_infonce,
+    multi_positive_infonce,
+)
+from paper_utils.train.loop import train
 
 
 class Bag(torch.nn.Module):
@@ -39,11 +46,17 @@ class Bag(torch.nn.Module):
 def batch(seed: int = 0) -> Batch:
     rng = np.random.default_rng(seed)
     lists = [rng.choice(40, 8, replace=False) for _ in range(12)]
-    asked = [int(items[0]) for items in lists]
+    words = [int(items[0]) for items in lists]
     return Batch(
-        queries=tuple(str(word) for word in asked),
+        queries=tuple(str(word) for word in words),
         documents=tuple(" ".join(map(str, items)) for items in lists),
-        relevant=np.array([[word in items for items in lists] for word in asked]),
+        grades=np.array([[word in items for items in lists] for word in words]),
+    )
+
+
+def fit(model, batches, n_steps, learning_rate=5e-5):
+    return train(
+        model, batches, embedding_loss(model), n_steps=n_steps, learning_rate=learning_rate
     )
 
 
@@ -77,9 +90,9 @@ def test_the_loss_is_finite_for_large_scores():
 
 def test_a_small_encoder_learns_and_repeats():
     first, again, other = Bag(), Bag(), Bag()
-    losses = fine_tune(first, [batch()] * 60, n_steps=60, learning_rate=0.05)
+    losses = fit(first, [batch()] * 60, 60, 0.05)
     assert np.mean(losses[-5:]) < losses[0] / 4
-    assert fine_tune(again, [batch()] * 60, n_steps=60, learning_rate=0.05) == losses
+    assert fit(again, [batch()] * 60, 60, 0.05) == losses
     assert torch.equal(first.words.weight, again.words.weight)
     assert not torch.equal(first.words.weight, other.words.weight)
     assert not first.training
@@ -96,23 +109,24 @@ def test_training_leaves_the_random_numbers_of_the_caller_alone():
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    fine_tune(model, [batch()], n_steps=1)
+    fit(model, [batch()], 1)
     assert torch.equal(torch.rand(3), expected)
 
 
 def test_bad_input():
-    with pytest.raises(UsageError, match=r"relevant has shape \(1, 1\), not \(1, 2\)"):
+    with pytest.raises(UsageError, match=r"grades have shape \(1, 1\), not \(1, 2\)"):
         Batch(("1",), ("1", "2"), np.ones((1, 1), bool))
-    with pytest.raises(UsageError, match="query 1 of the batch has no relevant document"):
-        Batch(("1", "2"), ("1",), np.array([[True], [False]]))
+    for grades in ([[2, 0], [1, 1]], [[1, 0], [0, 0]]):
+        with pytest.raises(UsageError, match=f"query 1 has no document of grade {grades[0][0]}"):
+            graded_infonce(torch.zeros(2, 2), torch.tensor(grades))
     with pytest.raises(UsageError, match="n_steps must be at least 1, not 0"):
-        fine_tune(Bag(), [], n_steps=0)
-    with pytest.raises(UsageError, match="temperature must be positive, not 0"):
-        fine_tune(Bag(), [batch()], n_steps=1, temperature=0)
+        fit(Bag(), [], 0)
+    with pytest.raises(UsageError, match="learning_rate must be positive, not 0"):
+        fit(Bag(), [batch()], 1, 0)
     with pytest.raises(UsageError, match="2 steps need as many batches, not 1"):
-        fine_tune(Bag(), [batch()], n_steps=2)
+        fit(Bag(), [batch()], 2)
     broken = Bag()
     with torch.no_grad():
         broken.words.weight.fill_(torch.nan)
     with pytest.raises(PaperError, match="the loss is nan at step 1: lower the rate"):
-        fine_tune(broken, [batch()], n_steps=1)
+        fit(broken, [batch()], 1)

@@ -1,4 +1,4 @@
-"""The catalogue task: nothing of the test is in practice, and pairs differ in one thing."""
+"""The catalogue task: nothing of the test is in training, and pairs differ in one thing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from paper_utils.train.task import (
     is_held_out,
 )
 
-SMALL = {"n_practice": 400, "n_items": 300, "n_practice_queries": 300, "n_queries": 120}
+SMALL = {"n_train": 400, "n_items": 300, "n_train_queries": 300, "n_queries": 120}
 
 
 @pytest.fixture(scope="module")
@@ -27,26 +27,26 @@ def key(need):
     return tuple(sorted((name, str(value)) for name, value in need.items()))
 
 
-def test_what_is_held_out_is_never_practised(tasks):
+def test_what_is_held_out_is_never_trained_on(tasks):
     for language, task in tasks.items():
-        practised = {key(need) for need in task.practice_queries.needs}
+        shown_needs = {key(need) for need in task.training_queries.needs}
         for need, held in zip(task.queries.needs, task.held_out, strict=True):
             assert held == is_held_out(need)
-            assert not (held and key(need) in practised)
+            assert not (held and key(need) in shown_needs)
         form = re.compile(HELD_OUT_FORMS[language])
-        assert not any(form.search(text) for text in task.practice_queries.texts)
+        assert not any(form.search(text) for text in task.training_queries.texts)
         shown = np.array([bool(form.search(text)) for text in task.queries.texts])
         assert np.array_equal(shown, task.new_form) and shown.any()
         assert not (task.held_out & ~task.fine).any()
         assert 0.1 < task.held_out[task.fine].mean() < 0.4
 
 
-def test_practice_and_test_have_other_items(tasks):
+def test_training_and_test_have_other_items(tasks):
     task = tasks["en"]
-    common = set(task.practice_items["title"]) & set(task.items["title"])
+    common = set(task.training_items["title"]) & set(task.items["title"])
     assert len(common) < 0.02 * len(task.items)
-    assert task.practice_queries.grades.shape == (len(task.practice_queries), 400)
-    assert (task.practice_queries.grades.max(axis=1).toarray() == 2).all()
+    assert task.training_queries.grades.shape == (len(task.training_queries), 400)
+    assert (task.training_queries.grades.max(axis=1).toarray() == 2).all()
 
 
 def test_both_languages_ask_for_the_same(tasks):

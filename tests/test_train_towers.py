@@ -8,13 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from paper_chapters.coarse_fine.cross_encoder import (
-    CrossEncoder,
-    fit_cross_encoder,
-    pair_scores,
-)
-from paper_chapters.coarse_fine.graded import fit_tower, graded_infonce
-from paper_chapters.coarse_fine.sampling import practice_batches, practice_lists
+from paper_chapters.coarse_fine.cross_encoder import CrossEncoder, list_loss, pair_scores
+from paper_chapters.coarse_fine.sampling import training_batches, training_lists, training_texts
 from paper_chapters.coarse_fine.towers import (
     DSSM,
     TransformerTower,
@@ -24,52 +19,51 @@ from paper_chapters.coarse_fine.towers import (
 )
 from paper_utils.errors import UsageError
 from paper_utils.geometry.spectrum import participation_ratio
-from paper_utils.train.contrastive import fine_tune
+from paper_utils.train.contrastive import embedding_loss, graded_infonce
+from paper_utils.train.loop import train
 from paper_utils.train.task import catalogue_task
 
 
 @pytest.fixture(scope="module")
 def task():
-    return catalogue_task(
-        "ru", 1, n_practice=300, n_items=100, n_practice_queries=260, n_queries=60
-    )
+    return catalogue_task("ru", 1, n_train=300, n_items=100, n_train_queries=260, n_queries=60)
 
 
 @pytest.fixture(scope="module")
 def texts(task):
-    return [*task.practice_items["title"], *task.practice_queries.texts]
+    return training_texts(task)
 
 
 @pytest.fixture(scope="module")
-def pieces(texts):
+def subwords(texts):
     return learn_tokenizer(texts, size=800)
 
 
-def test_the_tokenizer_is_the_same_each_time_and_keeps_numbers_apart(texts, pieces):
+def test_the_tokenizer_is_the_same_each_time_and_keeps_numbers_apart(texts, subwords):
     again = learn_tokenizer(texts[::-1], size=800)
-    assert again.get_vocab() == pieces.get_vocab()
-    tokens = pieces.encode("Дрель 18В", add_special_tokens=False).tokens
-    assert tokens == pieces.encode("дрель 18 в", add_special_tokens=False).tokens
+    assert again.get_vocab() == subwords.get_vocab()
+    tokens = subwords.encode("Дрель 18В", add_special_tokens=False).tokens
+    assert tokens == subwords.encode("дрель 18 в", add_special_tokens=False).tokens
 
 
 def test_batches_are_judged_exactly(task):
-    titles = task.practice_items["title"].tolist()
-    grades = task.practice_queries.grades.toarray()
-    row_of = {text: row for row, text in enumerate(task.practice_queries.texts)}
-    for batch in itertools.islice(practice_batches(task, n_queries=16, hard=2), 5):
+    titles = task.training_items["title"].tolist()
+    grades = task.training_queries.grades.toarray()
+    row_of = {text: row for row, text in enumerate(task.training_queries.texts)}
+    for batch in itertools.islice(training_batches(task, n_queries=16, hard=2), 5):
         rows = [row_of[text] for text in batch.queries]
         columns = [titles.index(text) for text in batch.documents]
-        assert np.array_equal(batch.relevant, grades[np.ix_(rows, columns)] == 2)
+        assert np.array_equal(batch.grades, grades[np.ix_(rows, columns)])
         near = (grades[np.ix_(rows, columns)] == 1).sum(axis=1)
         assert (near >= np.minimum(2, (grades[rows] == 1).sum(axis=1))).all()
-    first, second = (next(practice_batches(task, n_queries=16)) for _ in range(2))
+    first, second = (next(training_batches(task, n_queries=16)) for _ in range(2))
     assert first.queries == second.queries and first.documents == second.documents
 
 
 def test_lists_have_one_that_fits_and_half_of_a_first_stages_mistakes(task):
-    grades = task.practice_queries.grades.toarray()
-    titles = task.practice_items["title"].tolist()
-    row_of = {text: row for row, text in enumerate(task.practice_queries.texts)}
+    grades = task.training_queries.grades.toarray()
+    titles = task.training_items["title"].tolist()
+    row_of = {text: row for row, text in enumerate(task.training_queries.texts)}
     grade_of = {
         (q, t): max(grades[q, i] for i, title in enumerate(titles) if title == t)
         for q in range(3)
@@ -80,7 +74,7 @@ def test_lists_have_one_that_fits_and_half_of_a_first_stages_mistakes(task):
         {titles[i] for i in row[:10] if g[i] < 2}
         for row, g in zip(np.argsort(-first, axis=1), grades, strict=True)
     ]
-    for batch in itertools.islice(practice_lists(task, first, n_queries=8, depth=10), 40):
+    for batch in itertools.islice(training_lists(task, first, n_queries=8, depth=10), 40):
         for text, (fits, *others), judged in zip(
             batch.queries, batch.titles, batch.grades, strict=True
         ):
@@ -95,20 +89,20 @@ def test_lists_have_one_that_fits_and_half_of_a_first_stages_mistakes(task):
 
 
 @pytest.mark.parametrize("make", ["transformer", "dssm"])
-def test_towers_learn_and_give_unit_vectors(make, task, texts, pieces):
-    model = TransformerTower(pieces, 16) if make == "transformer" else DSSM(texts, 16)
-    twin = TransformerTower(pieces, 16) if make == "transformer" else DSSM(texts, 16)
-    batches = practice_batches(task, n_queries=16)
-    losses = fine_tune(model, batches, n_steps=25, learning_rate=2e-3)
+def test_towers_learn_and_give_unit_vectors(make, task, texts, subwords):
+    model = TransformerTower(subwords, 16) if make == "transformer" else DSSM(texts, 16)
+    before = TransformerTower(subwords, 16) if make == "transformer" else DSSM(texts, 16)
+    batches = training_batches(task, n_queries=16)
+    losses = train(model, batches, embedding_loss(model), n_steps=25, learning_rate=2e-3)
     assert np.mean(losses[-5:]) < 0.75 * losses[0]
-    found = vectors(model, [*texts[:70], "€"], batch=32)  # no piece, no trigram of the last
+    found = vectors(model, [*texts[:70], "€"], batch=32)  # no subword, no trigram of the last
     assert found.shape == (71, 16) and found.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, rtol=1e-5)
     np.testing.assert_allclose(vectors(model, texts[:70]), found[:70], atol=1e-5)
     with torch.no_grad():
         assert all(
             (a - b).abs().max() > 0 or a.numel() < 2
-            for a, b in zip(model.parameters(), twin.parameters(), strict=True)
+            for a, b in zip(model.parameters(), before.parameters(), strict=True)
             if a.requires_grad and a.ndim == 2 and len(a) == 16
         )
 
@@ -127,11 +121,12 @@ def test_the_graded_loss_is_that_of_each_grade_by_hand():
     assert found.item() == pytest.approx(np.mean(by_hand), rel=1e-12)
 
 
-def test_practice_on_grades_orders_what_is_near_above_what_is_far(task, pieces):
-    model = TransformerTower(pieces, 16)
-    losses = fit_tower(model, practice_batches(task, n_queries=16), n_steps=40, learning_rate=2e-3)
+def test_training_on_grades_orders_what_is_near_above_what_is_far(task, subwords):
+    model = TransformerTower(subwords, 16)
+    batches = training_batches(task, n_queries=16)
+    losses = train(model, batches, embedding_loss(model), n_steps=40, learning_rate=2e-3)
     assert np.mean(losses[-5:]) < 0.75 * losses[0]
-    batch = next(practice_batches(task, n_queries=16, seed=3))
+    batch = next(training_batches(task, n_queries=16, seed=3))
     scores = vectors(model, batch.queries) @ vectors(model, batch.documents).T
     assert scores[batch.grades == 1].mean() > scores[batch.grades == 0].mean() + 0.1
 
@@ -153,10 +148,10 @@ def test_the_penalty_is_the_logarithm_of_the_effective_dimension():
     assert spectral_penalty(1.0)(wide).item() == pytest.approx(expected, rel=1e-10)
 
 
-def test_a_cross_encoder_learns_and_scores_pairs_in_any_order(task, pieces):
-    model = CrossEncoder(pieces)
-    batch = next(practice_lists(task, n_queries=8, negatives=3))
-    losses = fit_cross_encoder(model, [batch] * 60, n_steps=60, learning_rate=1e-3)
+def test_a_cross_encoder_learns_and_scores_pairs_in_any_order(task, subwords):
+    model = CrossEncoder(subwords)
+    batch = next(training_lists(task, n_queries=8, negatives=3))
+    losses = train(model, [batch] * 60, list_loss(model), n_steps=60, learning_rate=1e-3)
     assert np.mean(losses[-5:]) < losses[0] / 2
     titles, queries = task.items["title"].tolist(), task.queries.texts
     pairs = np.array([(q, t) for q in range(3) for t in range(20)])
@@ -169,32 +164,32 @@ def test_a_cross_encoder_learns_and_scores_pairs_in_any_order(task, pieces):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda task, pieces: TransformerTower(pieces, 0), "d must be a whole number"),
-        (lambda task, pieces: DSSM(["a"], 2.5), "d must be a whole number"),
-        (lambda task, pieces: next(practice_batches(task, n_queries=1)), "at least 2"),
-        (lambda task, pieces: next(practice_batches(task, n_queries=999)), "practice has only"),
+        (lambda task, subwords: TransformerTower(subwords, 0), "d must be a whole number"),
+        (lambda task, subwords: DSSM(["a"], 2.5), "d must be a whole number"),
+        (lambda task, subwords: next(training_batches(task, n_queries=1)), "at least 2"),
+        (lambda task, subwords: next(training_batches(task, n_queries=999)), "training has only"),
         (
-            lambda task, pieces: next(practice_lists(task, negatives=0)),
+            lambda task, subwords: next(training_lists(task, negatives=0)),
             "negatives must be at least",
         ),
-        (lambda task, pieces: next(practice_lists(task, n_queries=999)), "practice has only"),
-        (lambda task, pieces: next(practice_lists(task, np.zeros((2, 3)))), "first has shape"),
-        (lambda task, pieces: spectral_penalty(0), "weight must be positive"),
+        (lambda task, subwords: next(training_lists(task, n_queries=999)), "training has only"),
+        (lambda task, subwords: next(training_lists(task, np.zeros((2, 3)))), "first has shape"),
+        (lambda task, subwords: spectral_penalty(0), "weight must be positive"),
     ],
 )
-def test_bad_input(call, message, task, pieces):
+def test_bad_input(call, message, task, subwords):
     with pytest.raises(UsageError, match=message):
-        call(task, pieces)
+        call(task, subwords)
 
 
-def test_before_practice_a_cross_encoder_attends_to_the_same_piece(pieces):
-    model = CrossEncoder(pieces)
+def test_before_training_a_cross_encoder_attends_to_the_same_token(subwords):
+    model = CrossEncoder(subwords)
     ids = torch.tensor([[2, 10, 11, 12, 3, 21, 11, 22, 23, 3]])
     model.encoder.set_attn_implementation("eager")
     with torch.inference_mode():
         seen = model.encoder(
             input_ids=ids, attention_mask=torch.ones_like(ids), output_attentions=True
         ).attentions[0]
-    row = seen[0].mean(dim=0)[2]  # of the second piece of the query, over heads
+    row = seen[0].mean(dim=0)[2]  # of the second token of the query, over heads
     others = [place for place in range(10) if place not in (2, 6)]
     assert row[6] > 1.5 * row[others].max()

@@ -5,7 +5,6 @@ Times are of the processor, not of the clock: other load on the machine counts l
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,12 +13,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from paper_chapters.coarse_fine.rows import fused
-from paper_chapters.coarse_fine.towers import vectors
+from paper_chapters.coarse_fine.cross_encoder import CrossEncoder, pair_scores
+from paper_chapters.coarse_fine.rows import fused, reranked
+from paper_chapters.coarse_fine.towers import timed, vectors
 from paper_utils.checks import unit_rows
 from paper_utils.codes.set_codes import SetCodes
 from paper_utils.encoders import load_encoder
 from paper_utils.encoders.token_states import token_states
+from paper_utils.errors import UsageError
 from paper_utils.geometry.hub_reduction import whiten
 from paper_utils.search.bm25 import BM25
 from paper_utils.search.hashing import HashedNgrams
@@ -39,7 +40,7 @@ class System:
     scores: Scores = field(repr=False)  # queries -> scores of all titles, (n_queries, n_items)
     index_bytes: int  # what is kept of the titles
     model_bytes: int = 0  # what is kept beside them: weights, word vectors
-    practice_s: float = 0.0  # processor seconds of training
+    training_s: float = 0.0  # processor seconds of training
     index_s: float = 0.0  # processor seconds for all titles
 
 
@@ -83,12 +84,12 @@ def _set_codes(titles: Sequence[str]) -> System:
     matrix, index_s = timed(lambda: codes.encode(documents))
 
     def scores(queries: Sequence[str]) -> NDArray:
-        asked = np.zeros((len(queries), matrix.shape[1]))
+        rows = np.zeros((len(queries), matrix.shape[1]))
         for number, query in enumerate(queries):
             found = sorted(known.intersection(words(query)))  # what no title says matches none
             if found:
-                asked[number] = codes.queries(found).sum(axis=0)
-        return asked @ matrix.T
+                rows[number] = codes.queries(found).sum(axis=0)
+        return rows @ matrix.T
 
     return System(scores, matrix.nbytes, 4 * codes.vectors.size, index_s=index_s)
 
@@ -103,7 +104,7 @@ def pretrained_systems(task: CatalogueTask) -> dict[str, System]:
     weights = 4 * sum(p.numel() for p in encoder.model.parameters())
     X, one_s = timed(lambda: encoder.encode(titles, cache=False))
     states, all_s = timed(lambda: _token_vectors(encoder, titles))
-    mean = encoder.encode(list(task.practice_queries.texts)).mean(axis=0)
+    mean = encoder.encode(list(task.training_queries.texts)).mean(axis=0)
     centred, white = unit_rows(X - X.mean(axis=0)), unit_rows(whiten(X))
 
     def encode(queries: Sequence[str]) -> NDArray:
@@ -144,11 +145,11 @@ def _token_vectors(encoder: Any, texts: list[str]) -> list[NDArray]:
     return found
 
 
-def tower_system(model: torch.nn.Module, practice_s: float, titles: Sequence[str]) -> System:
+def tower_system(model: torch.nn.Module, training_s: float, titles: Sequence[str]) -> System:
     """Return a system that keeps one vector a title."""
     X, index_s = timed(lambda: vectors(model, list(titles)))
     return System(
-        lambda q: vectors(model, q) @ X.T, X.nbytes, weight_bytes(model), practice_s, index_s
+        lambda q: vectors(model, q) @ X.T, X.nbytes, weight_bytes(model), training_s, index_s
     )
 
 
@@ -158,16 +159,57 @@ def fusion_system(first: System, second: System) -> System:
         lambda queries: fused(first.scores(queries), second.scores(queries)),
         first.index_bytes + second.index_bytes,
         first.model_bytes + second.model_bytes,
-        first.practice_s + second.practice_s,
+        first.training_s + second.training_s,
         first.index_s + second.index_s,
     )
 
 
-def timed(call: Callable[[], Any]) -> tuple[Any, float]:
-    """Return what `call` returns and the processor seconds that it took."""
-    began = time.process_time()
-    found = call()
-    return found, time.process_time() - began
+def reading_system(
+    model: CrossEncoder,
+    training_s: float,
+    titles: Sequence[str],
+    first: System | None = None,
+    depth: int | None = None,
+) -> System:
+    """Return a system that reads each query together with titles, kept as subword tokens.
+
+    It reads the `depth` titles that `first` ranks highest and puts them first in its own order;
+    without `first` it reads all. `training_s`: processor seconds of training.
+    """
+    titles, own = list(titles), weight_bytes(model)
+    subwords = 4 * sum(map(len, model.ids(titles)))
+    if first is None and depth is None:
+        return System(lambda q: _read(model, q, titles, _all(q, titles)), subwords, own, training_s)
+    if first is None or depth is None or not 1 <= depth <= len(titles):
+        raise UsageError(f"depth must be from 1 to {len(titles)} after a first stage, not {depth}")
+
+    def scores(queries: Sequence[str]) -> NDArray:
+        found = first.scores(queries)
+        chosen = np.argsort(-found, axis=1, kind="stable")[:, :depth]
+        read = np.round(_read(model, queries, titles, chosen).astype(np.float64), 5)
+        second = np.full(found.shape, -np.inf)
+        np.put_along_axis(second, chosen, read, axis=1)
+        return reranked(found, second, depth)
+
+    return System(
+        scores,
+        first.index_bytes + subwords,
+        first.model_bytes + own,
+        first.training_s + training_s,
+        first.index_s,
+    )
+
+
+def _all(queries: Sequence[str], titles: Sequence[str]) -> NDArray[np.int64]:
+    return np.tile(np.arange(len(titles)), (len(queries), 1))
+
+
+def _read(
+    model: CrossEncoder, queries: Sequence[str], titles: Sequence[str], chosen: NDArray
+) -> NDArray[np.float32]:
+    rows = np.repeat(np.arange(len(queries)), chosen.shape[1])
+    pairs = np.column_stack([rows, chosen.ravel()])
+    return pair_scores(model, queries, titles, pairs).reshape(chosen.shape)
 
 
 def weight_bytes(model: torch.nn.Module) -> int:

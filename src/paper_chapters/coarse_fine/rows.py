@@ -12,9 +12,9 @@ from scipy import sparse
 from scipy.stats import rankdata
 
 from paper_utils.errors import UsageError
-from paper_utils.search.bootstrap import bootstrap_interval
 from paper_utils.search.metrics import mrr, ndcg_at_k, recall_at_k
 from paper_utils.search.ranks import ranks_from_scores
+from paper_utils.statistics import bootstrap_interval
 from paper_utils.train.task import CatalogueTask
 
 #: What a row holds beside the pairs, in the order of the tables.
@@ -81,9 +81,9 @@ def gain(task: CatalogueTask, scores: NDArray, other: NDArray) -> dict[str, list
     first, second = values_by_query(task, scores), values_by_query(task, other)
     found = {}
     for name in MEASURES:
-        difference = first[name] - second[name]
-        error = float(difference.std(ddof=1) / np.sqrt(len(difference)))
-        found[name] = [*_interval(difference), error]
+        gained = first[name] - second[name]
+        error = float(gained.std(ddof=1) / np.sqrt(len(gained)))
+        found[name] = [*_interval(gained), error]
     return found
 
 
@@ -102,7 +102,7 @@ def pooled(parts: Sequence[Sequence[float]]) -> dict[str, float]:
     return {"mean": mean, "low": mean - half, "high": mean + half}
 
 
-def apart(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
+def difference(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
     """Return the difference of two pooled means with an interval as if they were independent.
 
     On the same queries the true interval is narrower.

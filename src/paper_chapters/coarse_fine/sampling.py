@@ -8,21 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from paper_utils.data.diy_queries import DiyQueries
 from paper_utils.errors import UsageError
 from paper_utils.train.contrastive import Batch
 from paper_utils.train.task import CatalogueTask
 
 
-@dataclass(frozen=True, eq=False)
-class GradedBatch(Batch):
-    """A batch whose judgements are grades; relevant is what has the top one."""
-
-    grades: NDArray[np.int8]  # shape (n_queries, n_docs)
+def training_texts(task: CatalogueTask) -> list[str]:
+    """Return all training texts, titles first."""
+    return [*task.training_items["title"], *task.training_queries.texts]
 
 
-def practice_batches(
+def training_batches(
     task: CatalogueTask, *, n_queries: int = 64, hard: int = 1, seed: int = 0
-) -> Iterator[GradedBatch]:
+) -> Iterator[Batch]:
     """Yield training batches without end: a query's item of grade 2, and `hard` of grade 1 if any.
 
     Grade 1 has the right class and power source but lacks an attribute. All items of a batch stand
@@ -30,12 +29,8 @@ def practice_batches(
     """
     if n_queries < 2 or hard < 0:
         raise UsageError(f"n_queries={n_queries} must be at least 2, and hard={hard} at least 0")
-    queries = task.practice_queries
-    if len(queries) < n_queries:
-        raise UsageError(f"n_queries={n_queries}: practice has only {len(queries)} queries")
     rng = np.random.default_rng(seed)
-    titles = task.practice_items["title"].tolist()
-    grades = queries.grades.toarray()
+    queries, titles, grades = _training_part(task, n_queries)
     right = [np.flatnonzero(row == 2) for row in grades]
     near = [np.flatnonzero(row == 1) for row in grades]
     while True:
@@ -47,12 +42,10 @@ def practice_batches(
                 some = min(hard, len(near[query]))
                 items.update(rng.choice(near[query], some, replace=False).tolist())
             columns = sorted(items)
-            judged = grades[np.ix_(chosen, columns)]
-            yield GradedBatch(
+            yield Batch(
                 tuple(queries.texts[query] for query in chosen),
                 tuple(titles[item] for item in columns),
-                judged == 2,
-                judged,
+                grades[np.ix_(chosen, columns)],
             )
 
 
@@ -65,7 +58,7 @@ class Lists:
     grades: NDArray[np.int8]  # shape (n_queries, n_titles)
 
 
-def practice_lists(
+def training_lists(
     task: CatalogueTask,
     first: NDArray | None = None,
     *,
@@ -82,13 +75,9 @@ def practice_lists(
     for name, value in (("n_queries", n_queries), ("negatives", negatives), ("depth", depth)):
         if value < 1:
             raise UsageError(f"{name} must be at least 1, not {value}")
-    queries = task.practice_queries
-    if len(queries) < n_queries:
-        raise UsageError(f"n_queries={n_queries}: practice has only {len(queries)} queries")
-    grades = queries.grades.toarray()
+    queries, titles, grades = _training_part(task, n_queries)
     if first is not None and first.shape != grades.shape:
         raise UsageError(f"first has shape {first.shape}, not {grades.shape}")
-    titles = task.practice_items["title"].tolist()
     right = [np.flatnonzero(row == 2) for row in grades]
     wrong = [np.flatnonzero(row < 2) for row in grades]
     mistakes = wrong if first is None else _mistakes(first, grades, depth)
@@ -109,6 +98,16 @@ def practice_lists(
                 judged.append(grades[query, items])
             texts = tuple(queries.texts[query] for query in chosen)
             yield Lists(texts, tuple(rows), np.array(judged))
+
+
+def _training_part(
+    task: CatalogueTask, n_queries: int
+) -> tuple[DiyQueries, list[str], NDArray[np.int8]]:
+    """Queries, titles and grades of training, checked to fill a batch."""
+    queries = task.training_queries
+    if len(queries) < n_queries:
+        raise UsageError(f"n_queries={n_queries}: training has only {len(queries)} queries")
+    return queries, task.training_items["title"].tolist(), queries.grades.toarray()
 
 
 def _mistakes(first: NDArray, grades: NDArray, depth: int) -> list[NDArray[np.int64]]:

@@ -6,6 +6,7 @@ sentence-transformers do.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from paper_utils.checks import whole
 from paper_utils.errors import UsageError
+from paper_utils.train.contrastive import embed
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -71,19 +74,19 @@ class TransformerTower(torch.nn.Module):
 
     max_seq_length = WINDOW
 
-    def __init__(self, pieces: Tokenizer, d: int, *, seed: int = 0) -> None:
+    def __init__(self, subwords: Tokenizer, d: int, *, seed: int = 0) -> None:
         super().__init__()
-        _check_dimension(d)
-        self.pieces = pieces
+        whole("d", d, least=1)
+        self.subwords = subwords
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.encoder = network(pieces.get_vocab_size())
+            self.encoder = network(subwords.get_vocab_size())
             self.out = torch.nn.Linear(self.encoder.config.hidden_size, d)
 
     def tokenizer(self, texts: Sequence[str], *, max_length: int, **_: Any) -> dict[str, Any]:
         """Return token ids and mask, as a tokenizer of transformers does."""
         ids = [
-            encoding.ids[:max_length] or [UNKNOWN] for encoding in self.pieces.encode_batch(texts)
+            encoding.ids[:max_length] or [UNKNOWN] for encoding in self.subwords.encode_batch(texts)
         ]
         return padded(ids)
 
@@ -114,7 +117,7 @@ class DSSM(torch.nn.Module):
 
     def __init__(self, texts: Iterable[str], d: int = 128, *, seed: int = 0) -> None:
         super().__init__()
-        _check_dimension(d)
+        whole("d", d, least=1)
         found = sorted({gram for text in texts for gram in self.trigrams(text)})
         self.place = {gram: number for number, gram in enumerate(found, start=1)}
         with torch.random.fork_rng(devices=[]):
@@ -178,11 +181,16 @@ def by_length(
 
 def vectors(model: torch.nn.Module, texts: Sequence[str], *, batch: int = 256) -> NDArray:
     """Return the unit vectors of `texts`, float32, shape (n_texts, d)."""
-    from paper_utils.train.contrastive import embed
-
     with torch.inference_mode():
         parts = [embed(model, texts[i : i + batch]).numpy() for i in range(0, len(texts), batch)]
     return np.concatenate(parts)
+
+
+def timed(call: Callable[[], Any]) -> tuple[Any, float]:
+    """Return what `call` returns and the processor seconds that it took."""
+    began = time.process_time()
+    found = call()
+    return found, time.process_time() - began
 
 
 def spectral_penalty(weight: float):
@@ -202,8 +210,3 @@ def spectral_penalty(weight: float):
         return -weight * torch.log(d_eff / min(n - 1, d))
 
     return penalty
-
-
-def _check_dimension(d: int) -> None:
-    if isinstance(d, bool) or not isinstance(d, int) or d < 1:
-        raise UsageError(f"d must be a whole number of at least 1, not {d!r}")

@@ -1,7 +1,4 @@
-"""The catalogue task for systems trained on it: two towers, a cross-encoder, and pipelines.
-
-Rates, steps and batches were chosen on the English task of seed 100, which no result uses.
-"""
+"""The catalogue task for systems trained on it: two towers, a cross-encoder, and pipelines."""
 
 from __future__ import annotations
 
@@ -10,7 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from paper_chapters.coarse_fine.cross_encoder import CrossEncoder, pair_scores
+from paper_chapters.coarse_fine.cross_encoder import (
+    CrossEncoder,
+    pair_scores,
+    trained_cross_encoder,
+)
 from paper_chapters.coarse_fine.rows import (
     fused,
     gain,
@@ -19,11 +20,10 @@ from paper_chapters.coarse_fine.rows import (
     row,
 )
 from paper_chapters.coarse_fine.towers import vectors
-from paper_chapters.coarse_fine.trained_cross_encoder import practised_cross_encoder
-from paper_chapters.coarse_fine.trained_towers import DIMENSION, practised_tower, tower_scores
+from paper_chapters.coarse_fine.trained_towers import DIMENSION, tower_scores, trained_tower
 from paper_chapters.coarse_fine.untrained_rows import DEPTHS, SEEDS
 from paper_utils.geometry.dimension import effective_dimension
-from paper_utils.results import experiment
+from paper_utils.results import Tolerance, experiment
 from paper_utils.search.bm25 import BM25
 from paper_utils.train.task import CatalogueTask, attribute_pairs, catalogue_task
 
@@ -53,22 +53,29 @@ def _seeds() -> list[dict[str, Any]]:
 
 @experiment(
     "catalogue-trained",
-    "The catalogue task for two towers and a cross-encoder that practise it, and their pipelines",
+    "The catalogue task for two towers and a cross-encoder trained on it, and their pipelines",
     tasks=_seeds,
+    tolerance=Tolerance(
+        rel=0.1,
+        abs=0.06,
+        unchecked=("practice_s", "pairs"),
+        why="Training: rounding acts as another seed, with which nDCG moves by 0.01 to 0.03. "
+        "What rests on few pairs moves by more.",
+    ),
 )
 def trained_rows(language: str, seed: int) -> dict[str, Any]:
     """Train on one language and seed (of task, weights, batches, dropout); return rows of the test.
 
-    `rows` by `catalogue_measures.row`; `gains` of one system over another, paired; `oracle`, recall
+    `rows` by `rows.row`; `gains` of one system over another, paired; `oracle`, recall
     by depth; `d_eff` of the tower's titles; `practice_s`, processor seconds of training.
     """
     task = catalogue_task(language, seed)
     pairs = attribute_pairs(task)
     titles, where = task.items["title"].tolist(), f"{language} {seed}"
     bm25 = BM25().fit(titles).scores(list(task.queries.texts))
-    tower, tower_s = practised_tower(task, DIMENSION, progress=f"two towers {where}")
-    dssm, dssm_s = practised_tower(task, DIMENSION, "DSSM", progress=f"DSSM {where}")
-    cross, cross_s = practised_cross_encoder(task, tower, progress=f"cross-encoder {where}")
+    tower, tower_s = trained_tower(task, DIMENSION, progress=f"two towers {where}")
+    dssm, dssm_s = trained_tower(task, DIMENSION, "DSSM", progress=f"DSSM {where}")
+    cross, cross_s = trained_cross_encoder(task, tower, progress=f"cross-encoder {where}")
     scores = {
         "two towers": tower_scores(tower, task),
         "DSSM": tower_scores(dssm, task),

@@ -5,31 +5,31 @@ Rates and steps were chosen on the English task of seed 100, which no result use
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from paper_chapters.coarse_fine.graded import fit_tower
-from paper_chapters.coarse_fine.indexed_systems import timed
 from paper_chapters.coarse_fine.rows import row, values_by_query
-from paper_chapters.coarse_fine.sampling import practice_batches
+from paper_chapters.coarse_fine.sampling import training_batches, training_texts
 from paper_chapters.coarse_fine.towers import (
     DSSM,
     TransformerTower,
     learn_tokenizer,
     spectral_penalty,
+    timed,
     vectors,
 )
 from paper_utils.errors import UsageError
 from paper_utils.geometry.dimension import effective_dimension
-from paper_utils.results import experiment
-from paper_utils.train.contrastive import fine_tune
+from paper_utils.results import Tolerance, experiment
+from paper_utils.train.contrastive import embedding_loss
+from paper_utils.train.loop import train
 from paper_utils.train.task import CatalogueTask, attribute_pairs, catalogue_task
 
 TOWER_STEPS, TOWER_RATE = 600, 1e-3
-TEMPERATURE = 0.05
 DSSM_STEPS, DSSM_RATE = 1500, 1e-3
 #: Of the two towers that stand beside the cross-encoder, and of those that stand alone.
 DIMENSION, DIMENSIONS = 128, (16, 64, 128, 512)
@@ -45,7 +45,7 @@ KINDS = (
 )
 
 
-def practised_tower(
+def trained_tower(
     task: CatalogueTask,
     d: int = 128,
     kind: str = "transformer",
@@ -59,7 +59,7 @@ def practised_tower(
     """
     if kind not in KINDS:
         raise UsageError(f"kind must be one of {', '.join(map(repr, KINDS))}, not {kind!r}")
-    texts = practice_texts(task)
+    texts = training_texts(task)
     if kind == "DSSM":
         model: torch.nn.Module = DSSM(texts, d, seed=task.seed)
         steps, rate = DSSM_STEPS, DSSM_RATE
@@ -68,30 +68,18 @@ def practised_tower(
         steps, rate = TOWER_STEPS, TOWER_RATE
     hard = 0 if kind == "transformer, no hard negatives" else 1
     penalty = spectral_penalty(PENALTY) if kind == "transformer, spectral penalty" else None
-    fit = fine_tune if kind == "transformer, top grade only" else fit_tower
-    _, took = timed(
-        lambda: fit(
-            model,
-            practice_batches(task, hard=hard, seed=task.seed),
-            n_steps=n_steps or steps,
-            learning_rate=rate,
-            temperature=TEMPERATURE,
-            penalty=penalty,
-            seed=task.seed,
-            progress=progress,
-        )
-    )
+    batches = training_batches(task, hard=hard, seed=task.seed)
+    if kind == "transformer, top grade only":
+        batches = (replace(batch, grades=batch.grades == 2) for batch in batches)
+    steps = n_steps or steps
+    how = {"n_steps": steps, "learning_rate": rate, "seed": task.seed, "progress": progress}
+    _, took = timed(lambda: train(model, batches, embedding_loss(model, penalty), **how))
     return model, took
 
 
 def tower_scores(model: torch.nn.Module, task: CatalogueTask) -> NDArray[np.float32]:
     """Return the cosines of the test's queries and titles, shape (n_queries, n_items)."""
     return vectors(model, task.queries.texts) @ vectors(model, task.items["title"].tolist()).T
-
-
-def practice_texts(task: CatalogueTask) -> list[str]:
-    """Return all training texts, titles first."""
-    return [*task.practice_items["title"], *task.practice_queries.texts]
 
 
 def _variants() -> list[dict[str, Any]]:
@@ -108,6 +96,13 @@ def _variants() -> list[dict[str, Any]]:
     "catalogue-towers",
     "Two towers on the catalogue task: dimensions, spectral regularisation, negatives",
     tasks=_variants,
+    tolerance=Tolerance(
+        rel=0.05,
+        abs=0.06,
+        unchecked=("practice_s", "pairs", "fine per query"),
+        why="Training: rounding acts as another seed, with which nDCG moves by 0.01 to 0.03. "
+        "What rests on few pairs or one query moves by more; its mean is compared.",
+    ),
 )
 def tower_variant(language: str, kind: str, d: int, seed: int = 0) -> dict[str, Any]:
     """Train one tower (one of `KINDS`) and return its row of the test.
@@ -115,7 +110,7 @@ def tower_variant(language: str, kind: str, d: int, seed: int = 0) -> dict[str, 
     With `d_eff` of the titles, `practice_s`, and `fine per query` for paired comparisons.
     """
     task = catalogue_task(language, seed)
-    model, took = practised_tower(task, d, kind, progress=f"{kind} {d} {language}")
+    model, took = trained_tower(task, d, kind, progress=f"{kind} {d} {language}")
     scores = tower_scores(model, task)
     found = row(kind, task, scores, attribute_pairs(task))
     fine = values_by_query(task, scores)["fine"]

@@ -20,8 +20,8 @@ _EVALUATIONS = 150  # a margin; a start that succeeds takes fewer
 #: The task as fixed, a part of it beside random relevance of equal sizes, and a look in seconds.
 SIZES = {
     "full": {},
-    "part": {"n_practice": 60, "n_items": 400, "n_practice_queries": 40, "n_queries": 150},
-    "small": {"n_practice": 60, "n_items": 200, "n_practice_queries": 40, "n_queries": 60},
+    "part": {"n_train": 60, "n_items": 400, "n_train_queries": 40, "n_queries": 150},
+    "small": {"n_train": 60, "n_items": 200, "n_train_queries": 40, "n_queries": 60},
 }
 
 

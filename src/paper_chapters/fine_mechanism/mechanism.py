@@ -21,10 +21,10 @@ from paper_utils.geometry.dimension import effective_dimension
 from paper_utils.geometry.hub_reduction import whiten
 from paper_utils.geometry.stability import rank_margin
 from paper_utils.results import experiment
-from paper_utils.search.bootstrap import bootstrap_interval
 from paper_utils.search.hashing import HashedNgrams
 from paper_utils.search.metrics import ndcg_at_k
 from paper_utils.search.ranks import ranks_from_scores
+from paper_utils.statistics import bootstrap_interval
 from paper_utils.train.task import CatalogueTask, attribute_pairs, catalogue_task
 
 #: Numbers of leading principal components kept or removed.
@@ -45,7 +45,7 @@ SOURCES = (
     "minilm, whitened",
     "minilm, first 96",
 )
-SMALL = {"n_practice": 200, "n_items": 250, "n_practice_queries": 80, "n_queries": 90}
+SMALL = {"n_train": 200, "n_items": 250, "n_train_queries": 80, "n_queries": 90}
 QUICK = ("random", "hashed, 1024", "hashed, 128", "letters, 64", "letters, 256")
 #: Attributes of the minimal pairs, by the column that changes.
 CHANGED = (
@@ -75,7 +75,7 @@ class VectorSource:
             index = HashedNgrams(d=int(change))
             self._encode = lambda texts: index.encode(texts).toarray()
         elif kind == "letters":
-            self._encode = _letters(task.practice_items["title"].tolist(), int(change), task.seed)
+            self._encode = _letters(task.training_items["title"].tolist(), int(change), task.seed)
         else:
             self._encode = load_encoder(kind, seed=task.seed).encode
         self.titles = self._raw(task.items["title"].tolist())

@@ -23,10 +23,11 @@ from paper_utils.limit.data import load_limit
 from paper_utils.limit.names import invent_names
 from paper_utils.limit.sentences import write_document, write_query
 from paper_utils.limit.vocabulary import load_vocabulary
-from paper_utils.results import experiment
+from paper_utils.results import Tolerance, experiment
 from paper_utils.search.metrics import ndcg_at_k, recall_at_k
 from paper_utils.search.ranks import ranks_from_scores
-from paper_utils.train.contrastive import Batch, fine_tune
+from paper_utils.train.contrastive import Batch, embedding_loss
+from paper_utils.train.loop import train
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -36,7 +37,7 @@ CONDITIONS = ("none", "other attributes", "the test")
 LENGTH = 16  # attributes of a document
 N_DOCS = 17  # documents of a test; every pair of them has a query: 136
 N_TESTS = 6
-N_STEPS = 120
+N_STEPS, RATE = 120, 5e-5
 HAYSTACK = 1000
 
 
@@ -56,11 +57,10 @@ def pair_test(
     """
     pairs = list(combinations(range(n_docs), 2))
     drawn = [attributes[i] for i in rng.permutation(len(attributes))]
-    asked, unasked = drawn[: len(pairs)], drawn[len(pairs) :]
-    return _batch(asked, pairs, unasked, n_docs, rng)
+    return _batch(drawn[: len(pairs)], pairs, drawn[len(pairs) :], n_docs, rng)
 
 
-def practice(
+def training_batches(
     attributes: Sequence[str], rng: np.random.Generator, *, n_docs: int = 16, n_queries: int = 32
 ) -> Iterator[Batch]:
     """Yield fresh batches for training: new documents, and queries with two relevant ones each."""
@@ -76,25 +76,25 @@ def practice(
 
 
 def _batch(
-    asked: Sequence[str],
+    queried: Sequence[str],
     pairs: Sequence[tuple[int, int]],
-    unasked: Sequence[str],
+    others: Sequence[str],
     n_docs: int,
     rng: np.random.Generator,
 ) -> Batch:
-    relevant = np.zeros((len(asked), n_docs), dtype=bool)
+    relevant = np.zeros((len(queried), n_docs), dtype=bool)
     held: list[list[str]] = [[] for _ in range(n_docs)]
     for query, pair in enumerate(pairs):
         relevant[query, list(pair)] = True
         for doc in pair:
-            held[doc].append(asked[query])
+            held[doc].append(queried[query])
     names = invent_names(n_docs, seed=int(rng.integers(2**31)))
     documents = []
     for name, items in zip(names, held, strict=True):
-        fill = rng.choice(len(unasked), LENGTH - len(items), replace=False)
-        items = [*items, *(unasked[i] for i in fill)]
+        fill = rng.choice(len(others), LENGTH - len(items), replace=False)
+        items = [*items, *(others[i] for i in fill)]
         documents.append(write_document(name, [items[i] for i in rng.permutation(LENGTH)]))
-    return Batch(tuple(map(write_query, asked)), tuple(documents), relevant)
+    return Batch(tuple(map(write_query, queried)), tuple(documents), relevant)
 
 
 def again(batch: Batch, rng: np.random.Generator, *, n_queries: int = 32) -> Iterator[Batch]:
@@ -102,12 +102,12 @@ def again(batch: Batch, rng: np.random.Generator, *, n_queries: int = 32) -> Ite
     while True:
         some = rng.choice(len(batch.queries), n_queries, replace=False)
         queries = tuple(batch.queries[i] for i in some)
-        yield Batch(queries, batch.documents, batch.relevant[some])
+        yield Batch(queries, batch.documents, batch.grades[some])
 
 
 def recalls(model: SentenceTransformer, tests: Sequence[Batch], cutoffs: Sequence[int]) -> dict:
     """Return mean recall over the queries of all tests: `R@k` and `R@k se` in percent, and `n`."""
-    ranks = [ranks_from_scores(_scores(model, test), test.relevant) for test in tests]
+    ranks = [ranks_from_scores(_scores(model, test), test.grades) for test in tests]
     found: dict[str, Any] = {"n": sum(len(test.queries) for test in tests)}
     for k in cutoffs:
         values = 100 * np.concatenate([recall_at_k(rank, k) for rank in ranks])
@@ -164,10 +164,17 @@ def _data() -> dict[str, str]:
     "MiniLM on LIMIT-like data before and after training on other attributes, or on the test",
     tasks=_tasks,
     data=_data,
+    tolerance=Tolerance(
+        rel=0.02,
+        abs=0.03,
+        se=1.5,
+        why="Training: rounding acts as another seed; recall, in per cent, moves by one standard "
+        "error with the seed, loss and nDCG by 0.03.",
+    ),
 )
 def fine_tuned(condition: str, seed: int) -> dict[str, Any]:
     """Train MiniLM in one of `CONDITIONS`, then return its :func:`recalls` by test.
-    `held out` and `practised` have new documents, of the test's and of the training attributes;
+    `held out` and `practised` have new documents, of the test's and of the trained attributes;
     `the test among 1,000` adds documents without queries. `diy nDCG@10` (English tool queries)
     shows what was forgotten; `loss` has the first and the mean of the last ten.
     """
@@ -179,10 +186,10 @@ def fine_tuned(condition: str, seed: int) -> dict[str, Any]:
     model = minilm()
     losses: list[float] = []
     if condition != "none":
-        practice_rng = np.random.default_rng([seed, 2])
-        theirs = again(test, practice_rng) if condition == "the test" else None
-        batches = theirs or practice(others, practice_rng)
-        losses = fine_tune(model, batches, n_steps=N_STEPS, seed=seed, progress=condition)
+        draws = np.random.default_rng([seed, 2])
+        batches = again(test, draws) if condition == "the test" else training_batches(others, draws)
+        how = {"n_steps": N_STEPS, "learning_rate": RATE, "seed": seed, "progress": condition}
+        losses = train(model, batches, embedding_loss(model), **how)
     tests = {
         "the test": [test],
         "held out": [pair_test(attributes, rng) for _ in range(N_TESTS)],
@@ -202,11 +209,11 @@ def fine_tuned(condition: str, seed: int) -> dict[str, Any]:
 
 def _haystack(test: Batch, attributes: Sequence[str], rng: np.random.Generator) -> Batch:
     """Return the test among documents that list only attributes without a query."""
-    asked = {query.removeprefix("Who likes ").removesuffix("?") for query in test.queries}
-    unasked = [attribute for attribute in attributes if attribute not in asked]
+    queried = {query.removeprefix("Who likes ").removesuffix("?") for query in test.queries}
+    others = [attribute for attribute in attributes if attribute not in queried]
     more = HAYSTACK - len(test.documents)
-    rest = _batch([], [], unasked, more, rng)
-    relevant = np.pad(test.relevant, ((0, 0), (0, more)))
+    rest = _batch([], [], others, more, rng)
+    relevant = np.pad(test.grades, ((0, 0), (0, more)))
     return Batch(test.queries, (*test.documents, *rest.documents), relevant)
 
 

@@ -10,29 +10,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paper_utils.errors import UsageError
-from paper_utils.train.loop import train
 
 if TYPE_CHECKING:
     import torch
     from sentence_transformers import SentenceTransformer
 
+#: Of cosines, in every training of an encoder here.
+TEMPERATURE = 0.05
+
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Queries, documents, and which belong together."""
+    """Queries, documents, and how well they fit each other."""
 
     queries: tuple[str, ...]
     documents: tuple[str, ...]
-    # shape (n_queries, n_docs); a query's other documents are its negatives
-    relevant: NDArray[np.bool_]
+    # shape (n_queries, n_docs), from 0 up, or bool; a query's documents of less are its negatives
+    grades: NDArray[np.integer | np.bool_]
 
     def __post_init__(self) -> None:
         shape = len(self.queries), len(self.documents)
-        if self.relevant.shape != shape:
-            raise UsageError(f"relevant has shape {self.relevant.shape}, not {shape}")
-        if not self.relevant.any(axis=1).all():
-            without = int(np.flatnonzero(~self.relevant.any(axis=1))[0])
-            raise UsageError(f"query {without} of the batch has no relevant document")
+        if self.grades.shape != shape:
+            raise UsageError(f"grades have shape {self.grades.shape}, not {shape}")
 
 
 def multi_positive_infonce(scores: torch.Tensor, relevant: torch.Tensor) -> torch.Tensor:
@@ -57,43 +56,44 @@ def multi_positive_infonce(scores: torch.Tensor, relevant: torch.Tensor) -> torc
     return (losses.masked_fill(~relevant, 0.0) * weights).sum() / len(scores)
 
 
-def fine_tune(
-    model: SentenceTransformer,
-    batches: Iterable[Batch],
-    *,
-    n_steps: int,
-    learning_rate: float = 5e-5,
-    temperature: float = 0.05,
-    penalty: Callable[[torch.Tensor], torch.Tensor] | None = None,
-    seed: int = 0,
-    progress: str | None = None,
-) -> list[float]:
-    """Train `model` in place on :func:`multi_positive_infonce` of cosines / temperature.
+def graded_infonce(scores: torch.Tensor, grades: torch.Tensor) -> torch.Tensor:
+    """Return the mean of InfoNCE at each grade: what has it or more against what has less.
 
-    `model` needs a `tokenizer` and returns `sentence_embedding`. `penalty` maps the unit vectors of
-    a batch's documents, shape (n_docs, d), to what is added to the loss. Other arguments and the
-    result are those of :func:`train`.
+    Scores (over the temperature) and grades have shape (n_queries, n_docs); each query has a
+    document of the largest grade. Two grades give :func:`multi_positive_infonce`.
+
+    >>> import torch
+    >>> loss = graded_infonce(torch.zeros(1, 3), torch.tensor([[2, 1, 0]]))
+    >>> round(loss.item(), 4)  # (log 3 + log 2) / 2
+    0.8959
     """
     import torch
 
-    if not temperature > 0:
-        raise UsageError(f"temperature must be positive, not {temperature}")
+    top = max(1, int(grades.max()))
+    lacking = (grades < top).all(dim=1)
+    if lacking.any():
+        raise UsageError(f"query {int(lacking.int().argmax())} has no document of grade {top}")
+    levels = range(1, top + 1)
+    return torch.stack([multi_positive_infonce(scores, grades >= at) for at in levels]).mean()
+
+
+def embedding_loss(
+    model: SentenceTransformer, penalty: Callable[[torch.Tensor], torch.Tensor] | None = None
+) -> Callable[[Batch], torch.Tensor]:
+    """Return what `train` minimises: :func:`graded_infonce` of a batch's cosines / `TEMPERATURE`.
+
+    `model` needs a `tokenizer` and returns `sentence_embedding`. `penalty` maps the unit vectors of
+    a batch's documents, shape (n_docs, d), to what is added to the loss.
+    """
+    import torch
 
     def loss_of(batch: Batch) -> torch.Tensor:
         queries, documents = (embed(model, texts) for texts in (batch.queries, batch.documents))
-        scores = queries @ documents.T / temperature
-        loss = multi_positive_infonce(scores, torch.from_numpy(batch.relevant))
+        scores = queries @ documents.T / TEMPERATURE
+        loss = graded_infonce(scores, torch.from_numpy(batch.grades))
         return loss if penalty is None else loss + penalty(documents)
 
-    return train(
-        model,
-        loss_of,
-        batches,
-        n_steps=n_steps,
-        learning_rate=learning_rate,
-        seed=seed,
-        progress=progress,
-    )
+    return loss_of
 
 
 def embed(model: SentenceTransformer, texts: Iterable[str]) -> torch.Tensor:

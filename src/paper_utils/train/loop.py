@@ -1,4 +1,4 @@
-"""The training loop that all encoders of this package share."""
+"""The training loop of every encoder here: towers, cross-encoders and MiniLM."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ B = TypeVar("B")
 
 def train(
     model: torch.nn.Module,
-    loss_of: Callable[[B], torch.Tensor],
     batches: Iterable[B],
+    loss_of: Callable[[B], torch.Tensor],
     *,
     n_steps: int,
     learning_rate: float,

@@ -21,9 +21,9 @@ from paper_utils.data.diy_queries import CONSTRAINTS, DiyQueries, diy_queries
 from paper_utils.errors import UsageError
 from paper_utils.fingerprint import canonical_json, sha256
 
-N_PRACTICE = 3000
+N_TRAIN = 3000
 N_TEST = 1000
-N_PRACTICE_QUERIES = 4000
+N_TRAIN_QUERIES = 4000
 N_TEST_QUERIES = 330  # some thirty of them coarse: there are no more kinds of tools
 # 'A dual encoder cannot rank finely' holds if the cross-encoder, trained on the same data, exceeds
 # the best two-tower of at most 256 dimensions by MARGIN of nDCG@10 on the fine queries, with the
@@ -47,8 +47,8 @@ class CatalogueTask:
 
     language: str
     seed: int
-    practice_items: pd.DataFrame
-    practice_queries: DiyQueries
+    training_items: pd.DataFrame
+    training_queries: DiyQueries
     items: pd.DataFrame  # the test's
     queries: DiyQueries  # the test's, over `items`
     # test queries for a combination of attributes that training lacks, (n_queries,)
@@ -65,32 +65,32 @@ def catalogue_task(
     language: str,
     seed: int = 0,
     *,
-    n_practice: int = N_PRACTICE,
+    n_train: int = N_TRAIN,
     n_items: int = N_TEST,
-    n_practice_queries: int = N_PRACTICE_QUERIES,
+    n_train_queries: int = N_TRAIN_QUERIES,
     n_queries: int = N_TEST_QUERIES,
 ) -> CatalogueTask:
     """Return the task of a language ('ru' or 'en'); both have the same items and needs.
 
-    `n_practice_queries` counts training queries before what is held out is dropped.
+    `n_train_queries` counts training queries before what is held out is dropped.
     """
-    for name, value in (("n_practice", n_practice), ("n_items", n_items)):
+    for name, value in (("n_train", n_train), ("n_items", n_items)):
         if value < 50:
             raise UsageError(f"{name} must be at least 50, not {value}")
-    practice_items = diy_catalogue(n_practice, language, seed=2 * seed + 1)
+    training_items = diy_catalogue(n_train, language, seed=2 * seed + 1)
     items = diy_catalogue(n_items, language, seed=2 * seed)
-    asked = diy_queries(practice_items, language, n_queries=n_practice_queries, seed=seed)
+    shown = diy_queries(training_items, language, n_queries=n_train_queries, seed=seed)
     form = re.compile(HELD_OUT_FORMS[language], re.IGNORECASE)
     kept = [
         not is_held_out(need) and not form.search(text)
-        for need, text in zip(asked.needs, asked.texts, strict=True)
+        for need, text in zip(shown.needs, shown.texts, strict=True)
     ]
     queries = diy_queries(items, language, n_queries=n_queries, seed=seed)
     return CatalogueTask(
         language=language,
         seed=seed,
-        practice_items=practice_items,
-        practice_queries=_some(asked, np.flatnonzero(kept)),
+        training_items=training_items,
+        training_queries=_some(shown, np.flatnonzero(kept)),
         items=items,
         queries=queries,
         held_out=np.array([is_held_out(need) for need in queries.needs]),
