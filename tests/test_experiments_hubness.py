@@ -1,4 +1,4 @@
-"""Clouds of known law, titles and search: the measurements of the chapter on hubs."""
+"""Clouds of known distribution, titles and search: the measurements of the chapter on hubs."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ import json
 import numpy as np
 import pytest
 
-from paper_chapters.hubness.query_centring import (
-    CENTRINGS,
-    centred_scores,
-    search_by_centring,
-    search_with_centring,
-)
+from paper_chapters.hubness.query_centring import search_with_centring
 from paper_chapters.hubness.title_hubs import (
-    CURES,
+    REDUCTIONS,
     cloud,
-    cured_scores,
-    hubness_by_cure,
+    hubness_by_reduction,
     hubness_of_cloud,
     hubness_of_titles,
-    search_by_cure,
-    search_with_cures,
+    reduced_scores,
+    search_with_reductions,
     titles_row,
     towards_mean,
 )
 from paper_utils import results
 from paper_utils.errors import UsageError
+from paper_utils.geometry.centring import (
+    CENTRINGS,
+    centred_scores,
+    search_by_centring,
+    search_gains,
+)
 from paper_utils.geometry.dimension import effective_dimension
 from paper_utils.geometry.hubness import k_occurrence, poisson_reference
 
@@ -40,7 +40,7 @@ def test_a_cloud_has_the_mean_and_the_spectrum_asked_for():
 
 
 def test_the_torus_is_the_same_around_every_point():
-    """Each circle has radius 1, and distances from any point have one and the same law."""
+    """Each circle has radius 1, and distances from any point have one and the same distribution."""
     X = cloud("torus", 4_000, 5)
     assert X.shape == (4_000, 10)
     np.testing.assert_allclose(X[:, :5] ** 2 + X[:, 5:] ** 2, 1)
@@ -53,8 +53,8 @@ def test_the_torus_is_the_same_around_every_point():
 @pytest.mark.parametrize(
     ("law", "options", "message"),
     [
-        ("norml", {}, "unknown law 'norml': did you mean 'normal'"),
-        ("uniform", {"kappa": 1.0}, "belong to the normal law, not to 'uniform'"),
+        ("norml", {}, "no distribution 'norml'; did you mean 'normal'"),
+        ("uniform", {"kappa": 1.0}, "belong to the normal distribution, not to 'uniform'"),
         ("torus", {"d_eff": 3}, "not to 'torus'"),
     ],
 )
@@ -77,15 +77,15 @@ def test_hubs_need_a_middle():
 # --- titles and search ------------------------------------------------------------------------
 
 
-def test_cures_of_what_needs_none_change_little():
-    found = hubness_by_cure(cloud("normal", 1_500, 40))
-    assert list(found) == list(CURES)
+def test_reductions_where_there_are_no_hubs_change_little():
+    found = hubness_by_reduction(cloud("normal", 1_500, 40))
+    assert list(found) == list(REDUCTIONS)
     assert max(counts.skewness for counts in found.values()) < 0.6
 
 
 def test_a_row_of_titles_reports_duplicates_and_leaves_them_out():
     X = cloud("normal", 400, 20, kappa=1.0)
-    row = titles_row(np.vstack([X, np.repeat(X[:1], 60, axis=0)]), cures=True)
+    row = titles_row(np.vstack([X, np.repeat(X[:1], 60, axis=0)]), reductions=True)
     alone = k_occurrence(X)
     assert (row["n"], row["n_duplicates"], row["largest_group"]) == (460, 60, 61)
     assert row["merged"]["skewness"] == pytest.approx(alone.skewness)
@@ -95,25 +95,25 @@ def test_a_row_of_titles_reports_duplicates_and_leaves_them_out():
     assert row["towards_mean"] == pytest.approx(towards_mean(X, alone.counts)) and row["mu2"] > 0.3
 
 
-def test_queries_equal_to_a_document_find_it_under_every_cure():
+def test_queries_equal_to_a_document_find_it_under_every_reduction():
     X = cloud("normal", 300, 30, kappa=0.5)
-    for scores in cured_scores(X, X[:20]).values():
+    for scores in reduced_scores(X, X[:20]).values():
         np.testing.assert_array_equal(scores.argmax(axis=1), np.arange(20))
 
 
 def test_search_measures_a_perfect_ranking_as_one():
     X = cloud("normal", 60, 30)
     grades = 2 * np.eye(60, dtype=int)[:12]
-    rows = search_by_cure(X, X[:12], grades, np.ones(12, dtype=bool), k=3)
-    for cure in CURES:
-        assert rows[cure]["ndcg"] == [1.0, 1.0, 1.0] and rows[cure]["recall"] == [1.0, 1.0, 1.0]
-        assert rows[cure]["ndcg_gain"] == [0.0, 0.0, 0.0]
+    rows = search_gains(reduced_scores(X, X[:12]), grades, np.ones(12, dtype=bool), k=3)
+    for name in REDUCTIONS:
+        assert rows[name]["ndcg"] == [1.0, 1.0, 1.0] and rows[name]["recall"] == [1.0, 1.0, 1.0]
+        assert rows[name]["ndcg_gain"] == [0.0, 0.0, 0.0]
 
 
-def test_search_with_cures_is_pure_and_json_able():
-    once = search_with_cures("random", "en", n_items=200, n_queries=30)
+def test_search_with_reductions_is_pure_and_json_able():
+    once = search_with_reductions("random", "en", n_items=200, n_queries=30)
     assert json.loads(json.dumps(once, allow_nan=False)) == once
-    assert search_with_cures("random", "en", n_items=200, n_queries=30) == once
+    assert search_with_reductions("random", "en", n_items=200, n_queries=30) == once
     # The control finds nothing: one title in twenty is shown, and few are right.
     assert once["search"]["none"]["recall"][1] < 0.3
 

@@ -198,6 +198,17 @@ def occurrences_in_lists(indices: ArrayLike, n_points: int) -> KOccurrence:
     )
 
 
+def hubness_row(found: KOccurrence) -> dict[str, float]:
+    """Return the measures of hubness of one set of counts.
+
+    >>> row = hubness_row(occurrences_in_lists([[0], [0], [0], [1]], 4))
+    >>> row["antihubs"], row["largest"], round(row["skewness"], 2)
+    (0.5, 3, 0.82)
+    """
+    names = ("skewness", "variance", "largest", "antihubs", "robin_hood")
+    return {name: getattr(found, name) for name in names}
+
+
 def hubness_skewness(counts: ArrayLike) -> float:
     r"""Skewness of the k-occurrences, the usual measure of hubness.
 
