@@ -1,4 +1,4 @@
-"""Pieces per word and what they do inside a model: rows, records, bad input."""
+"""Subword tokens per word and what they do inside a model: rows, records, bad input."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from paper_chapters.norm_growth.title_norms import (
     LANGUAGES,
     LEVELS,
     MEASURED,
-    fragmentation_of,
-    fragmentation_of_titles,
+    fertility_of,
+    fertility_of_titles,
+    fertility_row,
     growth_in_model,
     growth_row,
-    pieces_row,
     texts_of,
 )
 from paper_utils import results
@@ -24,8 +24,8 @@ from paper_utils.encoders.fertility import has_tokenizer, load_subwords
 from paper_utils.errors import UsageError
 
 
-def test_a_row_of_pieces_by_hand():
-    row = pieces_row([[1, 3], [], [2], [20]], 52)
+def test_a_row_by_hand():
+    row = fertility_row([[1, 3], [], [2], [20]], 52)
     assert (row["n_texts"], row["n_words"], row["mean"], row["single"]) == (3, 4, 6.5, 0.25)
     assert row["histogram"] == [1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1]
     assert row["letters_per_piece"] == 2.0
@@ -37,15 +37,13 @@ def test_the_standard_error_is_that_of_means_over_texts():
     def draw():  # words of one text are alike: words are no independent draws
         return [[int(k)] * 4 for k in rng.integers(1, 9, size=60)]
 
-    rows = [pieces_row(draw(), 1) for _ in range(400)]
+    rows = [fertility_row(draw(), 1) for _ in range(400)]
     spread = np.std([row["mean"] for row in rows], ddof=1)
     assert np.mean([row["se"] for row in rows]) == pytest.approx(spread, rel=0.1)
 
 
 def test_kinds_of_words():
-    rows = fragmentation_of(
-        ["Дрель-шуруповёрт Bosch 18В", "Пила 2Ач Makita"], load_subwords("minilm")
-    )
+    rows = fertility_of(["Дрель-шуруповёрт Bosch 18В", "Пила 2Ач Makita"], load_subwords("minilm"))
     assert {kind: row["n_words"] for kind, row in rows.items()} == {
         "all words": 6,
         "Cyrillic": 2,
@@ -57,7 +55,7 @@ def test_kinds_of_words():
 
 def test_too_few_words():
     with pytest.raises(UsageError, match="at least 2"):
-        pieces_row([[1], []], 3)
+        fertility_row([[1], []], 3)
 
 
 def test_texts_by_level():
@@ -72,7 +70,7 @@ def test_texts_by_level():
 
 
 def made(lengths, rho, within, d=200, seed=0):
-    """Pieces with a common mean (rho), and a mean of their own in each text (within)."""
+    """Subword tokens with a common mean (rho), and a mean of their own in each text (within)."""
     rng = np.random.default_rng(seed)
     common = rng.normal(size=d)
     common *= np.sqrt(rho) / np.linalg.norm(common)  # its length is exact, whatever the draw
@@ -95,7 +93,7 @@ def test_a_row_recovers_what_was_put_in():
         assert place["mean2"] == pytest.approx(place["mean2_formula"], abs=4 * place["mean2_se"])
 
 
-def test_shuffled_pieces_have_no_correlation_of_their_own():
+def test_shuffled_tokens_have_no_correlation_of_their_own():
     lengths = np.random.default_rng(2).integers(2, 20, size=400)
     row = growth_row(made(lengths, 0.15, 0.3), shuffle=True, seed=1)
     assert row["within"] == pytest.approx(row["between"], abs=0.02)
@@ -103,7 +101,7 @@ def test_shuffled_pieces_have_no_correlation_of_their_own():
     assert again == row
 
 
-def test_texts_of_one_piece_are_refused():
+def test_texts_of_one_token_are_refused():
     with pytest.raises(UsageError, match="no rho within a text"):
         growth_row([np.ones((1, 3))] * 5)
     with pytest.raises(UsageError, match="one length"):
@@ -116,7 +114,7 @@ def test_an_encoder_without_tokens_is_refused():
 
 
 def test_the_mean_of_the_states_is_what_the_model_pools(monkeypatch):
-    """The last layer's pieces of a text average to its vector before it is normalised."""
+    """The last layer's states of a text average to its vector before it is normalised."""
     from paper_utils import load_encoder
     from paper_utils.checks import unit_rows
     from paper_utils.encoders.token_states import token_states
@@ -133,7 +131,7 @@ def test_the_mean_of_the_states_is_what_the_model_pools(monkeypatch):
 # ----------------------------------------------------------------------------- records
 
 
-def test_the_record_of_pieces_is_complete():
+def test_the_record_of_fertility_is_complete():
     kept = results.get("fragmentation-real-titles")
     assert not kept.stale, f"re-run: {kept.provenance['command']}"
     seen = {(t["catalogue"], t["language"], t["tokenizer"]) for t, _, _ in kept.tasks}
@@ -157,16 +155,16 @@ def test_the_record_of_growth_is_complete():
             assert row["mean"] == pytest.approx(row["sum"] - 2, abs=1e-9)
 
 
-def test_a_slice_of_the_pieces_is_counted_again():
+def test_a_slice_of_fertility_is_counted_again():
     task = {"catalogue": "diy", "tokenizer": "minilm", "language": "en", "n_items": 1000}
     kept = results.get("fragmentation-real-titles")
-    assert "agrees" in kept.agrees(fragmentation_of_titles(**task), **task)
+    assert "agrees" in kept.agrees(fertility_of_titles(**task), **task)
 
 
 @pytest.mark.realdata
-def test_a_slice_of_the_pieces_of_real_titles_is_counted_again(paper_data):
+def test_a_slice_of_fertility_of_real_titles_is_counted_again(paper_data):
     if not has_tokenizer("qwen"):
         pytest.skip("PAPER_TOKENIZERS names no folder with the vocabularies")
     task = {"catalogue": "uhtt-tools", "tokenizer": "qwen", "language": "en"}
     kept = results.get("fragmentation-real-titles")
-    assert "agrees" in kept.agrees(fragmentation_of_titles(**task), **task)
+    assert "agrees" in kept.agrees(fertility_of_titles(**task), **task)

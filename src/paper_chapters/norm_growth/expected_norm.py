@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from paper_utils.checks import as_vectors, unit_rows
+from paper_utils.checks import as_vectors, unit_rows, whole
 from paper_utils.errors import UsageError, did_you_mean
 
 POOLINGS = ("sum", "mean", "unit")
@@ -17,45 +17,15 @@ CAUSES = ("common", "word")
 
 
 def expected_norm2(k: ArrayLike, rho: float, *, sigma2: float = 1.0, pooling: str = "sum"):
-    r"""Mean squared length of a vector made of `k` subword tokens.
+    """Mean squared length of a vector of `k` subword tokens: sum, mean or unit vector of them.
 
-    .. math:: \operatorname{E}|v|^2 = \sigma^2\,k\,(1 + (k-1)\rho)
+    For a sum sigma2 k (1 + (k - 1) rho), with E<t_i, t_j> = rho sigma2 for tokens of the *same*
+    word: Krasnov, "Growth of the norm under fragmentation", the boxed formula.
 
-    for a sum; divided by k² for a mean; 1 for unit vectors. It needs only
-    E<t_i, t_j> = rho sigma2 for two tokens of the *same* word.
-
-    Parameters
-    ----------
-    k : int or array_like of int
-        Number of subword tokens; at least 1.
-    rho : float
-        From 0 to 1.
-    sigma2 : float
-        Mean squared length of a token vector; above 0.
-    pooling : {'sum', 'mean', 'unit'}
-
-    Returns
-    -------
-    float or ndarray
-        As `k`.
-
-    Raises
-    ------
-    UsageError
-        A value out of its bounds.
-
-    Notes
-    -----
-    Source: Krasnov, "Growth of the norm under fragmentation", the boxed formula.
-
-    Examples
-    --------
     >>> [round(float(x), 3) for x in expected_norm2([1, 2, 3, 4, 5], 0.1)]
     [1.0, 2.2, 3.6, 5.2, 7.0]
-    >>> [round(float(x), 3) for x in expected_norm2([1, 2, 3, 4, 5], 0.1, pooling="mean")]
-    [1.0, 0.55, 0.4, 0.325, 0.28]
     """
-    k = _pieces(k)
+    k = _token_counts(k)
     _share("rho", rho)
     if not sigma2 > 0:
         raise UsageError(f"sigma2 must be above 0, not {sigma2!r}")
@@ -76,8 +46,8 @@ def expected_cosine(
     when left out: all tokens share one mean). Sum, mean and unit vectors share it. A ratio of means
     in place of the mean of ratios: the error is of order 1/d when lengths vary little.
     """
-    k = _pieces(k)
-    other = k if other is None else _pieces(other)
+    k = _token_counts(k)
+    other = k if other is None else _token_counts(other)
     _share("rho", rho)
     between = rho if between is None else between
     if not -1 <= between <= 1:
@@ -93,7 +63,7 @@ def common_share(k: ArrayLike, rho: float):
     return expected_cosine(k, rho)
 
 
-def pieced_vectors(
+def words_of_tokens(
     k: ArrayLike,
     rho: float,
     *,
@@ -102,47 +72,23 @@ def pieced_vectors(
     pooling: str = "sum",
     seed: int = 0,
 ) -> NDArray[np.float64]:
-    """Draw words made of Gaussian subword tokens of mean squared length 1.
+    """Draw words (n_words, d) of `k` Gaussian subword tokens each, of mean squared length 1.
 
-    Token i is ``c + e_i``, with |c|² = rho on average and independent isotropic e_i.
+    Token i is ``c + e_i``, with |c|² = rho on average and independent isotropic e_i; c is one for
+    all words (`cause` 'common') or a random one for each ('word').
 
-    Parameters
-    ----------
-    k : array_like of int, shape (n_words,)
-        Subword tokens of each word.
-    rho : float
-        Mean inner product of two tokens of one word; from 0 to 1.
-    d : int
-        Coordinates; at least 2.
-    cause : {'common', 'word'}
-        What makes rho: one fixed c for all words, or a random one for each word.
-    pooling : {'sum', 'mean', 'unit'}
-    seed : int
-
-    Returns
-    -------
-    ndarray, shape (n_words, d)
-
-    Raises
-    ------
-    UsageError
-        A value out of its bounds.
-
-    Examples
-    --------
-    >>> V = pieced_vectors(np.full(2000, 4), 0.1)
+    >>> V = words_of_tokens(np.full(2000, 4), 0.1)
     >>> print(f"{(V**2).sum(axis=1).mean():.1f}")
     5.2
     """
-    k = np.atleast_1d(_pieces(k))
+    k = np.atleast_1d(_token_counts(k))
     _share("rho", rho)
     if cause not in CAUSES:
         raise UsageError(f"no cause {cause!r}; {did_you_mean(cause, CAUSES)}")
     if pooling not in POOLINGS:
         raise UsageError(f"no pooling {pooling!r}; {did_you_mean(pooling, POOLINGS)}")
-    if not isinstance(d, Integral) or d < 2:
-        raise UsageError(f"d must be a whole number of at least 2, not {d!r}")
-    rng = np.random.default_rng(seed)
+    whole("d", d, least=2)
+    rng = np.random.default_rng(whole("seed", seed, least=0))
     shared = rng.normal(size=d if cause == "common" else (len(k), d))
     # A fixed c has its length exactly; a random one only on average, as the tokens have.
     length = np.linalg.norm(shared) if cause == "common" else np.sqrt(d)
@@ -156,24 +102,15 @@ def pieced_vectors(
 
 
 @dataclass(frozen=True, slots=True)
-class PieceCorrelation:
-    """How alike the subword tokens of a set of texts are.
+class TokenCorrelation:
+    """How alike the subword tokens of a set of texts are: mean inner products over `sigma2`.
 
-    Attributes
-    ----------
-    n_texts, n_pieces : int
-    sigma2 : float
-        Mean squared length of a token vector.
-    within : float
-        Mean inner product of two tokens of one text, over sigma2: Krasnov's rho.
-    between : float
-        The same for tokens of two different texts.
-    se_within, se_between : float
-        Jackknife standard errors, the texts taken as independent draws.
+    `sigma2` is the mean squared length of a token; `within` is of two tokens of one text, Krasnov's
+    rho, and `between` of two texts. Standard errors are the jackknife's over texts.
     """
 
     n_texts: int
-    n_pieces: int
+    n_tokens: int
     sigma2: float
     within: float
     between: float
@@ -181,47 +118,26 @@ class PieceCorrelation:
     se_between: float
 
 
-def piece_correlation(sums: ArrayLike, squares: ArrayLike, k: ArrayLike) -> PieceCorrelation:
-    """Measure rho within and between texts from the sums of their token vectors alone.
+def token_correlation(sums: ArrayLike, squares: ArrayLike, k: ArrayLike) -> TokenCorrelation:
+    """Measure rho within and between texts from sums over their `k` token vectors alone.
 
-    Parameters
-    ----------
-    sums : array_like, shape (n_texts, d)
-        Sum of the token vectors of each text.
-    squares : array_like, shape (n_texts,)
-        Sum of their squared lengths.
-    k : array_like of int, shape (n_texts,)
-        Subword tokens of each text.
+    `sums` (n_texts, d) are of the vectors, `squares` (n_texts,) of their squared lengths. Exact:
+    ordered pairs within a text have the inner product |v|² - sum|t|², all pairs the square of the
+    total.
 
-    Returns
-    -------
-    PieceCorrelation
-
-    Raises
-    ------
-    UsageError
-        Fewer than three texts; fewer than two texts of two or more tokens; shapes that do
-        not fit.
-
-    Notes
-    -----
-    Exact: ordered pairs within a text have the inner product |v|² - sum|t|², all pairs
-    the square of the total.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> pieces = rng.normal(size=(500, 3, 50)) + 0.5
-    >>> row = piece_correlation(pieces.sum(1), (pieces**2).sum((1, 2)), np.full(500, 3))
+    >>> tokens = np.random.default_rng(0).normal(size=(500, 3, 50)) + 0.5
+    >>> row = token_correlation(tokens.sum(1), (tokens**2).sum((1, 2)), np.full(500, 3))
     >>> print(f"{row.within:.2f} {row.between:.2f}")
     0.20 0.20
     """
     sums = as_vectors(sums, name="sums", min_rows=3).astype(np.float64)
-    k, squares = np.atleast_1d(_pieces(k)), np.asarray(squares, dtype=np.float64)
+    k, squares = np.atleast_1d(_token_counts(k)), np.asarray(squares, dtype=np.float64)
     if k.shape != (len(sums),) or squares.shape != k.shape:
         raise UsageError(f"{len(sums)} sums, but {squares.shape} squares and {k.shape} counts")
     if (k > 1).sum() < 2:
-        raise UsageError("fewer than two texts have two pieces or more: no rho within a text")
+        raise UsageError(
+            "fewer than two texts have two subword tokens or more: no rho within a text"
+        )
     own = (sums * sums).sum(axis=1)
     total = sums.sum(axis=0)
 
@@ -242,7 +158,7 @@ def piece_correlation(sums: ArrayLike, squares: ArrayLike, k: ArrayLike) -> Piec
     )
     m = len(sums)
     se = [float(np.sqrt((m - 1) * np.mean((x - x.mean()) ** 2))) for x in left]
-    return PieceCorrelation(m, int(n), float(square / n), float(within), float(between), *se)
+    return TokenCorrelation(m, int(n), float(square / n), float(within), float(between), *se)
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +208,7 @@ def dimension_of_lengths(k: Sequence[int], rho: float, *, d: int, pooling: str =
     >>> [round(dimension_of_lengths([1, 2, 3, 4, 5], 0.1, d=300, pooling=p)) for p in POOLINGS]
     [124, 300, 287]
     """
-    k = np.atleast_1d(_pieces(k))
+    k = np.atleast_1d(_token_counts(k))
     norm2 = expected_norm2(k, rho, pooling=pooling)
     share = common_share(k, rho)
     rest = float(np.mean(norm2 * (1 - share)))
@@ -304,11 +220,11 @@ def dimension_of_lengths(k: Sequence[int], rho: float, *, d: int, pooling: str =
     return (s + (d - 1) * r) ** 2 / (s**2 + (d - 1) * r**2)
 
 
-def _pieces(k: ArrayLike) -> NDArray[np.int64]:
+def _token_counts(k: ArrayLike) -> NDArray[np.int64]:
     array = np.asarray(k)
     if array.size == 0 or array.dtype.kind not in "iu" or array.min() < 1:
         what = f"{array.min()}" if array.size and array.dtype.kind in "iuf" else f"{k!r:.40}"
-        raise UsageError(f"a word has a whole number of pieces, at least 1, not {what}")
+        raise UsageError(f"a word has a whole number of subword tokens, at least 1, not {what}")
     return array.astype(np.int64)[()]
 
 

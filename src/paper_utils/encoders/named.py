@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Integral
 from pathlib import Path
 
-from paper_utils.encoders import checkpoint, folder, hub, isotropic, navec, sentence, vectors
+from paper_utils.checks import whole
+from paper_utils.encoders import cache, checkpoint, folder, hub, isotropic, navec, sentence, vectors
 from paper_utils.encoders.base import Encoder
 from paper_utils.encoders.transformer import TransformerCheckpoint
 from paper_utils.errors import PaperError, UsageError, did_you_mean
@@ -113,8 +113,15 @@ def load_encoder(
     (3, 384)
     """
     check_encoder(name)
-    _check_whole("batch_size", batch_size, at_least=1)
-    _check_whole("seed", seed, at_least=0)
+    whole("batch_size", batch_size, least=1)
+    whole("seed", seed, least=0)
+    encoder = _load(name, int(seed), dtype, batch_size, pooling)
+    cache.note_weights(name, encoder.recipe())
+    return encoder
+
+
+def _load(name: str, seed: int, dtype: str, batch_size: int, pooling: str | None) -> Encoder:
+    """Return the encoder `name`, which is known and reachable."""
     kind, _, what = name.partition(":")
     single_only = kind in ("random", "navec", "vectors")
     checkpoint.check_dtype(dtype, name, single_only=single_only)
@@ -131,10 +138,10 @@ def load_encoder(
     if name == "minilm":
         return sentence.MiniLM(name, dtype=dtype, batch_size=batch_size)
     if name == "untrained":
-        return sentence.Untrained(name, seed=int(seed), dtype=dtype, batch_size=batch_size)
+        return sentence.Untrained(name, seed=seed, dtype=dtype, batch_size=batch_size)
     if kind == "vectors":
         return vectors.VectorFile(name, Path(what).expanduser())
-    return navec.Navec(name) if name == "navec" else isotropic.Isotropic(name, seed=int(seed))
+    return navec.Navec(name) if name == "navec" else isotropic.Isotropic(name, seed=seed)
 
 
 def check_encoder(name: str) -> None:
@@ -329,8 +336,3 @@ def _checkpoint_folder(what: str) -> Path:
 
 def _is_path(what: str) -> bool:
     return what.startswith(("/", ".", "~")) or Path(what).is_dir()
-
-
-def _check_whole(name: str, value: object, *, at_least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < at_least:
-        raise UsageError(f"{name} must be a whole number of at least {at_least}, not {value!r}")
