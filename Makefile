@@ -1,4 +1,5 @@
-# Two front doors: `make book` and `make test`. Both work in .venv/, which they create.
+# Two front doors: `make book` and `make test`; `make check` for the minutes between. They work in
+# .venv/, which they create.
 
 PYTHON ?= python3
 # The versions that were tested; CONSTRAINTS=/dev/null takes the newest ones.
@@ -7,12 +8,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install book pdf test accept lint clean
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadscope
+NBVAL := --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval.cfg
+# What nbval's kernels record, for the tests of these values.
+test: export PAPER_MEASURED := $(CURDIR)/_build/measured
+
+.PHONY: help install book pdf test check accept lint clean
 
 help:
 	@echo "make install                only the environment in .venv/, for one chapter or an audit"
 	@echo "make book                   build the book: _build/html/index.html"
 	@echo "make pdf                    the whole book as one file: _build/book.pdf (needs chromium)"
+	@echo "make check                  lint, unit tests and the chapters you changed, in minutes"
 	@echo "make test                   check everything, the built book included"
 	@echo "make accept CHAPTER=slug    accept what a chapter now measures (review the diff)"
 	@echo "make lint                   check style, spelling and layers only"
@@ -34,13 +41,20 @@ pdf: book
 	@$(BIN)/paper pdf
 
 test: book lint
-	@$(BIN)/python -m pytest -n 2 --dist loadscope --nbval-lax --nbval-current-env \
-		--nbval-sanitize-with tests/nbval.cfg
+	@rm -rf $(PAPER_MEASURED)
+	@$(PYTEST) $(NBVAL) -m "not measured"
+	@$(BIN)/python -m pytest -q -m measured tests/test_chapters.py
+
+check: lint
+	@$(PYTEST) -m "not (browser or book or measured or slow)"
+	@chapters=$$($(BIN)/python tests/changed.py) && \
+	  { test -z "$$chapters" || $(PYTEST) $(NBVAL) $$chapters; }
 
 accept: $(STAMP)
 	@$(BIN)/python tests/accept.py $(CHAPTER)
 
 lint: $(STAMP)
+	@mkdir -p _build
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/nbqa "ruff check" notebooks --quiet

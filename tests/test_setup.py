@@ -8,12 +8,16 @@ import re
 import runpy
 import subprocess
 import tomllib
+from pathlib import Path
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+
+from changed import changed_chapters
+from paper_utils.book.chapters import Chapter
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +95,13 @@ def test_citation_archive_package_and_book_tell_the_same(root, project):
     assert names == [one["name"] for one in package["authors"]]
     assert book["author"].casefold() == names[0].casefold()
     assert (root / "LICENSE").is_file() and (root / "LICENSE-text").is_file()
+
+
+def test_the_short_check_knows_the_chapters_that_changed():
+    chapters = [Chapter(Path(f"notebooks/{name}.md")) for name in ("01-a-b", "02-c", "03-d")]
+    files = ["src/paper_chapters/a_b/new.py", "tests/reference/03-d.ipynb", "README.md"]
+    assert changed_chapters(chapters, files) == [chapters[0], chapters[2]]
+    assert changed_chapters(chapters, ["notebooks/02-c.md"]) == [chapters[1]]
 
 
 WORKFLOWS = ("book", "test", "weekly")
