@@ -33,7 +33,7 @@ _EXPORTS = {
     "count_subwords": "encoders.fertility",
     "load_subwords": "encoders.fertility",
     "Encoder": "encoders.base",
-    "EncoderInfo": "encoders.base",
+    "EncoderInfo": "encoders.named",
     "check_encoder": "encoders.named",
     "describe_encoder": "encoders.named",
     "fetch_encoder": "encoders.named",
