@@ -236,11 +236,11 @@ def test_texts_of_queries_put_words_beside_the_vectors(tmp_path):
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(60, 8)).astype(np.float32)
     np.save(tmp_path / "a.npy", rows)
-    asked = rng.normal(size=(20, 8))
-    np.savez(tmp_path / "q.npz", vectors=asked, ids=np.array([f"q{i}" for i in range(20)]))
+    queries = rng.normal(size=(20, 8))
+    np.savez(tmp_path / "q.npz", vectors=queries, ids=np.array([f"q{i}" for i in range(20)]))
     (tmp_path / "t.csv").write_text("title\n" + "\n".join(f"word{i} saw" for i in range(60)))
-    asked = [f"q{i},word{i}" for i in reversed(range(20))]
-    (tmp_path / "q.csv").write_text("id,text\n" + "\n".join(asked))
+    lines = [f"q{i},word{i}" for i in reversed(range(20))]
+    (tmp_path / "q.csv").write_text("id,text\n" + "\n".join(lines))
     (tmp_path / "j.qrels").write_text("\n".join(f"q{i} 0 {i} 1" for i in range(20)))
     names = {"queries": "q.npz", "texts": "t.csv", "query_texts": "q.csv", "qrels": "j.qrels"}
     paths = {name: str(tmp_path / file) for name, file in names.items()}

@@ -179,14 +179,14 @@ def test_the_skewness_of_a_sample_has_hardly_a_bias():
 def test_factorial_moments_of_a_thinned_count_are_exact_on_average():
     rng = np.random.default_rng(0)
     counts = np.array([[0, 3, 7, 1], [2, 0, 5, 4]])  # by group of queries; points in columns
-    searched = np.repeat(np.arange(4), counts.sum(axis=0))
-    m, total = 12, len(searched)
+    occurrences = np.repeat(np.arange(4), counts.sum(axis=0))
+    m, total = 12, len(occurrences)
     sums = np.zeros(3)
     draws = 4000
     for _ in range(draws):
-        c = np.bincount(rng.choice(searched, m, replace=False), minlength=4)
+        c = np.bincount(rng.choice(occurrences, m, replace=False), minlength=4)
         sums += [c.sum(), (c * (c - 1)).sum(), (c * (c - 1) * (c - 2)).sum()]
-    whole = np.bincount(searched)
+    whole = np.bincount(occurrences)
     want = [whole.sum(), (whole * (whole - 1)).sum(), (whole * (whole - 1) * (whole - 2)).sum()]
     scale = np.cumprod([(total - r) / (m - r) for r in range(3)])
     assert sums / draws * scale == pytest.approx(want, rel=0.05)
@@ -271,7 +271,7 @@ def test_the_overlap_of_all_queries_at_once_is_that_of_each(before, after, k):
     assert overlap.expected_overlap(before, after, k) == pytest.approx(want, abs=1e-12)
 
 
-def test_rows_that_ask_do_not_find_themselves():
+def test_rows_that_are_queries_do_not_find_themselves():
     X = unit_rows(cloud(n=200, duplicates=0)).astype(np.float32)
     own = np.arange(40)
     ones = np.ones(200, np.float32)
@@ -445,7 +445,7 @@ def test_slices_have_the_rows_that_they_name():
         assert one.measures["mean_cosine"].value == pytest.approx(want, abs=1e-5)
 
 
-def test_pieces_are_counted_and_shuffled_letters_take_more():
+def test_subword_tokens_are_counted_and_shuffled_letters_take_more():
     texts = ["cordless screwdriver", "drill 18 V", "impact wrench"] * 50
     found = subword_measures(texts, "minilm", 0)
     assert found["words_per_text"].value == pytest.approx(7 / 3)
