@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.resources import files
 
 import pytest
 import yaml
@@ -12,9 +13,10 @@ from paper_utils.claims import load_claims
 from paper_utils.claims.links import chapter_link
 from paper_utils.claims.remedies import decision_table, remedies
 from paper_utils.errors import UsageError
-from paper_utils.paths import RESOURCES
 
-ENTRIES = yaml.safe_load((RESOURCES / "contradictions.yml").read_text(encoding="utf-8"))
+ENTRIES = yaml.safe_load(
+    files("paper_chapters.contradictions").joinpath("contradictions.yml").read_text("utf-8")
+)
 
 each_entry = pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry["id"])
 

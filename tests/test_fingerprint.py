@@ -50,15 +50,54 @@ def test_only_what_can_change_a_value_changes_the_key(tmp_path, monkeypatch, bef
     assert (keys[0] == keys[1]) is same
 
 
-def test_data_files_count_by_content_where_a_module_names_them(tmp_path, monkeypatch):
-    monkeypatch.setattr(fingerprint, "RESOURCES", tmp_path)
-    path = tmp_path / "published" / "a.yml"
-    path.parent.mkdir()
-    path.write_text("a: 1")
-    reads, ignores = ["paper_utils.published"], ["paper_utils.errors"]
-    first, other = fingerprint.code_key(reads), fingerprint.code_key(ignores)
-    os.utime(path, (1, 1))
-    assert fingerprint.code_key(reads) == first, "touching a file changes nothing"
-    path.write_text("a: 2")
-    assert fingerprint.code_key(reads) != first
-    assert fingerprint.code_key(ignores) == other
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    """A helper with a resource, and two chapters of which one has a data file."""
+    texts = {
+        "paper_utils/__init__.py": "",
+        "paper_utils/reads.py": 'PATH = "resources/published"\n',
+        "paper_utils/ignores.py": 'PATH = "resources"\n',
+        "paper_utils/resources/published/a.yml": "a: 1",
+        "paper_chapters/__init__.py": "",
+        "paper_chapters/one/__init__.py": "",
+        "paper_chapters/one/rows.py": 'TABLE = "labels/labels.csv"\n',
+        "paper_chapters/one/labels.csv": "1",
+        "paper_chapters/two/__init__.py": "",
+        "paper_chapters/two/rows.py": 'TABLE = "labels.csv"\n',
+    }
+    for name, text in texts.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.setattr(fingerprint, "SOURCES", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("file", "reads", "ignores"),
+    [
+        ("paper_utils/resources/published/a.yml", "paper_utils.reads", "paper_utils.ignores"),
+        ("paper_chapters/one/labels.csv", "paper_chapters.one.rows", "paper_chapters.two.rows"),
+    ],
+)
+def test_data_files_count_by_content_where_a_module_of_their_package_names_them(
+    tree, file, reads, ignores
+):
+    first, other = fingerprint.code_key([reads]), fingerprint.code_key([ignores])
+    os.utime(tree / file, (1, 1))
+    assert fingerprint.code_key([reads]) == first, "touching a file changes nothing"
+    (tree / file).write_text("2")
+    assert fingerprint.code_key([reads]) != first
+    assert fingerprint.code_key([ignores]) == other
+
+
+def test_files_of_the_chapters_enter_their_keys(monkeypatch):
+    read = []
+    bytes_of = fingerprint.Path.read_bytes
+    monkeypatch.setattr(
+        fingerprint.Path, "read_bytes", lambda path: (read.append(path.name), bytes_of(path))[1]
+    )
+    fingerprint.code_key(
+        fingerprint.modules_used("import paper_chapters.real_catalogue.title_task")
+    )
+    assert {"title_classes.yml", "diy.yml"} <= set(read) and "title_labels.csv" not in read

@@ -184,21 +184,34 @@ def modules_used(code: str, *, without: Collection[str] = ()) -> list[str]:
     return sorted(seen)
 
 
+@cache
+def _data_files(sources: Path) -> list[tuple[str, Path]]:
+    """Return all data files under `sources`, each with the package whose folder it lies in."""
+    found = []
+    for path in sorted(path for name in PACKAGES for path in (sources / name).rglob("*")):
+        if path.is_file() and path.suffix != ".py" and "__pycache__" not in path.parts:
+            home = next(folder for folder in path.parents if (folder / "__init__.py").is_file())
+            found.append((".".join(home.relative_to(sources).parts), path))
+    return found
+
+
 def code_key(modules: Iterable[str]) -> str:
     """Return one checksum for the code of `modules` and the data files that they name.
 
-    A text constant names a data file of the package, or a folder it lies in.
+    A data file counts where a module of its package names it or a folder it lies in (other than
+    `resources`): as a whole text constant or as the last part of a path in one.
     """
     parts: list[str | bytes] = []
-    texts: set[str] = set()
+    names: dict[str, set[str]] = {}
     for module in sorted(set(modules)):
         path = _module_file(module)
         if path is not None:
             found = _parsed(path)
             parts += [module, found.checksum]
-            texts |= found.texts
-    for path in sorted(path for path in RESOURCES.rglob("*") if path.is_file()):
-        relative = path.relative_to(RESOURCES)
-        if texts & set(relative.parts):
-            parts += [str(relative), path.read_bytes()]
+            names[f"{module}."] = {text.rpartition("/")[2] for text in found.texts}
+    for package, path in _data_files(SOURCES):
+        relative = path.relative_to(SOURCES)
+        places = set(relative.parts[package.count(".") + 1 :]) - {RESOURCES.name}
+        if any(m.startswith(f"{package}.") and places & said for m, said in names.items()):
+            parts += [relative.as_posix(), path.read_bytes()]
     return sha256(*parts)

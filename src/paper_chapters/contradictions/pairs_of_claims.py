@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib.resources import files
 
 import yaml
 
@@ -12,7 +13,6 @@ from paper_utils.claims.evidence import Evidence, read_evidence
 from paper_utils.claims.links import chapter_link
 from paper_utils.claims.tables import table_row
 from paper_utils.errors import UsageError, did_you_mean
-from paper_utils.paths import RESOURCES
 
 
 @dataclass(frozen=True)
@@ -72,13 +72,13 @@ class Contradiction:
 
 
 def contradictions() -> dict[str, Contradiction]:
-    """Return all contradictions of ``resources/contradictions.yml`` by id."""
+    """Return all contradictions of ``contradictions.yml`` by id."""
     return dict(_table())
 
 
 @cache
 def _table() -> tuple[tuple[str, Contradiction], ...]:
-    entries = yaml.safe_load((RESOURCES / "contradictions.yml").read_text(encoding="utf-8"))
+    entries = yaml.safe_load(files(__package__).joinpath("contradictions.yml").read_text("utf-8"))
     return tuple((entry["id"], _one(entry)) for entry in entries)
 
 

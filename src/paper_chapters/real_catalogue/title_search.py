@@ -18,13 +18,14 @@ from paper_utils.errors import UsageError, did_you_mean
 from paper_utils.fingerprint import sha256
 from paper_utils.results import experiment
 from paper_utils.search.bm25 import BM25
-from paper_utils.search.bootstrap import bootstrap_interval
 from paper_utils.search.hashing import HashedNgrams
 from paper_utils.search.metrics import ndcg_at_k, recall_at_k
 from paper_utils.search.ranks import ranks_from_scores
+from paper_utils.statistics import bootstrap_interval
 
 SYSTEMS = ("chance", "BM25", "character TF-IDF", "NUMEN", "navec", "MiniLM", "fusion")
 N_QUERIES = 300
+_LABELS = files(__package__).joinpath("title_labels.csv")
 N_NEIGHBOURS = 500  # titles whose ten nearest are looked at
 RRF = 60
 SMALL = {"catalogue": "diy", "n_items": 400, "n_queries": 60}
@@ -210,14 +211,12 @@ def labels() -> pd.DataFrame:
     """Return hand-made labels of a sample of real titles: ``id`` in uhtt-tools, ``attribute``,
     ``value``. A NaN value: the title states none, or no single one.
     """
-    path = files("paper_utils").joinpath("resources/title_labels.csv")
-    with path.open(encoding="utf-8") as file:
+    with _LABELS.open(encoding="utf-8") as file:
         return pd.read_csv(file, dtype={"id": str, "attribute": str, "value": float})
 
 
 def _label_data() -> dict[str, str]:
-    text = files("paper_utils").joinpath("resources/title_labels.csv").read_text("utf-8")
-    return _data() | {"title_labels.csv": sha256(text)}
+    return _data() | {_LABELS.name: sha256(_LABELS.read_text("utf-8"))}
 
 
 @experiment(

@@ -131,7 +131,7 @@ def title_classes(catalogue: Catalogue, language: str) -> NDArray[np.str_]:
 
 @functools.cache
 def _vocabulary() -> dict[str, Any]:
-    text = files("paper_utils").joinpath("resources/title_classes.yml").read_text("utf-8")
+    text = files(__package__).joinpath("title_classes.yml").read_text("utf-8")
     return yaml.safe_load(text)
 
 

@@ -11,9 +11,9 @@ from paper_chapters.real_catalogue.title_search import Searcher
 from paper_chapters.real_catalogue.wands import Wands, load_wands
 from paper_utils.data.sources import find_dataset
 from paper_utils.results import experiment
-from paper_utils.search.bootstrap import bootstrap_interval
 from paper_utils.search.metrics import ndcg_at_k, recall_at_k
 from paper_utils.search.ranks import ranks_from_scores
+from paper_utils.statistics import bootstrap_interval
 
 SYSTEMS = ("chance", "BM25", "character TF-IDF", "NUMEN", "MiniLM", "fusion")
 _AT_ONCE = 50
