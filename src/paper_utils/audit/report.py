@@ -82,11 +82,6 @@ class Report:
     curves: dict[str, Any] = field(default_factory=dict)
     examples: dict[str, Any] = field(default_factory=dict)
 
-    @property
-    def damaged(self) -> bool:
-        """Whether the file holds NaN or infinite values."""
-        return any((self.measures[f"rows.{what}"].value or 0) > 0 for what in ("nan", "infinite"))
-
     def __getitem__(self, key: str) -> Measure:
         return self.measures.get(key) or not_measured("not part of this audit")
 
