@@ -17,11 +17,12 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 
+from paper_chapters.margin.rounded_codes import precision_dimension
 from paper_chapters.norm_growth.expected_norm import expected_cosine
 from paper_utils.codes.additive import AdditiveLaw
 from paper_utils.codes.capacity import critical_dimension
 from paper_utils.geometry.stability import expected_margin, swap_probability
-from paper_utils.theory.margin import margin_ceiling, precision_dimension
+from paper_utils.theory.margin import margin_ceiling
 from rendered import absent, page_paths, pages_of, site_folder
 
 AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"

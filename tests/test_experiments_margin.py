@@ -34,7 +34,7 @@ def test_worst_subsets_fail_first(k, dtype, low, high):
 @pytest.mark.parametrize(
     "call, said",
     [
-        (lambda: frontier_margin(16, 3, "curve", 0), "d = 3"),
+        (lambda: frontier_margin(16, 3, "curve", 0), "d must be a whole number from 4, not 3"),
         (lambda: frontier_margin(16, 5, "spiral", 0), "spiral"),
         (lambda: onset(2, "float16", 30, 60), "n = 30"),
         (lambda: onset(2, "float64", 9, 30), "float64"),

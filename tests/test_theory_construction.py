@@ -8,6 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from paper_chapters.margin.configurations import (
+    centroid_margin,
+    centroid_queries,
+    euclidean_curve,
+    gaussian_documents,
+    simplex,
+)
 from paper_chapters.margin.precision import (
     largest_exact_n,
     lost_on_curve,
@@ -16,35 +23,32 @@ from paper_chapters.margin.precision import (
     narrowest_margin,
     rounded_scores,
 )
-from paper_chapters.margin.rounded_codes import expected_losses, predicted_exact_n
+from paper_chapters.margin.rounded_codes import (
+    bits_dimension,
+    expected_losses,
+    precision_dimension,
+    predicted_exact_n,
+)
+from paper_chapters.sign_rank.norms import max_norm
 from paper_utils import minimal_dimension
 from paper_utils.errors import UsageError
 from paper_utils.theory.construction import (
-    centroid_queries,
     check_sets,
     equal_angles,
-    euclidean_curve,
-    gaussian_documents,
     set_margins,
-    simplex,
     trigonometric_curve,
     trigonometric_queries,
 )
 from paper_utils.theory.margin import (
-    bits_dimension,
     cap_margin,
-    centroid_margin,
     feasible,
     largest_margin,
     log_subsets,
     margin_ceiling,
     packing_dimension,
     packing_margin,
-    precision_dimension,
-    subset_max_norm,
 )
-from paper_utils.theory.norms import max_norm
-from paper_utils.theory.relevance import all_subsets, subset_matrix
+from paper_utils.theory.relevance import all_subsets, check_subset_size, subset_matrix
 
 
 @pytest.mark.parametrize("n, k", [(30, 1), (46, 2), (14, 3), (13, 4)])
@@ -215,10 +219,13 @@ def test_precision_as_dimension():
 
 @pytest.mark.parametrize("n, k", [(7, 1), (12, 2), (9, 3), (9, 6)])
 def test_max_norm_of_all_subsets_in_closed_form(n, k):
-    signs = np.where(subset_matrix(n, k), 1.0, -1.0)
-    found = max_norm(signs)
-    assert found.lower == pytest.approx(subset_max_norm(n, k), rel=1e-9)
-    assert found.upper == pytest.approx(subset_max_norm(n, k), rel=1e-9)
+    """Rows and columns are exchangeable, so the max-norm is the trace norm over sqrt(n m)."""
+    m = math.comb(n, k)
+    constant = abs(2 * k - n) * math.sqrt(m / n)
+    others = 2 * (n - 1) * math.sqrt(math.comb(n - 2, k - 1))
+    found = max_norm(np.where(subset_matrix(n, k), 1.0, -1.0))
+    for bound in (found.lower, found.upper):
+        assert bound == pytest.approx((constant + others) / math.sqrt(n * m), rel=1e-9)
 
 
 # Precision -------------------------------------------------------------------------------------
@@ -277,18 +284,18 @@ def test_ties_count_as_lost():
 @pytest.mark.parametrize(
     "call, said",
     [
-        (lambda: trigonometric_curve([0.0], 0), "k = 0"),
+        (lambda: trigonometric_curve([0.0], 0), "k must be a whole number from 1, not 0"),
         (lambda: trigonometric_curve([np.nan], 1), "finite"),
         (lambda: trigonometric_queries([[0, 5]], equal_angles(5)), "documents 0 to 4"),
         (lambda: trigonometric_queries([[1, 1]], equal_angles(5)), "lists document 1 twice"),
-        (lambda: check_sets([[0, 1, 2]], 3), "k = 3 must be smaller"),
+        (lambda: check_sets([[0, 1, 2]], 3), "k must be a whole number from 1 to 2, not 3"),
         (lambda: check_sets(np.zeros((0, 2), int), 3), "not be empty"),
         (lambda: check_sets([[0.5, 1.0]], 3), "document numbers"),
-        (lambda: simplex(1), "n = 1"),
+        (lambda: simplex(1), "n must be a whole number from 2, not 1"),
         (lambda: centroid_queries([[1.0, 0], [-1.0, 0], [0, 1.0]], [[0, 1]]), "zero rows"),
         (lambda: minimal_dimension(2, "l2"), "Allowed"),
-        (lambda: minimal_dimension(0), "k = 0"),
-        (lambda: largest_margin(5, 5), "k = 5"),
+        (lambda: minimal_dimension(0), "k must be a whole number from 1, not 0"),
+        (lambda: largest_margin(5, 5), "k must be a whole number from 1 to 4, not 5"),
         (lambda: packing_dimension(10, 2, 0.0), "margin = 0.0"),
         (lambda: packing_dimension(10, 2, 3.0), "margin = 3.0"),
         (lambda: cap_margin(10**9, 300, 5), "floating-point range"),
@@ -308,3 +315,23 @@ def test_bad_input(call, said):
     with pytest.raises(UsageError) as caught:
         call()
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "n, k, said",
+    [
+        (5, 0, "k must be a whole number from 1 to 4, not 0"),
+        (5, 5, "k must be a whole number from 1 to 4, not 5"),
+        (5, 2.0, "k must be a whole number from 1 to 4, not 2.0"),
+        (5, True, "k must be a whole number from 1 to 4, not True"),
+        (1, 1, "n must be a whole number from 2, not 1"),
+        ("5", 2, "n must be a whole number from 2, not '5'"),
+    ],
+)
+def test_a_subset_has_at_least_one_document_and_fewer_than_all(n, k, said):
+    with pytest.raises(UsageError, match=said):
+        check_subset_size(n, k)
+
+
+def test_numpy_numbers_are_whole_numbers():
+    check_subset_size(np.int64(5), np.int32(4))

@@ -7,17 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paper_utils.errors import UsageError
-from paper_utils.theory.counting import (
-    affine_dichotomies,
+from paper_chapters.sign_rank.counting import (
     counting_sign_rank,
     enumerate_dichotomies,
-    homogeneous_dichotomies,
     log2_low_rank_patterns,
     rank_tangent_dimension,
     rank_variety_dimension,
     sauer_bound,
 )
+from paper_utils.errors import UsageError
+from paper_utils.theory.dichotomies import affine_dichotomies, homogeneous_dichotomies
 
 
 @pytest.mark.parametrize(
@@ -68,9 +67,9 @@ def test_rank_variety(n, m, data):
 @pytest.mark.parametrize(
     "call, said",
     [
-        (lambda: homogeneous_dichotomies(0, 2), "n = 0"),
-        (lambda: affine_dichotomies(5, 0), "d = 0"),
-        (lambda: sauer_bound(5, -1), "vc = -1"),
+        (lambda: homogeneous_dichotomies(0, 2), "n must be a whole number from 1, not 0"),
+        (lambda: affine_dichotomies(5, 0), "d must be a whole number from 1, not 0"),
+        (lambda: sauer_bound(5, -1), "vc must be a whole number from 0, not -1"),
         (lambda: homogeneous_dichotomies(5, 2.0), "2.0"),
         (lambda: enumerate_dichotomies(np.ones((40, 9))), "20,000"),
         (lambda: rank_variety_dimension(3, 4, 5), "min(n, m) = 3"),

@@ -9,14 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
+from paper_chapters.sign_rank.norms import max_norm, trace_norm
 from paper_utils import sign_rank_bounds
 from paper_utils.errors import UsageError
-from paper_utils.theory.norms import (
-    max_norm,
-    reweighted_spectral_bound,
-    spectral_bound,
-    trace_norm,
-)
+from paper_utils.theory.forster import reweighted_spectral_bound, spectral_bound
 from paper_utils.theory.realise import least_margin, realise
 from paper_utils.theory.relevance import dense_qrels, read_relevance, subset_matrix
 from paper_utils.theory.shatter import largest_shattered, shows_patterns
@@ -310,10 +306,10 @@ def test_the_gradient_of_the_hinge():
         (lambda: sign_rank_bounds(np.ones(3)), "must be a mapping or a matrix"),
         (lambda: sign_rank_bounds(np.zeros((6000, 6000), dtype=bool)), "25,000,000"),
         (lambda: sign_rank_bounds(np.eye(2), docs=["a", "b"]), "has its columns"),
-        (lambda: subset_matrix(3, 3), "k = 3 must be smaller"),
+        (lambda: subset_matrix(3, 3), "k must be a whole number from 1 to 2, not 3"),
         (lambda: subset_matrix(200, 5), "2,000,000"),
-        (lambda: dense_qrels(0), "n_queries = 0"),
-        (lambda: realise(np.eye(3), 0), "d = 0"),
+        (lambda: dense_qrels(0), "n_queries must be a whole number from 1, not 0"),
+        (lambda: realise(np.eye(3), 0), "d must be a whole number from 1, not 0"),
         (lambda: realise(np.zeros((2, 3)), 2), "at least one relevant"),
         (lambda: realise(np.full((2, 3), 2), 2), "0 and 1"),
         (lambda: least_margin(np.eye(3), np.eye(2), np.eye(3)), "does not fit"),

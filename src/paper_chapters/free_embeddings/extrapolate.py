@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from paper_utils.checks import whole
 from paper_utils.errors import UsageError
 
 
@@ -18,10 +19,8 @@ class PolynomialFit:
     # for independent residuals of equal variance: see `durbin_watson`
     standard_errors: NDArray[np.float64]
     r_squared: float
-    rmse: float  # root of the residual sum of squares over n
     residuals: NDArray[np.float64] = field(repr=False)  # observed minus fitted
-    aic: float  # Gaussian likelihood, the variance counted as a parameter; so are the next two
-    aicc: float
+    aic: float  # Gaussian likelihood, the variance counted as a parameter; so is the next
     bic: float
     durbin_watson: float  # about 2 for independent residuals, near 0 when neighbours agree
     _at: tuple = field(repr=False)
@@ -47,11 +46,10 @@ def fit_polynomial(d: ArrayLike, n: ArrayLike, degree: int = 3) -> PolynomialFit
     x, y = np.asarray(d, dtype=np.float64), np.asarray(n, dtype=np.float64)
     if x.ndim != 1 or x.shape != y.shape:
         raise UsageError(f"d and n must be vectors of one length, not {x.shape} and {y.shape}")
-    if not 0 <= degree <= len(np.unique(x)) - 3:
-        raise UsageError(
-            f"degree = {degree} must lie between 0 and {len(np.unique(x)) - 3} "
-            f"for {len(np.unique(x))} dimensions"
-        )
+    different = len(np.unique(x))
+    if different < 3:
+        raise UsageError(f"d holds {different} different dimensions; at least 3 are needed")
+    whole("degree", degree, least=0, most=different - 3)
     # Centred and scaled powers keep the normal equations well conditioned up to degree 10.
     centre, scale = x.mean(), np.abs(x - x.mean()).max()
     design = ((x - centre) / scale)[:, None] ** np.arange(degree + 1)
@@ -69,15 +67,12 @@ def fit_polynomial(d: ArrayLike, n: ArrayLike, degree: int = 3) -> PolynomialFit
         back[: j + 1, j] = power
         power = np.convolve(power, [-centre / scale, 1.0 / scale])
     likelihood = count * np.log(max(rss, np.finfo(float).tiny) / count)
-    aic = likelihood + 2 * parameters
     return PolynomialFit(
         coefficients=back @ scaled,
         standard_errors=np.sqrt(np.diag(back @ covariance @ back.T)),
         r_squared=1.0 - rss / float(((y - y.mean()) ** 2).sum()),
-        rmse=float(np.sqrt(rss / count)),
         residuals=residuals,
-        aic=float(aic),
-        aicc=float(aic + 2 * parameters * (parameters + 1) / max(count - parameters - 1, 1)),
+        aic=float(likelihood + 2 * parameters),
         bic=float(likelihood + parameters * np.log(count)),
         durbin_watson=float((np.diff(residuals) ** 2).sum() / rss) if rss > 0 else 2.0,
         _at=(covariance, centre, scale),

@@ -1,4 +1,4 @@
-"""How many documents a floating-point format should carry on the curve, predicted without a fit."""
+"""What a number format should carry: documents on the curve, predicted, and dimensions, bounded."""
 
 from __future__ import annotations
 
@@ -9,18 +9,23 @@ from numpy.typing import NDArray
 
 from paper_utils.errors import UsageError, did_you_mean
 from paper_utils.theory.construction import trigonometric_curve, trigonometric_queries
+from paper_utils.theory.margin import log_subsets
 from paper_utils.theory.relevance import check_subset_size
 
+# Machine epsilon; int8 counts steps of 1/127.
+SPACINGS = {"float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7, "int8": 1 / 127}
+BITS = {"float32": 32, "float16": 16, "bfloat16": 16, "int8": 8}
 # Binary digits of a significand, the leading one included.
 DIGITS = {"bfloat16": 8, "float16": 11, "float32": 24, "float64": 53}
+ROTATIONS = 16
 
 
-def expected_losses(n: int, k: int, dtype: str, *, rotations: int = 16) -> float:
+def expected_losses(n: int, k: int, dtype: str) -> float:
     """Predict how many pairs of a set's document and a rival a format loses, over all k-subsets.
 
     Each rounding of x is an independent error of variance ulp(x)^2 / 12. A rival overtakes at a
     margin g with probability Phi((u/2 - g)/sigma), u/2 for ties (u: spacing of scores). Summed over
-    k of k + 1 neighbours, the only narrow margins; sigma is a mean over `rotations` of the circle.
+    k of k + 1 neighbours, the only narrow margins; sigma is a mean over some rotations.
     """
     from scipy.special import ndtr
 
@@ -30,7 +35,7 @@ def expected_losses(n: int, k: int, dtype: str, *, rotations: int = 16) -> float
     if n < 3 * k + 3:
         raise UsageError(f"n = {n} must be at least 3 k + 3 = {3 * k + 3}")
     steps = 2 * np.pi / n * np.arange(-k - 1, 2 * k + 2)
-    places = 2 * np.pi * (np.arange(rotations) + 0.5) / rotations
+    places = 2 * np.pi * (np.arange(ROTATIONS) + 0.5) / ROTATIONS
     total = 0.0
     for hole in range(k + 1):
         members = np.delete(np.arange(k + 1), hole) + k + 1
@@ -44,7 +49,7 @@ def expected_losses(n: int, k: int, dtype: str, *, rotations: int = 16) -> float
             variance, spacing = _score_errors(trigonometric_curve(angles, k), query, DIGITS[dtype])
             spread = np.sqrt(variance[members, None] + variance[rivals])
             overtaken = ndtr((spacing[members, None] / 2 - margin) / spread)
-            total += n / rotations * float(overtaken.sum())
+            total += n / ROTATIONS * float(overtaken.sum())
     return total
 
 
@@ -90,3 +95,23 @@ def predicted_exact_n(k: int, dtype: str, *, largest: int = 1_000_000) -> int:
         else:
             high = middle
     return low
+
+
+def precision_dimension(n: int, k: int, dtype: str) -> float:
+    """Bound the dimension from below if margins below the spacing of the format are lost.
+
+    ``ln C(n, k) / ln(1 + 2 / spacing)``, conditional on that premise.
+    """
+    if dtype not in SPACINGS:
+        raise UsageError(f"dtype = {dtype!r}: {did_you_mean(dtype, SPACINGS)}")
+    return log_subsets(n, k) / math.log1p(2.0 / SPACINGS[dtype])
+
+
+def bits_dimension(n: int, k: int, dtype: str) -> int:
+    """Bound the dimension of queries by counting bits: ``bits d >= log2 C(n, k)``.
+
+    Unconditional: different subsets need different query vectors.
+    """
+    if dtype not in BITS:
+        raise UsageError(f"dtype = {dtype!r}: {did_you_mean(dtype, BITS)}")
+    return math.ceil(log_subsets(n, k) / math.log(2.0) / BITS[dtype] - 1e-9)

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from paper_utils.checks import whole
 from paper_utils.data.files import read_table
 from paper_utils.errors import UsageError
-from paper_utils.theory.relevance import check_dimension, check_subset_size
+from paper_utils.theory.relevance import check_subset_size
 
 _QUERY, _DOC, _SCORE = "query-id", "corpus-id", "score"
 
@@ -55,8 +56,8 @@ def read_qrels(path: str | os.PathLike[str]) -> dict[str, dict[str, float]]:
 
 def dense_control(n_queries: int, n_docs: int, *, seed: int = 0) -> NDArray[np.bool_]:
     """Return relevance by fair coin, shape (n_queries, n_docs); no query is left without."""
-    check_dimension(n_queries, name="n_queries")
-    check_dimension(n_docs, name="n_docs", least=2)
+    whole("n_queries", n_queries, least=1)
+    whole("n_docs", n_docs, least=2)
     A = np.random.default_rng(seed).random((n_queries, n_docs)) < 0.5
     A[~A.any(axis=1), 0] = True  # a query with nothing relevant is none
     return A
@@ -64,7 +65,7 @@ def dense_control(n_queries: int, n_docs: int, *, seed: int = 0) -> NDArray[np.b
 
 def sparse_control(n_queries: int, n_docs: int, k: int, *, seed: int = 0) -> NDArray[np.bool_]:
     """Return k relevant documents a query, drawn at random, shape (n_queries, n_docs)."""
-    check_dimension(n_queries, name="n_queries")
+    whole("n_queries", n_queries, least=1)
     check_subset_size(n_docs, k)
     order = np.random.default_rng(seed).random((n_queries, n_docs)).argsort(axis=1)
     A = np.zeros((n_queries, n_docs), dtype=bool)

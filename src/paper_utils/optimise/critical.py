@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from paper_utils.checks import whole
 from paper_utils.errors import UsageError, did_you_mean
 from paper_utils.optimise.descent import PUBLISHED, Protocol, descend
 from paper_utils.optimise.max_margin import LEAST_MARGIN, STARTS, max_margin
 from paper_utils.theory.realise import realise
 from paper_utils.theory.relevance import (
     all_subsets,
-    check_dimension,
     check_subset_size,
     subset_matrix,
 )
@@ -78,7 +78,7 @@ def solving_seeds(
 ) -> tuple[int, ...]:
     """Return the seeds from which an objective solves all k-subsets of n documents."""
     _check_objective(objective)
-    check_dimension(d)
+    whole("d", d, least=1)
     check_subset_size(n, k)
     sets = all_subsets(n, k)
     if len(sets) * n > MAX_SCORES:
@@ -113,9 +113,7 @@ def critical_n(
     objective: str = "infonce",
     seeds: Iterable[int] = range(6),
     protocol: Protocol = PUBLISHED,
-    guess: int | None = None,
     largest: int = 400,
-    progress: Callable[[int, int], None] | None = None,
 ) -> CriticalN:
     """Find the largest n whose k-subsets an objective can all put on top in d dimensions.
 
@@ -137,12 +135,8 @@ def critical_n(
         Starts; the more, the larger the best of them: compare at equal numbers.
     protocol : Protocol
         Settings of 'infonce' and 'sigmoid'.
-    guess : int, optional
-        Where to start the search; changes the time, hardly the answer.
     largest : int
         Largest n to try.
-    progress : callable, optional
-        Called with n and the number of seeds that solved it.
 
     Returns
     -------
@@ -151,8 +145,8 @@ def critical_n(
     Raises
     ------
     UsageError
-        ``d < 1``, ``k < 1``, an unknown objective, no seeds or repeated ones, a guess outside
-        k + 1 to `largest`.
+        ``d < 1``, ``k < 1``, `largest` not above k, an unknown objective, no seeds or
+        repeated ones.
 
     Notes
     -----
@@ -164,28 +158,23 @@ def critical_n(
     >>> critical_n(3, seeds=[0, 1]).best
     4
     """
-    check_dimension(d)
-    check_dimension(k, name="k")
+    whole("d", d, least=1)
+    whole("k", k, least=1)
     _check_objective(objective)
     starts = tuple(int(seed) for seed in seeds)
     if not starts:
         raise UsageError("seeds is empty: at least one start is needed")
     if len(set(starts)) < len(starts):
         raise UsageError(f"seeds = {starts} has repeated seeds")
-    if guess is None:
-        guess = _guess(d, k)
-    elif not k < guess <= largest:
-        raise UsageError(f"guess = {guess} must lie between k + 1 = {k + 1} and {largest}")
+    whole("largest", largest, least=k + 1)
     solved: dict[int, tuple[int, ...]] = {}
 
     def count(n: int) -> int:
         if n not in solved:
             solved[n] = solving_seeds(n, d, k, objective, starts, protocol)
-            if progress:
-                progress(n, len(solved[n]))
         return len(solved[n])
 
-    _bracket(count, min(guess, largest), k, largest)
+    _bracket(count, min(_guess(d, k), largest), k, largest)
     _fill(count, solved, len(starts), k, largest)
     return CriticalN(d, k, objective, starts, dict(sorted(solved.items())))
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from paper_utils.checks import whole
 from paper_utils.errors import UsageError, did_you_mean
 from paper_utils.theory.construction import check_sets
-from paper_utils.theory.relevance import check_dimension
 
 LOSSES = ("infonce", "sigmoid")
 # exp2 of the logits must stay in the range of float32 without subtracting a maximum.
@@ -83,7 +83,7 @@ def descend(
     (queries, docs) of a single run. Runs do not depend on each other.
     """
     members = check_sets(sets, n)
-    check_dimension(d)
+    whole("d", d, least=1)
     if loss not in LOSSES:
         raise UsageError(f"loss = {loss!r}: {did_you_mean(loss, LOSSES)}")
     names = [int(seed) for seed in seeds]

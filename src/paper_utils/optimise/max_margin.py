@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from paper_utils.checks import whole
 from paper_utils.errors import UsageError, did_you_mean
 from paper_utils.theory.construction import check_sets
 from paper_utils.theory.lbfgs import minimise
 from paper_utils.theory.realise import LEAST_MARGIN
-from paper_utils.theory.relevance import check_dimension
 
 STARTS = ("random", "cyclic")
 # The softened minimum follows the true one as the temperature falls.
@@ -50,13 +50,13 @@ def max_margin(
     frequencies (better in few dimensions). A margin above `enough` ends the search.
     """
     members = check_sets(sets, n)
-    check_dimension(d)
+    whole("d", d, least=1)
     if not temperatures or min(temperatures) <= 0:
         raise UsageError(f"temperatures = {temperatures} must be positive")
     x = _start(members, n, d, seed, start).ravel()
     best = _Best(len(members))
     for T in temperatures:
-        x, _ = minimise(
+        x = minimise(
             _SoftMargin(members, n, d, T, best),
             x,
             max_evaluations=max_evaluations,

@@ -1,8 +1,6 @@
 """Explicit embeddings in which every k-subset of n documents is the exact top-k of some query.
 
-The trigonometric moment curve (Gale 1963) needs 2k dimensions whatever n is; its stereographic
-image does the same for Euclidean distance in 2k - 1. The regular simplex needs n - 1 and has
-the widest margin there is; random vectors with centroid queries lie in between.
+The trigonometric moment curve (Gale 1963) needs 2k dimensions whatever n is.
 """
 
 from __future__ import annotations
@@ -10,20 +8,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from paper_utils.checks import unit_rows
+from paper_utils.checks import whole
 from paper_utils.errors import UsageError
-from paper_utils.theory.relevance import check_dimension, check_subset_size
+from paper_utils.theory.relevance import check_subset_size
 
 
 def equal_angles(n: int) -> NDArray[np.float64]:
     """Return n equally spaced angles in [0, 2 pi)."""
-    check_dimension(n, name="n")
+    whole("n", n, least=1)
     return 2.0 * np.pi * np.arange(n) / n
 
 
 def trigonometric_curve(angles: ArrayLike, k: int) -> NDArray[np.float64]:
     """Return unit vectors ``(cos t, sin t, ..., cos kt, sin kt) / sqrt(k)``, shape (n, 2k)."""
-    check_dimension(k, name="k")
+    whole("k", k, least=1)
     t = np.asarray(angles, dtype=np.float64)
     if t.ndim != 1 or not np.isfinite(t).all():
         raise UsageError(f"angles must be a finite vector, not of shape {t.shape}")
@@ -84,54 +82,6 @@ def check_sets(sets: ArrayLike, n: int) -> NDArray[np.int64]:
         row, column = np.argwhere(twice)[0]
         raise UsageError(f"set {row} lists document {ordered[row, column]} twice")
     return members.astype(np.int64)
-
-
-def euclidean_curve(
-    sets: ArrayLike, angles: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return documents in 2k - 1 dimensions, and for each set a centre and radius of exactly its k.
-
-    The trigonometric curve is projected from a point p on it, halfway between two documents: the
-    half-space <w, x> >= c of a set becomes the ball around w_perp / (c - <w, p>). Its documents lie
-    at the radius, all others further away. Shapes (n, 2k - 1), (n_sets, 2k - 1), (n_sets,).
-    """
-    t = np.asarray(angles, dtype=np.float64)
-    queries, cutoffs = trigonometric_queries(sets, t)
-    k = np.asarray(sets).shape[1]
-    ordered = np.sort(t % (2 * np.pi))
-    spaces = np.diff(np.append(ordered, ordered[0] + 2 * np.pi))
-    widest = int(np.argmax(spaces))
-    pole = trigonometric_curve(ordered[widest : widest + 1] + spaces[widest] / 2, k)[0]
-    # An orthonormal basis of the hyperplane orthogonal to the pole.
-    basis = np.linalg.svd(pole[None, :])[2][1:]
-    docs = trigonometric_curve(t, k)
-    docs = docs @ basis.T / (1.0 - docs @ pole)[:, None]
-    # <w, x> = c for x = (2y + (|y|^2 - 1) p) / (|y|^2 + 1) is a sphere in y.
-    along = queries @ pole
-    centres = queries @ basis.T / (cutoffs - along)[:, None]
-    squared = (centres**2).sum(axis=1) - (cutoffs + along) / (cutoffs - along)
-    return docs, centres, np.sqrt(np.maximum(squared, 0.0))  # k = 1: centres are documents
-
-
-def simplex(n: int) -> NDArray[np.float64]:
-    """Return the n vertices of a regular simplex as unit vectors, shape (n, n - 1)."""
-    check_dimension(n, name="n", least=2)
-    centred = np.eye(n) - 1.0 / n
-    vertices = np.linalg.eigh(centred)[1][:, 1:]  # the eigenvalue 0 comes first
-    return vertices / np.linalg.norm(vertices, axis=1, keepdims=True)
-
-
-def centroid_queries(docs: ArrayLike, sets: ArrayLike) -> NDArray[np.float64]:
-    """Return the centroid of each set's documents, scaled to length 1, shape (n_sets, d)."""
-    vectors = np.asarray(docs, dtype=np.float64)
-    return unit_rows(vectors[check_sets(sets, len(vectors))].sum(axis=1), name="centroids")
-
-
-def gaussian_documents(n: int, d: int, *, seed: int = 0) -> NDArray[np.float64]:
-    """Return n independent uniformly distributed unit vectors, shape (n, d)."""
-    check_dimension(n, name="n")
-    check_dimension(d)
-    return unit_rows(np.random.default_rng(seed).standard_normal((n, d)))
 
 
 def set_margins(

@@ -25,15 +25,15 @@ def minimise(
     memory: int = 8,
     patience: int | None = None,
     stop: Callable[[], bool] = lambda: False,
-) -> tuple[NDArray[np.floating], int]:
-    """Minimise `loss` from `x`; return the last accepted point, of the same dtype, and its cost.
+) -> NDArray[np.floating]:
+    """Minimise `loss` from `x`; return the last accepted point, of the same dtype.
 
-    `loss` returns a value and a new gradient array; the cost is the number of its calls. `memory`
-    pairs of differences are kept. The search ends when `patience` accepted steps lower a positive
-    loss by less than 2%, or when `stop`, called after each evaluation, is true.
+    `loss` returns a value and a new gradient array. `memory` pairs of differences are kept. It ends
+    when `patience` accepted steps lower a positive loss by less than 2%, or when `stop`, called
+    after each evaluation, is true.
 
     >>> scale = np.array([1.0, 100.0])
-    >>> x, _ = minimise(lambda x: (x @ (scale * x), 2 * scale * x), np.ones(2), max_evaluations=50)
+    >>> x = minimise(lambda x: (x @ (scale * x), 2 * scale * x), np.ones(2), max_evaluations=50)
     >>> bool(np.abs(x).max() < 1e-6)
     True
     """
@@ -63,14 +63,14 @@ def minimise(
             parabola = step * step * slope / (2.0 * (new_value - value + step * slope))
             step = max(0.1 * step, min(0.5 * step, parabola))
             if step < 1e-12 or evaluations >= max_evaluations:
-                return x, evaluations
+                return x
         moved, turned = tried - x, new_gradient - gradient
         curvature = float(np.dot(moved, turned))
         if curvature > max(TINY, 1e-12 * float(np.dot(turned, turned))):
             pairs.append((moved, turned, 1.0 / curvature))
         x, value, gradient = tried, new_value, new_gradient
         accepted.append(value)
-    return x, evaluations
+    return x
 
 
 def _two_loops(gradient: NDArray, pairs: deque) -> NDArray:

@@ -1,15 +1,13 @@
-"""What a margin costs: ceilings, packing bounds, and precision turned into dimensions."""
+"""The exact minimal dimension, and what a margin costs: ceilings and packing bounds."""
 
 from __future__ import annotations
 
 import math
 
+from paper_utils.checks import whole
 from paper_utils.errors import UsageError, did_you_mean
-from paper_utils.theory.relevance import check_dimension, check_subset_size
+from paper_utils.theory.relevance import check_subset_size
 
-# Machine epsilon; int8 counts steps of 1/127.
-SPACINGS = {"float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7, "int8": 1 / 127}
-BITS = {"float32": 32, "float16": 16, "bfloat16": 16, "int8": 8}
 SCORINGS = ("inner product", "global cut-off", "cosine", "euclidean", "sign")
 
 
@@ -38,7 +36,7 @@ def minimal_dimension(k: int, scoring: str = "inner product") -> int:
     >>> [minimal_dimension(2, s) for s in SCORINGS]
     [4, 4, 4, 3, 5]
     """
-    check_dimension(k, name="k")
+    whole("k", k, least=1)
     if scoring not in SCORINGS:
         raise UsageError(f"scoring = {scoring!r}: {did_you_mean(scoring, SCORINGS)}")
     return 2 * k + {"euclidean": -1, "sign": 1}.get(scoring, 0)
@@ -93,7 +91,7 @@ def packing_margin(n: int, k: int, d: int) -> float:
 
     The inverse of :func:`packing_dimension`: ``2 / (C(n, k)^(1/d) - 1)``.
     """
-    check_dimension(d)
+    whole("d", d, least=1)
     return 2.0 / math.expm1(log_subsets(n, k) / d)
 
 
@@ -106,7 +104,7 @@ def cap_margin(n: int, k: int, d: int) -> float:
     from scipy.optimize import brentq
     from scipy.special import betainc
 
-    check_dimension(d, least=2)
+    whole("d", d, least=2)
     share = 1.0 / math.comb(n, k) if n < 10_000 else math.exp(-log_subsets(n, k))
     if share == 0.0:
         raise UsageError(f"C({n}, {k}) is beyond the floating-point range; use packing_margin")
@@ -129,52 +127,9 @@ def margin_ceiling(n: int, k: int, d: int) -> float:
     [0.0, 0.331, 0.533, 0.731]
     """
     check_subset_size(n, k)
-    check_dimension(d)
+    whole("d", d, least=1)
     # Radon's 2k + 1 documents and k - 1 to fill a set up with are enough. `minimal_dimension` asks
     # for one more, which its sign-rank needs: there a group may be empty.
     if d < 2 * k and n >= 3 * k:
         return 0.0
     return min(largest_margin(n, k), packing_margin(n, k, d), cap_margin(n, k, d) if d > 1 else 2.0)
-
-
-def centroid_margin(k: int) -> float:
-    """Return the margin ``1 / (2 sqrt(2 k))`` that random vectors with centroid queries reach.
-
-    In O(k^2 log n) dimensions (arXiv 2601.20844); not the best possible order.
-    """
-    check_dimension(k, name="k")
-    return 1.0 / (2.0 * math.sqrt(2.0 * k))
-
-
-def precision_dimension(n: int, k: int, dtype: str) -> float:
-    """Bound the dimension from below if margins below the spacing of the format are lost.
-
-    ``ln C(n, k) / ln(1 + 2 / spacing)``, conditional on that premise.
-    """
-    if dtype not in SPACINGS:
-        raise UsageError(f"dtype = {dtype!r}: {did_you_mean(dtype, SPACINGS)}")
-    return log_subsets(n, k) / math.log1p(2.0 / SPACINGS[dtype])
-
-
-def bits_dimension(n: int, k: int, dtype: str) -> int:
-    """Bound the dimension of queries by counting bits: ``bits d >= log2 C(n, k)``.
-
-    Unconditional: different subsets need different query vectors.
-    """
-    if dtype not in BITS:
-        raise UsageError(f"dtype = {dtype!r}: {did_you_mean(dtype, BITS)}")
-    return math.ceil(log_subsets(n, k) / math.log(2.0) / BITS[dtype] - 1e-9)
-
-
-def subset_max_norm(n: int, k: int) -> float:
-    r"""Return the max-norm of the sign matrix of all k-subsets, in closed form.
-
-    Permuting documents is transitive on rows and columns, so factors have rows of equal length and
-    the max-norm is the trace norm over :math:`\sqrt{nm}`. Its inverse is the largest margin of unit
-    vectors with cut-off 0 (see the chapter on margins).
-    """
-    check_subset_size(n, k)
-    m = math.comb(n, k)
-    constant = abs(2 * k - n) * math.sqrt(m / n)
-    others = 2 * (n - 1) * math.sqrt(math.comb(n - 2, k - 1))
-    return (constant + others) / math.sqrt(n * m)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from paper_utils.checks import whole
 from paper_utils.errors import UsageError
 from paper_utils.theory.lbfgs import minimise
-from paper_utils.theory.relevance import check_dimension
 
 # Margins to reach, one after the other: a wide one shapes the cloud, a narrow one can be met.
 MARGINS = (0.1, 0.03, 0.01, 0.003, 0.001)
@@ -25,7 +25,6 @@ class Realisation:
     queries: NDArray[np.float64]  # unit rows, (n_queries, d)
     docs: NDArray[np.float64]  # (n_docs, d), rows of length 1; at most 1 without `unit_docs`
     margin: float  # least over queries of (lowest relevant - highest irrelevant score)
-    evaluations: int  # of the loss
 
     @property
     def solved(self) -> bool:
@@ -63,7 +62,7 @@ def realise(
     the other, until all are in order. Success proves an upper bound on the dimension, failure
     nothing. Queries are unit vectors; `unit_docs` says whether documents are (cosine).
     """
-    check_dimension(d)
+    whole("d", d, least=1)
     A = np.asarray(matrix)
     if A.ndim != 2 or not np.isin(A, (0, 1)).all():
         raise UsageError("a two-dimensional matrix of 0 and 1 is needed")
@@ -72,24 +71,22 @@ def realise(
         raise UsageError("every query needs at least one relevant document")
     m, n = A.shape
     x = np.random.default_rng(seed).standard_normal(d * (m + n)).astype(np.float32)
-    used = 0
     for margin in MARGINS:
         hinge = _Hinge(A, d, margin, unit_docs)
-        x, evaluations = minimise(
+        x = minimise(
             hinge,
             x,
             max_evaluations=max_evaluations,
             patience=PATIENCE,
             stop=lambda h=hinge: h.solved is not None,
         )
-        used += evaluations
         if hinge.solved is not None:
             found = _vectors(hinge.solved, m, d, unit_docs)
             least = least_margin(A, *found)
             if least > LEAST_MARGIN:
-                return Realisation(*found, least, used)
+                return Realisation(*found, least)
     found = _vectors(x, m, d, unit_docs)
-    return Realisation(*found, least_margin(A, *found), used)
+    return Realisation(*found, least_margin(A, *found))
 
 
 def _vectors(x: NDArray, m: int, d: int, unit_docs: bool) -> tuple[NDArray, NDArray]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from paper_utils.checks import whole
 from paper_utils.errors import UsageError, did_you_mean
 
 MAX_SUBSETS = 2_000_000
@@ -50,21 +51,8 @@ def all_subsets(n: int, k: int) -> NDArray[np.int64]:
 
 def check_subset_size(n: int, k: int) -> None:
     """Raise UsageError unless ``1 <= k < n`` with whole numbers."""
-    for name, value in (("n", n), ("k", k)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-            raise UsageError(f"{name} must be a whole number, not {value!r}")
-    if k < 1:
-        raise UsageError(f"k = {k} must be at least 1")
-    if k >= n:
-        raise UsageError(f"k = {k} must be smaller than the number of documents n = {n}")
-
-
-def check_dimension(d: int, *, name: str = "d", least: int = 1) -> None:
-    """Raise UsageError unless `d` is a whole number of at least `least`."""
-    if isinstance(d, bool) or not isinstance(d, (int, np.integer)):
-        raise UsageError(f"{name} must be a whole number, not {d!r}")
-    if d < least:
-        raise UsageError(f"{name} = {d} must be at least {least}")
+    whole("n", n, least=2)
+    whole("k", k, least=1, most=n - 1)
 
 
 def subset_matrix(n: int, k: int) -> NDArray[np.bool_]:
@@ -108,8 +96,8 @@ def dense_qrels(n_queries: int = 1000, k: int = 2) -> dict[str, set[str]]:
     >>> len(qrels), len(set().union(*qrels.values()))
     (1000, 46)
     """
-    check_dimension(n_queries, name="n_queries")
-    check_dimension(k, name="k")
+    whole("n_queries", n_queries, least=1)
+    whole("k", k, least=1)
     n = k + 1
     while math.comb(n, k) < n_queries:
         n += 1

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paper_utils.errors import UsageError
-from paper_utils.theory.norms import reweighted_spectral_bound, spectral_bound
+from paper_utils.theory.forster import reweighted_spectral_bound, spectral_bound
 from paper_utils.theory.realise import least_margin, realise
 from paper_utils.theory.relevance import Relevance, read_relevance
 from paper_utils.theory.shatter import largest_shattered, shows_patterns

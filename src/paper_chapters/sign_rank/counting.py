@@ -1,4 +1,4 @@
-"""How many relevant sets a half-space can cut off, and how few sign matrices have low rank."""
+"""Dichotomies one by one, what counting says of sign-rank, and the size of the rank variety."""
 
 from __future__ import annotations
 
@@ -7,30 +7,11 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from paper_utils.checks import as_vectors
+from paper_utils.checks import as_vectors, whole
 from paper_utils.errors import UsageError
-from paper_utils.theory.relevance import check_dimension
+from paper_utils.theory.dichotomies import homogeneous_dichotomies
 
 MAX_PROGRAMS = 20_000
-
-
-def homogeneous_dichotomies(n: int, d: int) -> int:
-    """Count the dichotomies of n points in general position by half-spaces through the origin.
-
-    Cover 1965: ``2 sum_{i<d} C(n-1, i)``. This is scoring with threshold 0.
-    """
-    check_dimension(n, name="n")
-    check_dimension(d)
-    return 2 * sum(math.comb(n - 1, i) for i in range(d))
-
-
-def affine_dichotomies(n: int, d: int) -> int:
-    """Count the dichotomies of n points in general position by arbitrary half-spaces.
-
-    Cover 1965: ``2 sum_{i<=d} C(n-1, i)``. This is top-k: scoring with a threshold per query.
-    """
-    check_dimension(d)
-    return homogeneous_dichotomies(n, d + 1)
 
 
 def sauer_bound(n: int, vc: int) -> int:
@@ -38,8 +19,8 @@ def sauer_bound(n: int, vc: int) -> int:
 
     Krasnov's bound is this one with ``vc = d + 1``.
     """
-    check_dimension(n, name="n")
-    check_dimension(vc, name="vc", least=0)
+    whole("n", n, least=1)
+    whole("vc", vc, least=0)
     return sum(math.comb(n, i) for i in range(vc + 1))
 
 
@@ -86,7 +67,7 @@ def log2_low_rank_patterns(n: int, m: int, r: int) -> float:
     ``(8 e n m / (r (n + m)))^(r (n + m))`` (Alon, Frankl, Rödl 1985).
     """
     for name, value in (("n", n), ("m", m), ("r", r)):
-        check_dimension(value, name=name)
+        whole(name, value, least=1)
     parameters = r * (n + m)
     if parameters >= n * m:
         return float(n * m)  # Warren needs at least as many polynomials as parameters
@@ -98,8 +79,8 @@ def counting_sign_rank(n: int, m: int) -> int:
 
     Existence only: it names no matrix, and says nothing of matrices with few +1 a row.
     """
-    check_dimension(n, name="n")
-    check_dimension(m, name="m")
+    whole("n", n, least=1)
+    whole("m", m, least=1)
     low, high = 0, min(n, m)  # patterns of rank `low` do not fill all 2^(nm); those of `high` do
     while high - low > 1:
         middle = (low + high) // 2
@@ -130,6 +111,6 @@ def rank_tangent_dimension(n: int, m: int, d: int, *, seed: int = 0) -> int:
 
 def _check_rank(n: int, m: int, d: int) -> None:
     for name, value in (("n", n), ("m", m), ("d", d)):
-        check_dimension(value, name=name)
+        whole(name, value, least=1)
     if d > min(n, m):
         raise UsageError(f"rank d = {d} is larger than min(n, m) = {min(n, m)}")
