@@ -21,13 +21,14 @@ from paper_chapters.limit import (
     systems as limit_systems,
 )
 from paper_chapters.limit.encoder_rows import replica_rows
-from paper_chapters.limit.query_values import query_values, summary
+from paper_chapters.limit.query_values import query_values
 from paper_utils.encoders import load_encoder
 from paper_utils.errors import PaperError, UsageError
 from paper_utils.limit.data import load_limit
 from paper_utils.limit.generate import PATTERNS, generate_limit
 from paper_utils.results import Result
 from paper_utils.search.late_interaction import maxsim
+from paper_utils.search.metrics import summary
 
 
 def test_packed_counts_come_back():
@@ -35,7 +36,7 @@ def test_packed_counts_come_back():
     assert (limit_encoders.unpack(limit_encoders.pack(counts)) == counts).all()
 
 
-def test_maxsim_of_word_pieces_is_maxsim():
+def test_maxsim_of_subword_tokens_is_maxsim():
     rng = np.random.default_rng(0)
     table = rng.normal(size=(40, 8)).astype(np.float32)
     queries, documents = (
@@ -80,8 +81,7 @@ def test_chunks_add_up_to_the_whole(monkeypatch):
         qrels=whole.qrels[some],
         query_attributes=whole.query_attributes[some],
     )
-    monkeypatch.setattr(limit_encoders, "limit_replica", lambda: few)
-    monkeypatch.setattr(limit_encoders, "load_limit", lambda: few)
+    monkeypatch.setattr(limit_encoders, "named_collection", lambda source: few)
     limit_encoders._replica.cache_clear()
     try:
         n_docs, rows = replica_rows([_result([(0, 46), (46, 70)]), _result([(70, 90)])])

@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 
 from paper_chapters.numen.beside_bm25 import PAIRS, beside_bm25
-from paper_chapters.numen.table import VARIANTS, ablation, collection, numen_row
+from paper_chapters.numen.table import VARIANTS, ablation, numen_row
 from paper_utils import UsageError, ranks_from_scores, recall_at_k
+from paper_utils.limit.collection import named_collection
 from paper_utils.published import published
 from test_search_hashing import plain
 
 
 def test_row_is_that_of_the_plain_loop():
-    data = collection("generated", 0, 120)
+    data = named_collection("generated", 120)
     documents = np.array([plain(text, 512) for text in data.documents])
     queries = np.array([plain(text, 512) for text in data.queries])
     ranks = ranks_from_scores((queries @ documents.T).round(12), data.qrels)

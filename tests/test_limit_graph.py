@@ -23,7 +23,6 @@ def _qrels(sets, n):
 def test_limit_in_closed_form():
     qrels = _qrels(relevant_sets(46, 2, n_queries=1000), 60)
     assert graph.qrel_density(qrels) == pytest.approx(2 * 1000 / (46 * 45), rel=1e-12)
-    assert graph.qrel_density(qrels, all_documents=True) == pytest.approx(2000 / (60 * 59))
     degrees = graph.document_degrees(qrels)
     assert np.unique(degrees, return_counts=True)[1].tolist() == [14, 7, 2, 37]
     # Two queries share a document when their pairs meet: a pair {a, b} meets
@@ -60,7 +59,6 @@ def test_against_networkx(n, q, p, seed):
     assert all(G.has_edge(a, b) for a in clique for b in clique if a != b)
     active = G.subgraph(np.flatnonzero(A.any(axis=0)).tolist())
     assert graph.qrel_density(qrels) == pytest.approx(nx.density(active))
-    assert graph.qrel_density(qrels, all_documents=True) == pytest.approx(nx.density(G))
     strength = 0.0
     for i in range(q):
         strength += sum((A[i] & A[j]).sum() / (A[i] | A[j]).sum() for j in range(q) if j != i)

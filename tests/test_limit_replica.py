@@ -62,7 +62,7 @@ def test_stemmed_bm25_stands_where_it_was_published():
 
 
 def test_refuses(tmp_path, monkeypatch):
-    with pytest.raises(UsageError, match="n_docs = 45 must be at least 46"):
+    with pytest.raises(UsageError, match="n_docs must be a whole number from 46, not 45"):
         limit_replica(45)
     with pytest.raises(UsageError, match="whole number"):
         limit_replica(1e3)

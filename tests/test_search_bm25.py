@@ -203,7 +203,7 @@ def test_limit_small(paper_data, tokenizer, published, at_2):
         (lambda: BM25().fit(["дрель", None]), "item 1 is None"),
         (lambda: BM25().fit(["", "--"]), "none of the 2 texts"),
         (lambda: BM25().search(["дрель"], 1), "call fit"),
-        (lambda: BM25().fit(["дрель"]).search(["дрель"], 2), "k must be a whole number from 1 to 1"),
+        (lambda: BM25().fit(["дрель"]).search(["дрель"], 2), "k must be .* from 1 to 1, not 2"),
         (lambda: BM25().fit(["дрель"]).search([], 1), "queries is empty"),
         (lambda: BM25().fit(["дрель"]).scores("дрель"), "single text"),
         (lambda: WordTokenizer(stemmer="porter"), "unknown stemmer 'porter'"),

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from paper_chapters.limit.live_encoders import released_checksums, small_generated
 from paper_chapters.limit.query_graph import (
     document_degrees,
     largest_clique,
@@ -17,17 +16,12 @@ from paper_chapters.limit.query_graph import (
     query_strength,
 )
 from paper_utils.encoders import load_encoder
-from paper_utils.errors import UsageError, did_you_mean
-from paper_utils.limit.data import LimitData, load_limit
-from paper_utils.limit.replica import limit_replica, released_attributes
-from paper_utils.results import experiment
+from paper_utils.limit.collection import check_source, named_collection
+from paper_utils.limit.data import LimitData, load_limit, released_checksums
+from paper_utils.limit.replica import released_attributes
+from paper_utils.results import SEEDED, experiment
 
-#: The 46 relevant documents of the replica have LIMIT's own queries and judgements.
-SOURCES = {
-    "generated": small_generated,
-    "limit-small": load_limit,
-    "limit": lambda: limit_replica(46),
-}
+SOURCES = ("generated", "limit-small", "limit")
 
 
 def graph_facts(qrels: sparse.csr_array, n_docs: int) -> dict[str, Any]:
@@ -55,12 +49,12 @@ def graph_facts(qrels: sparse.csr_array, n_docs: int) -> dict[str, Any]:
 def text_facts(data: LimitData) -> dict[str, Any]:
     """Return [least, median, most] of the documents' attributes, characters, words, tokens."""
     tokenizer = load_encoder("minilm").model.tokenizer
-    pieces = [len(ids) for ids in tokenizer(list(data.documents))["input_ids"]]
+    tokens = [len(ids) for ids in tokenizer(list(data.documents))["input_ids"]]
     return {
         "attributes": _spread([len(row) for row in data.doc_attributes]),
         "characters": _spread([len(text) for text in data.documents]),
         "words": _spread([len(text.split()) for text in data.documents]),
-        "tokens": _spread(pieces),
+        "tokens": _spread(tokens),
     }
 
 
@@ -72,7 +66,8 @@ def _spread(values: Sequence[int]) -> list[float]:
     "limit-facts",
     "LIMIT and LIMIT-small: sizes, lengths, density and strength of the judgements, overlap",
     tasks=lambda: [{"source": source} for source in SOURCES],
-    data=lambda: released_checksums(),
+    data=released_checksums,
+    tolerance=SEEDED,
 )
 def limit_facts(source: str) -> dict[str, Any]:
     """Return :func:`graph_facts` and :func:`text_facts` of one collection.
@@ -80,16 +75,16 @@ def limit_facts(source: str) -> dict[str, Any]:
     its query attributes are in it, and how many queries, names and relevant sets LIMIT-small
     shares.
     """
-    if source not in SOURCES:
-        raise UsageError(f"no source {source!r}: {did_you_mean(source, SOURCES)}")
-    data = SOURCES[source]()
+    check_source(source, SOURCES)
+    # The 46 relevant documents of the replica have LIMIT's own queries and judgements.
+    data = named_collection("replica" if source == "limit" else source, 46)
     found = graph_facts(data.qrels, 50_000 if source == "limit" else len(data.documents))
     found |= text_facts(data)
     if source == "limit":
         listed, small = released_attributes(), load_limit()
-        asked = [data.attributes[a] for a in data.query_attributes]
+        named = {data.attributes[a] for a in data.query_attributes}
         found["vocabulary"] = len(listed)
-        found["asked_in_vocabulary"] = len(set(asked) & set(listed))
+        found["asked_in_vocabulary"] = len(named & set(listed))
         pairs = zip(data.queries, small.queries, strict=True)
         found["same_query_same_place"] = sum(a == b for a, b in pairs)
         found["same_query"] = len(set(data.queries) & set(small.queries))

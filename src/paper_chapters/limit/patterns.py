@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from paper_chapters.limit.query_values import query_values, summary
+from paper_chapters.limit.query_values import query_values
 from paper_chapters.limit.systems import SYSTEMS, Score
 from paper_utils.checks import unit_rows
 from paper_utils.encoders import load_encoder
 from paper_utils.errors import UsageError, did_you_mean
 from paper_utils.limit.data import LimitData
 from paper_utils.limit.generate import PATTERNS, generate_limit
-from paper_utils.results import experiment
+from paper_utils.results import RANKS, experiment
+from paper_utils.search.metrics import summary
 
 #: Queries of the recorded collections, which have twice as many documents.
 N_QUERIES = 230
@@ -65,6 +66,8 @@ def _tasks() -> list[dict[str, Any]]:
     "Four patterns of relevance over equally many queries and documents, by lexical systems, "
     "random sums and MiniLM",
     tasks=_tasks,
+    tolerance=RANKS,
+    kinds=("system",),
 )
 def pattern_row(
     pattern: str, system: str, seed: int, n_queries: int = N_QUERIES

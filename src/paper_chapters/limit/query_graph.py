@@ -29,8 +29,8 @@ def document_graph(qrels: sparse.sparray) -> sparse.csr_array:
     return _without_diagonal(A.T @ A).astype(bool)
 
 
-def qrel_density(qrels: sparse.sparray, *, all_documents: bool = False) -> float:
-    """Return the density of the document graph, 2 E / (n (n - 1)), over relevant or all documents.
+def qrel_density(qrels: sparse.sparray) -> float:
+    """Return the density of the document graph, 2 E / (n (n - 1)), over relevant documents.
 
     LIMIT defines the density of its qrels so (Weller et al., arXiv 2508.21038); the value that it
     prints is that of :func:`query_density`.
@@ -38,7 +38,7 @@ def qrel_density(qrels: sparse.sparray, *, all_documents: bool = False) -> float
     >>> qrel_density(sparse.csr_array([[1, 1, 0], [0, 1, 1]]))
     0.6666666666666666
     """
-    n = qrels.shape[1] if all_documents else int(np.count_nonzero(document_degrees(qrels)))
+    n = int(np.count_nonzero(document_degrees(qrels)))
     return _density(document_graph(qrels), n, "documents")
 
 

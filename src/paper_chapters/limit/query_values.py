@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from paper_chapters.limit.complete_lists import complete_at_k
-from paper_utils.statistics import bootstrap_interval
 from paper_utils.search.metrics import recall_at_k
-from paper_utils.search.ranks import RelevantRanks, ranks_from_scores
+from paper_utils.search.ranks import RelevantRanks, ranks_in_blocks
 
 #: Cut-offs of LIMIT's tables.
 CUTOFFS = (2, 10, 20, 100)
-
-# Scores held at once: 64 MiB in single precision.
-_CELLS = 1 << 24
 
 
 def rank_values(ranks: RelevantRanks) -> dict[str, NDArray[np.float64]]:
@@ -43,15 +39,4 @@ def query_values(
     >>> values["recall@2"].tolist(), values["complete@2"].tolist()
     ([0.5], [0.0])
     """
-    n_queries, n_docs = qrels.shape
-    step = max(1, _CELLS // n_docs)
-    parts = []
-    for start in range(0, n_queries, step):
-        rows = slice(start, min(start + step, n_queries))
-        parts.append(rank_values(ranks_from_scores(score(rows), qrels[rows])))
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def summary(values: Mapping[str, NDArray[np.float64]]) -> dict[str, list[float]]:
-    """Return measure -> [mean, low, high], a 95% bootstrap interval over queries."""
-    return {name: list(bootstrap_interval(row)[:3]) for name, row in values.items()}
+    return rank_values(ranks_in_blocks(score, qrels))

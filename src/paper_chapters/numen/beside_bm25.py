@@ -9,19 +9,18 @@ from bm25s.stopwords import STOPWORDS_EN
 from numpy.typing import NDArray
 from scipy import stats
 
-from paper_chapters.numen.table import collection, recalls, released_checksums, summary
-from paper_utils.limit.data import LimitData
-from paper_utils.results import experiment
+from paper_chapters.numen.table import recalls
+from paper_utils.limit.collection import named_collection
+from paper_utils.limit.data import LimitData, released_checksums
+from paper_utils.results import RANKS, experiment
 from paper_utils.search.bm25 import BM25
-from paper_utils.statistics import bootstrap_interval
 from paper_utils.search.hashing import HashedNgrams
-from paper_utils.search.metrics import recall_at_k
-from paper_utils.search.ranks import ranks_from_scores
+from paper_utils.search.metrics import recall_at_k, summary
+from paper_utils.search.ranks import ranks_in_blocks
 from paper_utils.search.tokenizer import WordTokenizer
+from paper_utils.statistics import bootstrap_interval
 
 CUTOFFS = (2, 10, 100)
-# Queries scored at once: 20 MB on the replica.
-_BLOCK = 100
 
 #: Pairs that are compared, by the difference that is taken.
 PAIRS = {
@@ -39,6 +38,7 @@ PAIRS = {
         {"source": "generated", "seed": 0, "n_docs": 1000},
     ],
     data=released_checksums,
+    tolerance=RANKS,
 )
 def beside_bm25(
     source: str, seed: int, n_docs: int = 50_000, language: str = "en", d: int = 32_768
@@ -48,7 +48,7 @@ def beside_bm25(
     `difference` with its 95% interval, the numbers of queries where the first is `better` and
     `worse`, and the p-value of an exact sign test.
     """
-    data = collection(source, seed, n_docs, language)
+    data = named_collection(source, n_docs, seed=seed, language=language)
     values = {"NUMEN": recalls(HashedNgrams(d).fit(data.documents), data, CUTOFFS)}
     for name, stemmer in (("BM25", None), ("BM25, stemmed", "english")):
         values[name] = _bm25(data, stemmer)
@@ -62,19 +62,14 @@ def beside_bm25(
 def _bm25(data: LimitData, stemmer: str | None) -> dict[int, NDArray[np.float64]]:
     tokenizer = WordTokenizer(stemmer=stemmer, stop_words=STOPWORDS_EN)
     index = BM25(tokenizer=tokenizer).fit(data.documents)
-    parts: dict[int, list[NDArray[np.float64]]] = {k: [] for k in CUTOFFS}
-    for start in range(0, len(data.queries), _BLOCK):
-        # Many documents tie (equal lengths, no word of the query): ranks from all scores.
-        rows = slice(start, start + _BLOCK)
-        ranks = ranks_from_scores(index.scores(data.queries[rows]), data.qrels[rows])
-        for k in CUTOFFS:
-            parts[k].append(recall_at_k(ranks, k))
-    return {k: np.concatenate(part) for k, part in parts.items()}
+    # Many documents tie (equal lengths, no word of the query): ranks from all scores.
+    ranks = ranks_in_blocks(lambda rows: index.scores(data.queries[rows]), data.qrels)
+    return {k: recall_at_k(ranks, k) for k in CUTOFFS}
 
 
 def _paired(first: NDArray, second: NDArray) -> dict[str, Any]:
     difference = first - second
     better, worse = int((difference > 0).sum()), int((difference < 0).sum())
     p = stats.binomtest(better, better + worse).pvalue if better + worse else 1.0
-    interval = [float(x) for x in bootstrap_interval(difference)[:3]]
-    return {"difference": interval, "better": better, "worse": worse, "p": float(p)}
+    interval = bootstrap_interval(difference)[:3]
+    return {"difference": list(interval), "better": better, "worse": worse, "p": float(p)}

@@ -8,14 +8,10 @@ from typing import Any
 import numpy as np
 
 from paper_chapters.numen.collisions import GramCounts, gram_counts, predicted_recall
-from paper_chapters.numen.table import (
-    DIMS,
-    NO_COLLISIONS,
-    collection,
-    recalls,
-    released_checksums,
-)
-from paper_utils.results import experiment
+from paper_chapters.numen.table import DIMS, NO_COLLISIONS, recalls
+from paper_utils.limit.collection import named_collection
+from paper_utils.limit.data import released_checksums
+from paper_utils.results import RANKS, experiment
 from paper_utils.search.hashing import HashedNgrams
 
 CUTOFFS = (2, 10, 100)
@@ -23,7 +19,7 @@ CUTOFFS = (2, 10, 100)
 
 @functools.lru_cache(maxsize=1)
 def _counts(source: str, n_docs: int, language: str) -> GramCounts:
-    data = collection(source, 0, n_docs, language)
+    data = named_collection(source, n_docs, language=language)
     return gram_counts(data.documents, data.queries, data.qrels)
 
 
@@ -35,12 +31,14 @@ def _counts(source: str, n_docs: int, language: str) -> GramCounts:
         {"source": "generated", "d": 1024, "n_docs": 500},
     ],
     data=released_checksums,
+    tolerance=RANKS,
+    kinds=("source",),
 )
 def predicted_row(
     source: str, d: int, n_docs: int = 50_000, language: str = "en"
 ) -> dict[str, Any]:
     """Return cut-off -> mean recall of NUMEN with `d` buckets, `predicted` and `measured`."""
-    data = collection(source, 0, n_docs, language)
+    data = named_collection(source, n_docs, language=language)
     values = recalls(HashedNgrams(d).fit(data.documents), data, CUTOFFS)
     guess = predicted_recall(_counts(source, n_docs, language), d, CUTOFFS)
     return {

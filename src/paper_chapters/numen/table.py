@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from paper_utils.data.sources import find_dataset
 from paper_utils.errors import UsageError, did_you_mean
-from paper_utils.limit.data import LimitData, load_limit
-from paper_utils.limit.generate import generate_limit
-from paper_utils.limit.replica import limit_replica
-from paper_utils.results import experiment
-from paper_utils.statistics import bootstrap_interval
+from paper_utils.limit.collection import named_collection
+from paper_utils.limit.data import LimitData, released_checksums
+from paper_utils.results import RANKS, experiment
 from paper_utils.search.hashing import HashedNgrams
-from paper_utils.search.metrics import recall_at_k
+from paper_utils.search.metrics import recall_at_k, summary
 from paper_utils.search.ranks import ranks_from_lists
 
 DIMS = (512, 1024, 2048, 4096, 8192, 16_384, 32_768)
 NO_COLLISIONS = 1 << 20
-SOURCES = ("replica", "limit-small", "generated")
 # Listed beyond the largest cut-off, so that ties across it are seen.
 _MARGIN = 60
 
@@ -44,20 +39,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
 } | {f"hash drawn, {seed}": {"hash": "mixed", "seed": seed} for seed in range(3)}
 
 
-@functools.lru_cache(maxsize=1)
-def collection(source: str, seed: int, n_docs: int, language: str = "en") -> LimitData:
-    """Return a task's collection; only 'generated' has a `language`, 'limit-small' all 46
-    documents.
-    """
-    if source == "replica":
-        return limit_replica(n_docs, seed)
-    if source == "limit-small":
-        return load_limit("limit-small")
-    if source == "generated":
-        return generate_limit(46, 2, n_docs=n_docs, n_queries=1000, language=language, seed=seed)
-    raise UsageError(f"no source {source!r}: {did_you_mean(source, SOURCES)}")
-
-
 def recalls(
     index: HashedNgrams, data: LimitData, ks: Sequence[int]
 ) -> dict[int, NDArray[np.float64]]:
@@ -69,21 +50,6 @@ def recalls(
         found, scores = index.search(data.queries, len(data.documents))
         ranks = ranks_from_lists(found, data.qrels, scores=scores)
     return {k: recall_at_k(ranks, k) for k in ks}
-
-
-def summary(values: dict[int, NDArray[np.float64]]) -> dict[str, list[float]]:
-    """Return cut-off -> [mean, low, high], a 95% interval over queries."""
-    return {str(k): [float(x) for x in bootstrap_interval(row)[:3]] for k, row in values.items()}
-
-
-def released_checksums() -> dict[str, str]:
-    """Return the checksums of the released files that are read, by name."""
-    return {
-        f"{name}/{file.name}": file.checksum
-        for name in ("limit-small", "limit")
-        for file in find_dataset(name)
-        if (name, file.name) != ("limit", "corpus.jsonl")
-    }
 
 
 def _table_tasks() -> list[dict[str, Any]]:
@@ -99,15 +65,17 @@ def _table_tasks() -> list[dict[str, Any]]:
     "NUMEN's recall by dimension on replicas of LIMIT, on LIMIT-small and on generated data",
     tasks=_table_tasks,
     data=released_checksums,
+    tolerance=RANKS,
+    kinds=("source",),
 )
 def numen_row(
     source: str, d: int, seed: int, n_docs: int = 50_000, language: str = "en"
 ) -> dict[str, Any]:
-    """Measure NUMEN, as published, with `d` buckets on a :func:`collection`.
+    """Measure NUMEN, as published, with `d` buckets on a collection.
     `recall`: cut-off (2, 10 and 100, or 20 with 100 documents or fewer) -> [mean, low, high];
     `entries`: mean number of non-zero entries of a document.
     """
-    data = collection(source, seed, n_docs, language)
+    data = named_collection(source, n_docs, seed=seed, language=language)
     ks = (2, 10, 100 if len(data.documents) > 100 else 20)
     index = HashedNgrams(d).fit(data.documents)
     values = recalls(index, data, ks)
@@ -122,6 +90,7 @@ def numen_row(
         *({"variant": v, "d": 4096, "source": "generated", "n_docs": 2000} for v in VARIANTS),
     ],
     data=released_checksums,
+    tolerance=RANKS,
 )
 def ablation(
     variant: str, d: int, source: str = "replica", n_docs: int = 50_000, language: str = "en"
@@ -129,7 +98,7 @@ def ablation(
     """Measure one of `VARIANTS`; the result is as in :func:`numen_row`."""
     if variant not in VARIANTS:
         raise UsageError(f"no variant {variant!r}: {did_you_mean(variant, VARIANTS)}")
-    data = collection(source, 0, n_docs, language)
+    data = named_collection(source, n_docs, language=language)
     index = HashedNgrams(d, **VARIANTS[variant]).fit(data.documents)
     return {
         "recall": summary(recalls(index, data, (2, 10, 100))),

@@ -124,6 +124,19 @@ def checked_file(dataset: str, filename: str) -> Path:
     return path
 
 
+def released_checksums(*names: str) -> dict[str, str]:
+    """Return the checksums of the released files of some data sets of `NAMES`, all by default.
+
+    LIMIT's corpus, a large download, is not among them: its replica stands in.
+    """
+    return {
+        f"{name}/{file.name}": file.checksum
+        for name in names or NAMES
+        for file in find_dataset(name)
+        if (name, file.name) != ("limit", "corpus.jsonl")
+    }
+
+
 def read_judgements(
     path: str | os.PathLike[str], query_ids: Sequence[str], doc_ids: Sequence[str]
 ) -> sparse.csr_array:

@@ -18,6 +18,8 @@ class _Form:
 
 _FORMS = {"en": _Form(" likes ", " and ", "Who"), "ru": _Form(" любит ", " и ", "Кто")}
 LANGUAGES = tuple(_FORMS)
+#: Function words of LIMIT's English texts. ('likes', in each query and each document, is none.)
+FUNCTION_WORDS = ("who", "and", "the", "of", "a", "in", "with")
 
 
 def check_language(language: str) -> None:

@@ -7,12 +7,15 @@ in single precision.) A query without a relevant document gets NaN, which
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from paper_utils.checks import whole
 from paper_utils.errors import UsageError
 from paper_utils.search.ranks import RelevantRanks
+from paper_utils.statistics import bootstrap_interval
 
 
 def recall_at_k(ranks: RelevantRanks, k: int) -> NDArray[np.float64]:
@@ -139,6 +142,11 @@ def mrr(ranks: RelevantRanks, k: int | None = None) -> NDArray[np.float64]:
     expected = np.array([_reciprocal(*case, k) for case in cases.T.tolist()])
     values[queries] = expected[which.ravel()]
     return values
+
+
+def summary(values: Mapping[object, ArrayLike]) -> dict[str, list[float]]:
+    """Return measure or cut-off -> [mean, low, high], a 95% bootstrap interval over queries."""
+    return {str(name): list(bootstrap_interval(row)[:3]) for name, row in values.items()}
 
 
 def _reciprocal(better: int, tied: int, relevant: int, k: int) -> float:

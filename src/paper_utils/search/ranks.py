@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,8 @@ from paper_utils.errors import UsageError
 
 # Up to here one pass per document counts faster than sorting the whole row.
 _FEW = 32
+# Scores held at once: 64 MiB in single precision.
+_CELLS = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,30 @@ def ranks_from_scores(scores: ArrayLike, qrels: ArrayLike | sparse.sparray) -> R
         better[entries], tied[entries] = _standing(scores[row], qrels.indices[entries])
     settled = np.full(scores.shape[0], scores.shape[1], dtype=np.int64)
     return RelevantRanks(_rows_of(qrels), qrels.data, better, tied, settled, qrels.shape[1])
+
+
+def ranks_in_blocks(score: Callable[[slice], ArrayLike], qrels: sparse.csr_array) -> RelevantRanks:
+    """Rank as `ranks_from_scores` does, with the scores of some queries at a time.
+
+    `score` takes a slice of queries and returns their scores, shape (n_rows, n_docs).
+    """
+    n_queries, n_docs = qrels.shape
+    step = max(1, _CELLS // n_docs)
+    blocks = [slice(at, min(at + step, n_queries)) for at in range(0, n_queries, step)]
+    return joined([ranks_from_scores(score(rows), qrels[rows]) for rows in blocks])
+
+
+def joined(parts: Sequence[RelevantRanks]) -> RelevantRanks:
+    """Return the ranks of several blocks of queries as one."""
+    firsts = np.cumsum([0] + [part.n_queries for part in parts[:-1]])
+    return RelevantRanks(
+        query=np.concatenate([p.query + first for p, first in zip(parts, firsts, strict=True)]),
+        grade=np.concatenate([p.grade for p in parts]),
+        better=np.concatenate([p.better for p in parts]),
+        tied=np.concatenate([p.tied for p in parts]),
+        settled=np.concatenate([p.settled for p in parts]),
+        n_docs=parts[0].n_docs,
+    )
 
 
 def ranks_from_lists(
