@@ -25,9 +25,9 @@ from pathlib import Path
 
 import numpy as np
 
-from paper_utils.audit.formats import open_vectors
-from paper_utils.audit.inputs import read_texts
-from paper_utils.audit.qrels import read_qrels
+from embedding_audit.formats import open_vectors
+from embedding_audit.inputs import read_texts
+from embedding_audit.qrels import read_qrels
 from paper_utils.errors import UsageError
 
 KINDS = ("npy", "npz", "safetensors", "parquet", "jsonl", "qrels", "texts")

@@ -10,11 +10,11 @@ import pytest
 from bs4 import BeautifulSoup
 from click.testing import CliRunner
 
-from paper_utils.audit import audit, read_inputs
-from paper_utils.audit.cluster import workers
-from paper_utils.audit.forecast import forecast
-from paper_utils.audit.formats import open_vectors
-from paper_utils.audit.inputs import read_titles
+from embedding_audit import audit, read_inputs
+from embedding_audit.cluster import workers
+from embedding_audit.forecast import forecast
+from embedding_audit.formats import open_vectors
+from embedding_audit.inputs import read_titles
 from paper_utils.cli import main
 from paper_utils.errors import PaperError
 from test_book_browser import chromium  # noqa: F401  (a fixture)
@@ -187,7 +187,7 @@ def test_what_does_not_fit_is_said_before_a_kernel_starts(
     files, arguments, words, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(files)
-    monkeypatch.setattr("paper_utils.book.audit.run", None)
+    monkeypatch.setattr("embedding_audit.command.run", None)
     more = ["--model", "random"] if "--catalogue" in arguments else []
     outcome = invoke(*arguments, *more, "-o", tmp_path / "out")
     (line,) = [line for line in outcome.output.splitlines() if line.startswith("paper: ")]
@@ -207,7 +207,7 @@ def test_rows_that_cannot_be_used_are_a_users_mistake(tmp_path):
 
 
 def test_a_scheduler_that_does_not_answer_is_said_first(files, monkeypatch, tmp_path):
-    monkeypatch.setattr("paper_utils.book.audit.run", None)
+    monkeypatch.setattr("embedding_audit.command.run", None)
     address = "tcp://127.0.0.1:1"
     outcome = invoke(files / "a.npy", "--scheduler", address, "-o", tmp_path / "out")
     assert outcome.exit_code == 1
@@ -215,7 +215,7 @@ def test_a_scheduler_that_does_not_answer_is_said_first(files, monkeypatch, tmp_
 
 
 def test_an_output_folder_that_cannot_be_written_is_said_first(files, monkeypatch):
-    monkeypatch.setattr("paper_utils.book.audit.run", None)
+    monkeypatch.setattr("embedding_audit.command.run", None)
     outcome = invoke(files / "a.npy", "-o", files / "one.txt" / "out")
     assert outcome.exit_code == 2
     assert f"paper: output folder {files / 'one.txt' / 'out'}: Not a directory" in outcome.output

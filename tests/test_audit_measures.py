@@ -13,15 +13,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import sparse
 
-from paper_chapters.topk_stability.exact_cosines import cosine_matrix
-from paper_chapters.topk_stability.title_stability import perturbed_scores
-from paper_utils.audit import audit, controls, neighbours, overlap
-from paper_utils.audit import cloud as clouds
-from paper_utils.audit.advice import advise, remedy_state
-from paper_utils.audit.bounds import bound_measures
-from paper_utils.audit.inputs import Inputs, read_inputs
-from paper_utils.audit.measure import Measure, from_jackknife, median_of, not_measured, share_of
-from paper_utils.audit.moments import (
+from embedding_audit import audit, controls, neighbours, overlap
+from embedding_audit import cloud as clouds
+from embedding_audit.advice import advise, remedy_state
+from embedding_audit.bounds import bound_measures
+from embedding_audit.inputs import Inputs, read_inputs
+from embedding_audit.measure import Measure, from_jackknife, median_of, not_measured, share_of
+from embedding_audit.moments import (
     Moments,
     cosine_statistics,
     grouped,
@@ -30,22 +28,24 @@ from paper_utils.audit.moments import (
     trace_dimensions,
     with_intervals,
 )
-from paper_utils.audit.neighbours import (
+from embedding_audit.neighbours import (
     counts_of,
     hub_measures,
     nearest,
     two_nearest_dimension,
     with_duplicates,
 )
-from paper_utils.audit.points import Centred, FilePoints, Gaussian, InMemoryPoints, Shuffled
-from paper_utils.audit.readers import Vectors
-from paper_utils.audit.report import Report, measures_in
-from paper_utils.audit.retrieval import Judged, oracle, ranks, retrieval_measures
-from paper_utils.audit.scan import scan
-from paper_utils.audit.show import sentences
-from paper_utils.audit.slices import labels_of
-from paper_utils.audit.subwords import subword_measures
-from paper_utils.audit.words import sentence
+from embedding_audit.points import Centred, FilePoints, Gaussian, InMemoryPoints, Shuffled
+from embedding_audit.readers import Vectors
+from embedding_audit.report import Report, measures_in
+from embedding_audit.retrieval import Judged, oracle, ranks, retrieval_measures
+from embedding_audit.scan import scan
+from embedding_audit.show import sentences
+from embedding_audit.slices import labels_of
+from embedding_audit.subwords import subword_measures
+from embedding_audit.words import sentence
+from paper_chapters.topk_stability.exact_cosines import cosine_matrix
+from paper_chapters.topk_stability.title_stability import perturbed_scores
 from paper_utils.checks import unit_rows
 from paper_utils.claims import load_claims
 from paper_utils.claims.remedies import advice_table, measure_table, parse_advice
@@ -205,7 +205,7 @@ def test_the_two_nearest_dimension_is_that_of_the_book():
 def test_points_of_a_file_are_the_rows_that_are_kept(tmp_path):
     rows = cloud(n=301)[:300]
     np.save(tmp_path / "a.npy", rows)
-    from paper_utils.audit.formats import open_vectors
+    from embedding_audit.formats import open_vectors
 
     vectors = open_vectors(tmp_path / "a.npy")
     kept = np.array([0, 5, 6, 100, 299])
@@ -387,7 +387,7 @@ def test_every_key_stands_on_the_page_of_the_package(report, root):
 
 def test_a_scan_keeps_no_moments_of_its_parts(monkeypatch):
     rows = controls.sound_cloud(40 * 64, 64, 0).astype(np.float32)
-    monkeypatch.setattr("paper_utils.audit.scan.BLOCK", 64)
+    monkeypatch.setattr("embedding_audit.scan.BLOCK", 64)
     tracemalloc.start()
     try:
         found = scan(Vectors("some", "encoder", rows))

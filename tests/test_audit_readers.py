@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from embedding_audit.formats import open_vectors
+from embedding_audit.inputs import read_inputs, read_texts
+from embedding_audit.qrels import read_qrels
+from embedding_audit.readers import Mapped
+from embedding_audit.scan import scan
 from fuzz_audit import KINDS, fuzz
-from paper_utils.audit.formats import open_vectors
-from paper_utils.audit.inputs import read_inputs, read_texts
-from paper_utils.audit.qrels import read_qrels
-from paper_utils.audit.readers import Mapped
-from paper_utils.audit.scan import scan
 from paper_utils.checks import unit_rows
 from paper_utils.errors import UsageError
 from paper_utils.geometry.hubness import equal_rows
@@ -230,7 +230,7 @@ def test_float16_that_overflowed_is_not_taken_for_a_number(tmp_path):
 
 def run(folder):
     """Audit the file a.npy of a folder."""
-    from paper_utils.audit import audit
+    from embedding_audit import audit
 
     return audit(read_inputs(str(folder / "a.npy")))
 

@@ -154,10 +154,8 @@ def _check_titles(values: Mapping[str, Any], least: float | None) -> None:
     spec = values.get("catalogue")
     if spec is None:
         return
-    from paper_utils.audit.readers import check_separator
     from paper_utils.data import load_catalogue
 
-    check_separator(spec)
     chosen = {name: values[name] for name in ("language", "n_items", "seed") if values.get(name)}
     if str(spec).partition(":")[0] == "diy":  # it generates as many as asked for
         chosen["n_items"], least = 1, None

@@ -78,6 +78,8 @@ def _text(file: Path) -> str:
 
 
 def _read_separated(text: str, file: Path, separator: str, quoted: bool) -> pd.DataFrame:
+    if separator == ",":
+        _check_commas(text, file)
     # The csv module, not pandas.read_csv: that one fills short rows, renames doubled columns and
     # turns the brand "NA" into a missing value, all without a word.
     quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
@@ -102,6 +104,17 @@ def _read_separated(text: str, file: Path, separator: str, quoted: bool) -> pd.D
     finally:
         csv.field_size_limit(previous_limit)
     return pd.DataFrame(rows, columns=header, dtype=object)
+
+
+def _check_commas(text: str, file: Path) -> None:
+    """Refuse a header that is cut by semicolons or tabs, as spreadsheets write it."""
+    header = text.partition("\n")[0]
+    for character, name in ((";", "semicolons"), ("\t", "tabs")):
+        if character in header and "," not in header:
+            raise UsageError(
+                f"{file} is cut by {name}, not by commas: save it with commas, or with tabs under "
+                "a name that ends in .tsv"
+            )
 
 
 def _read_json_lines(text: str, file: Path) -> pd.DataFrame:

@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 from scipy import sparse
 
-from paper_utils.audit.formats import open_vectors
-from paper_utils.audit.qrels import read_qrels
-from paper_utils.audit.readers import ID_NAMES, Vectors, check_separator, existing, shown
+from embedding_audit.formats import open_vectors
+from embedding_audit.qrels import read_qrels
+from embedding_audit.readers import ID_NAMES, Vectors, existing, shown
 from paper_utils.data.catalogue import load_catalogue, title_language
 from paper_utils.data.diy_queries import diy_queries
 from paper_utils.data.files import read_table
@@ -156,7 +156,6 @@ def read_titles(
     seed: int = 0,
 ) -> Titles:
     """Read a catalogue, queries and judgements as :func:`read_inputs` does, and encode nothing."""
-    check_separator(catalogue)
     found = load_catalogue(catalogue, language=language, n_items=n_items or None, seed=seed)
     titles = Titles(str(catalogue), found.table, notes=found.notes)
     if queries:
@@ -233,7 +232,6 @@ def read_texts(path: str) -> tuple[pd.DataFrame, tuple[str, ...] | None, tuple[s
             raise UsageError(f"{shown(path)} is not UTF-8: offset {error.start}") from None
         table = pd.DataFrame({"title": lines[:-1] if lines[-1] == "" else lines})
     else:
-        check_separator(file)
         try:
             table = read_table(file)
         except UsageError:

@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.stats import rankdata
 
-from paper_utils.audit.measure import Measure, not_measured
-from paper_utils.audit.points import Points, centred_rows
-from paper_utils.audit.progress import track
-from paper_utils.codes.additive_simulation import joined
+from embedding_audit.measure import Measure, not_measured
+from embedding_audit.points import Points, centred_rows
+from embedding_audit.progress import track
 from paper_utils.search.bm25 import BM25
 from paper_utils.search.metrics import mrr, ndcg_at_k, recall_at_k
-from paper_utils.search.ranks import RelevantRanks, ranks_from_scores
+from paper_utils.search.ranks import RelevantRanks, joined, ranks_from_scores
 from paper_utils.statistics import bootstrap_interval
 
 #: Cut-offs of the curve, as far as there are documents.

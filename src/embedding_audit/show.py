@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
+from embedding_audit.report import Report
 from paper_utils import plots
-from paper_utils.audit.report import Report
 from paper_utils.claims.remedies import name_of
 
 _KEY = re.compile(r"\b[a-z_]+(?:\.[a-z_]\w*)+")

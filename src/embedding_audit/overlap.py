@@ -17,11 +17,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from paper_utils.audit.cluster import Workers
-from paper_utils.audit.measure import Measure, median_of, not_measured, share_of
-from paper_utils.audit.points import Points
-from paper_utils.geometry.perturb import perturb, to_binary, to_int8, truncate
-from paper_utils.geometry.rounding import to_bfloat16
+from embedding_audit.cluster import Workers
+from embedding_audit.measure import Measure, median_of, not_measured, share_of
+from embedding_audit.points import Points
+from paper_utils.geometry.perturb import perturb, to_bfloat16, to_binary, to_int8, truncate
 from paper_utils.geometry.stability import rank_margin
 from paper_utils.search.topk import select_top_k
 from paper_utils.statistics import bootstrap_interval

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from paper_utils.audit.cluster import Workers
-from paper_utils.audit.measure import Measure, from_jackknife, not_measured, share_of
-from paper_utils.audit.points import Points
+from embedding_audit.cluster import Workers
+from embedding_audit.measure import Measure, from_jackknife, not_measured, share_of
+from embedding_audit.points import Points
 from paper_utils.geometry.hubness import robin_hood_index
 from paper_utils.search.topk import top_k
 
@@ -65,7 +65,7 @@ def nearest(
 ) -> Lists:
     """Find the `k` nearest other points of the points numbered `queries` (ascending), exactly.
 
-    >>> from paper_utils.audit.points import InMemoryPoints
+    >>> from embedding_audit.points import InMemoryPoints
     >>> corners = InMemoryPoints(np.array([[1, 0], [0, 1], [0.8, 0.6]], dtype=np.float32))
     >>> nearest(corners, np.arange(3), 1).indices.ravel()
     array([2, 2, 0])

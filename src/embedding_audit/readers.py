@@ -89,27 +89,6 @@ def existing(path: str | os.PathLike[str], kinds: tuple[str, ...]) -> Path:
     return file.absolute()
 
 
-def check_separator(path: str | os.PathLike[str]) -> None:
-    """Refuse a ``.csv`` whose header is cut by semicolons or tabs, as spreadsheets write them.
-
-    Read by commas it would have one column of an odd name, or rows of odd lengths.
-    """
-    file = Path(path).expanduser()
-    if file.suffix.lower() != ".csv":
-        return
-    try:
-        with file.open("rb") as stream:
-            header = stream.readline(1 << 16).decode("utf-8", errors="replace")
-    except OSError:
-        return  # whoever reads it says why it cannot be read
-    for character, name in ((";", "semicolons"), ("\t", "tabs")):
-        if character in header and "," not in header:
-            raise UsageError(
-                f"{shown(path)} is cut by {name}, not by commas: save it with commas, or with tabs "
-                "under a name that ends in .tsv"
-            )
-
-
 def shown(path: str | os.PathLike[str]) -> str:
     """Return a path as a message can show it, in one line.
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from paper_utils.audit.progress import track
+from embedding_audit.progress import track
 from paper_utils.errors import PaperError
 
 

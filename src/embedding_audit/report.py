@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from paper_utils.audit.advice import advise
-from paper_utils.audit.bounds import additive_measure, bound_measures
-from paper_utils.audit.cloud import (
+from embedding_audit.advice import advise
+from embedding_audit.bounds import additive_measure, bound_measures
+from embedding_audit.cloud import (
     NULL_ROWS,
     Cloud,
     Hubs,
@@ -24,24 +24,24 @@ from paper_utils.audit.cloud import (
     row_measures,
     stability,
 )
-from paper_utils.audit.cluster import Workers
-from paper_utils.audit.inputs import Inputs
-from paper_utils.audit.measure import Measure, not_measured, under
-from paper_utils.audit.moments import merged, spectrum_of
-from paper_utils.audit.neighbours import sample
-from paper_utils.audit.points import InMemoryPoints, moments_of
-from paper_utils.audit.readers import Vectors
-from paper_utils.audit.retrieval import (
+from embedding_audit.cluster import Workers
+from embedding_audit.inputs import Inputs
+from embedding_audit.measure import Measure, not_measured, under
+from embedding_audit.moments import merged, spectrum_of
+from embedding_audit.neighbours import sample
+from embedding_audit.points import InMemoryPoints, moments_of
+from embedding_audit.readers import Vectors
+from embedding_audit.retrieval import (
     MOST_QUERIES,
     Judged,
     chances,
     lexical_measures,
     retrieval_measures,
 )
-from paper_utils.audit.scan import named_rows, scan
-from paper_utils.audit.slices import Slice, labels_of, slice_measures, summary
-from paper_utils.audit.subwords import subword_measures, tokenizer_name
-from paper_utils.audit.words import with_sentences
+from embedding_audit.scan import named_rows, scan
+from embedding_audit.slices import Slice, labels_of, slice_measures, summary
+from embedding_audit.subwords import subword_measures, tokenizer_name
+from embedding_audit.words import with_sentences
 from paper_utils.checks import unit_rows
 from paper_utils.claims.remedies import Remedy
 from paper_utils.errors import UsageError
@@ -65,7 +65,7 @@ class Report:
         By dotted key.
     slices : list of Slice
     advice : list of dict
-        As from :func:`paper_utils.audit.advice.advise`.
+        As from :func:`embedding_audit.advice.advise`.
     curves : dict
         ``spectrum`` (eigenvalues, largest first), ``occurrence`` (number of points by
         k-occurrence), ``recall`` (by depth).

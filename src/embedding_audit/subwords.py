@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from paper_utils.audit.measure import Measure, not_measured, ratio_of
+from embedding_audit.measure import Measure, not_measured, ratio_of
 from paper_utils.encoders.fertility import TOKENIZERS, count_subwords, load_subwords, words
 
 #: Texts that are cut; a seeded sample of more.

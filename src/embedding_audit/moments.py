@@ -15,7 +15,7 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from paper_utils.audit.measure import Measure, from_jackknife
+from embedding_audit.measure import Measure, from_jackknife
 from paper_utils.geometry.dimension import _moments as participation_of_traces
 from paper_utils.geometry.dimension import components_for, entropy_rank
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import psutil
 
-from paper_utils.audit.points import NULL_QUERIES, QUERIES
-from paper_utils.audit.readers import Vectors
+from embedding_audit.points import NULL_QUERIES, QUERIES
+from embedding_audit.readers import Vectors
 
 # Measured once on one thread of a 2-core machine: seconds for each number of the file and each
 # pass over it (reading, moments, changes and nulls), and the share of the speed of a bare matrix

@@ -10,9 +10,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from paper_utils.audit.cluster import Workers
-from paper_utils.audit.measure import Measure, all_beside, difference, not_measured, share_of, under
-from paper_utils.audit.moments import (
+from embedding_audit.cluster import Workers
+from embedding_audit.measure import Measure, all_beside, difference, not_measured, share_of, under
+from embedding_audit.moments import (
     Moments,
     cosine_statistics,
     merged,
@@ -20,7 +20,7 @@ from paper_utils.audit.moments import (
     trace_dimensions,
     with_intervals,
 )
-from paper_utils.audit.neighbours import (
+from embedding_audit.neighbours import (
     Lists,
     counts_of,
     hub_measures,
@@ -30,8 +30,8 @@ from paper_utils.audit.neighbours import (
     two_nearest_dimension,
     with_duplicates,
 )
-from paper_utils.audit.overlap import Setting, applicable, overlaps
-from paper_utils.audit.points import (
+from embedding_audit.overlap import Setting, applicable, overlaps
+from embedding_audit.points import (
     NULL_QUERIES,
     QUERIES,
     Centred,
@@ -43,8 +43,8 @@ from paper_utils.audit.points import (
     in_memory,
     moments_of,
 )
-from paper_utils.audit.readers import Vectors
-from paper_utils.audit.scan import Scan
+from embedding_audit.readers import Vectors
+from embedding_audit.scan import Scan
 from paper_utils.geometry.hubness import poisson_reference
 from paper_utils.geometry.spectrum import gaussian_cosine_moments
 

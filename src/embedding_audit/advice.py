@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from paper_utils.audit.measure import Measure
+from embedding_audit.measure import Measure
 from paper_utils.claims.remedies import Remedy, Symptom, advice_table
 
 #: What a row of the table can come to.

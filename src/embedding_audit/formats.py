@@ -23,7 +23,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from paper_utils.audit.readers import ID_NAMES, Mapped, Vectors, existing, reason, shown
+from embedding_audit.readers import ID_NAMES, Mapped, Vectors, existing, reason, shown
 from paper_utils.errors import UsageError
 
 #: Fields and arrays that are taken for the vectors where a file holds several.

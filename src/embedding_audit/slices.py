@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from paper_utils.audit.measure import (
+from embedding_audit.measure import (
     Measure,
     all_beside,
     difference,
@@ -18,7 +18,7 @@ from paper_utils.audit.measure import (
     not_measured,
     ratio_of,
 )
-from paper_utils.audit.moments import (
+from embedding_audit.moments import (
     Moments,
     cosine_statistics,
     grouped,
@@ -27,7 +27,7 @@ from paper_utils.audit.moments import (
     trace_dimensions,
     with_intervals,
 )
-from paper_utils.audit.points import Points
+from embedding_audit.points import Points
 
 #: Rows below which a slice is not measured, slices of one column, columns.
 FEWEST_ROWS, MOST_VALUES, MOST_COLUMNS = 50, 8, 3

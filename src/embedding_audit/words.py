@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from paper_utils.audit.measure import Measure
+from embedding_audit.measure import Measure
 from paper_utils.claims.remedies import measure_table
 from paper_utils.claims.tables import typeset
 

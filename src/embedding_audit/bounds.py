@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from paper_utils.audit.measure import Measure, median_of, not_measured, share_of
-from paper_utils.audit.progress import track
-from paper_utils.audit.retrieval import Judged
+from embedding_audit.measure import Measure, median_of, not_measured, share_of
+from embedding_audit.progress import track
+from embedding_audit.retrieval import Judged
 from paper_utils.codes.additive import additive_dimension
 from paper_utils.errors import UsageError
 from paper_utils.search.metrics import recall_at_k

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from paper_utils.audit.cluster import Workers
-from paper_utils.audit.moments import Moments, grouped, merge_groups, number_of_groups
-from paper_utils.audit.readers import Vectors
+from embedding_audit.cluster import Workers
+from embedding_audit.moments import Moments, grouped, merge_groups, number_of_groups
+from embedding_audit.readers import Vectors
 from paper_utils.checks import unit_rows
 from paper_utils.errors import UsageError
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from scipy import sparse
 
-from paper_utils.audit.readers import check_separator, existing, reason, shown
+from embedding_audit.readers import existing, reason, shown
 from paper_utils.data.files import read_table
 from paper_utils.errors import UsageError
 
@@ -98,7 +98,6 @@ def _trec(file: Path, name: str) -> Iterable[tuple[int, str, str, float]]:
 
 
 def _table(file: Path, name: str) -> Iterable[tuple[int, str, str, float]]:
-    check_separator(file)
     table = read_table(file)
     columns = [str(column) for column in table.columns]
     chosen = []

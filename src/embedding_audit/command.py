@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from paper_utils.audit.cluster import workers
-from paper_utils.audit.forecast import forecast, memory_short
-from paper_utils.audit.inputs import read_inputs, read_titles
-from paper_utils.audit.readers import shown
+from embedding_audit.cluster import workers
+from embedding_audit.forecast import forecast, memory_short
+from embedding_audit.inputs import read_inputs, read_titles
+from embedding_audit.readers import shown
 from paper_utils.book.chapters import find_chapters, pick_chapter
 from paper_utils.book.make import run, writable
 from paper_utils.book.state import check_shared_names

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from paper_utils.audit.inputs import Inputs
-from paper_utils.audit.neighbours import Lists, hub_measures, nearest, sample
-from paper_utils.audit.points import Points
-from paper_utils.audit.readers import Vectors
-from paper_utils.audit.report import Report, audit
+from embedding_audit.inputs import Inputs
+from embedding_audit.neighbours import Lists, hub_measures, nearest, sample
+from embedding_audit.points import Points
+from embedding_audit.readers import Vectors
+from embedding_audit.report import Report, audit
 
 
 def sound_cloud(n: int, d: int, seed: int) -> NDArray[np.float64]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from paper_utils.audit.moments import Moments, grouped, merge_groups
-from paper_utils.audit.readers import Vectors
+from embedding_audit.moments import Moments, grouped, merge_groups
+from embedding_audit.readers import Vectors
 from paper_utils.checks import unit_rows
 
 #: Points that are queries where not all are, and in the nulls.
