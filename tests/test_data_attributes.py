@@ -84,7 +84,7 @@ def test_any_text_gives_values_in_range_or_nothing(title):
         assert low <= value <= high
 
 
-def test_twins_are_equal_without_their_number_and_others_are_not():
+def test_minimal_pairs_are_equal_without_their_number_and_others_are_not():
     first, second = "Ножницы neo 155мм", "Ножницы neo 210 мм"
     assert without_attribute(first, "mm") == without_attribute(second, "mm")
     assert without_attribute(first, "mm") != without_attribute("Ножницы topex 155мм", "mm")
@@ -130,14 +130,14 @@ def test_pairs_differ_in_the_attribute_that_is_asked_for(tmp_path):
     assert (np.sort(np.unique(grades)) == [0, 1, 2]).all() and (grades == 2).sum() == 60
 
 
-def test_twins_differ_in_one_number_only(tmp_path):
+def test_minimal_pairs_differ_in_one_number_only(tmp_path):
     rows = [*shelf(), ("rasp fine 20cm", "A/x"), ("rasp fine 25 cm", "A/x"), ("rasp 25cm", "A/x")]
     task = title_task(catalogue_of(tmp_path, rows), "en")
-    of = task.twins.pairs[task.twins.pairs["attribute"] == "cm"]
+    of = task.minimal.pairs[task.minimal.pairs["attribute"] == "cm"]
     found = {(task.titles[r.right], task.titles[r.wrong]) for r in of.itertuples()}
     both = {"rasp fine 20cm", "rasp fine 25 cm"}
     assert found == {(a, b) for a in both for b in both if a != b}
-    assert "rasp fine 20 cm" in task.twins.texts
+    assert "rasp fine 20 cm" in task.minimal.texts
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def task():
     return catalogue_task("en", **SMALL)
 
 
-def test_a_blind_direction_has_a_share_of_k_over_d():
+def test_an_unrelated_direction_has_a_share_of_k_over_d():
     rng = np.random.default_rng(0)
     basis = ortho_group.rvs(20, random_state=1)
     found = shares(rng.normal(size=(20_000, 20)), basis, 5)
@@ -71,8 +71,8 @@ def test_changed_titles_differ_in_one_place(language):
     assert (abs(digits["title"] - digits["other"]) <= 2).all()
 
 
-class Planted:
-    """Vectors in which the class is loud and the digits of a text are soft."""
+class Injected:
+    """Vectors in which the class counts much and the digits of a text little."""
 
     def __init__(self, words):
         self.words = words
@@ -80,22 +80,22 @@ class Planted:
     def __call__(self, texts, *, queries=False):
         rows = []
         for text in texts:
-            loud = [10.0 * (w in text.lower()) for w in self.words]
-            soft = [0.3 * text.count(str(digit)) for digit in range(10)]
-            rows.append([*loud, *soft, 0.1])
+            much = [10.0 * (w in text.lower()) for w in self.words]
+            little = [0.3 * text.count(str(digit)) for digit in range(10)]
+            rows.append([*much, *little, 0.1])
         X = np.array(rows)
         return X / np.linalg.norm(X, axis=1, keepdims=True)
 
 
-def test_planted_loud_classes_and_soft_numbers_are_found(task):
-    found = measure_source(task, Planted(["drill", "screwdriver", "hammer", "saw", "grinder"]))
-    loud, soft = (found["shares"][name]["1"][0] for name in ("class means", "voltage_v"))
-    assert loud > 5 * soft
+def test_injected_long_classes_and_short_numbers_are_found(task):
+    found = measure_source(task, Injected(["drill", "screwdriver", "hammer", "saw", "grinder"]))
+    much, little = (found["shares"][name]["1"][0] for name in ("class means", "voltage_v"))
+    assert much > 5 * little
     assert found["length"]["voltage_v"] < 0.2 * found["length"]["any two titles"]
 
 
 def test_a_source_that_sees_nothing_of_an_attribute_says_so(task):
-    found = measure_source(task, Planted(["drill", "saw"]))
+    found = measure_source(task, Injected(["drill", "saw"]))
     assert found["length"]["brand"] < 0.2
     assert all(v is None or 0 <= v[0] <= 1 for v in found["shares"]["brand"].values())
 

@@ -20,7 +20,7 @@ from paper_utils.geometry.cosine import cosine_moments
 from paper_utils.geometry.dimension import effective_dimension
 from paper_utils.geometry.hub_reduction import whiten
 from paper_utils.geometry.stability import rank_margin
-from paper_utils.results import experiment
+from paper_utils.results import RANKS, experiment
 from paper_utils.search.hashing import HashedNgrams
 from paper_utils.search.metrics import ndcg_at_k
 from paper_utils.search.ranks import ranks_from_scores
@@ -277,8 +277,10 @@ def _tasks() -> list[dict[str, Any]]:
 
 @experiment(
     "fine-mechanism",
-    "Attributes along principal directions of titles, and fine ranking without those directions",
+    "Attributes along principal components of titles, and fine ranking without those components",
     tasks=_tasks,
+    tolerance=RANKS,
+    kinds=("small",),
 )
 def mechanism(source: str, language: str, seed: int, small: bool) -> dict[str, Any]:
     """Measure one of `SOURCES` on the test of one language and seed, by `measure_source`."""
@@ -294,7 +296,7 @@ def measure_source(task: CatalogueTask, vectors: Any, *, limit: int = N_CHANGED)
 
     `shares`, `length` (0: the source is blind to it) of difference vectors by attribute, beside
     those of ``any two titles`` and ``class means``; by what was done: accuracy on `pairs`, nDCG@10
-    of `coarse` and `fine` queries; `margin`: median gap of a fine query's 10th and 11th score.
+    of `coarse` and `fine` queries; `margin`: median of the 10th minus the 11th score.
     """
     X = vectors(task.items["title"].tolist())
     Q = vectors(list(task.queries.texts), queries=True)

@@ -41,7 +41,7 @@ _COLUMNS = ("class", "category", "tool_class")
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class QuerySet:
     """Queries, their grades, and pairs of titles of which one is right."""
 
     texts: tuple[str, ...]
@@ -59,9 +59,9 @@ class TitleTask:
     titles: tuple[str, ...]
     classes: NDArray[np.str_]  # (n_titles,); empty where the category names no kind of article
     attributes: pd.DataFrame  # as mine_attributes returns it
-    coarse: Asked
-    fine: Asked
-    twins: Asked  # minimal pairs
+    coarse: QuerySet
+    fine: QuerySet
+    minimal: QuerySet  # of minimal pairs
 
 
 def title_task(
@@ -100,7 +100,7 @@ def title_task(
         attributes=found,
         coarse=_coarse(classes, language),
         fine=_fine(catalogue.name, classes, found, language, n_queries, rng),
-        twins=_twins(catalogue.titles, found, language, n_queries, rng),
+        minimal=_minimal_pairs(catalogue.titles, found, language, n_queries, rng),
     )
 
 
@@ -152,10 +152,10 @@ def _spoken(value: str, column: str, language: str) -> str:
     return re.sub(r"\s*\(.*?\)", "", leaf).lower()
 
 
-def _coarse(classes: NDArray[np.str_], language: str) -> Asked:
+def _coarse(classes: NDArray[np.str_], language: str) -> QuerySet:
     names = sorted({str(name) for name in classes} - {""})
     grades = sparse.csr_array(np.stack([2 * (classes == name) for name in names]).astype(np.int8))
-    return Asked(tuple(names), grades, _frame([]))
+    return QuerySet(tuple(names), grades, _frame([]))
 
 
 def _fine(
@@ -165,7 +165,7 @@ def _fine(
     language: str,
     n_queries: int,
     rng: np.random.Generator,
-) -> Asked:
+) -> QuerySet:
     values = found.to_numpy()
     needs = []
     for place, name in enumerate(ATTRIBUTE_NAMES):
@@ -196,7 +196,7 @@ def _fine(
             f"{source}: no fine query has a relevant title: no class has two titles that state "
             "different values of one attribute"
         )
-    return Asked(tuple(texts), sparse.vstack(grades, format="csr"), _frame(pairs))
+    return QuerySet(tuple(texts), sparse.vstack(grades, format="csr"), _frame(pairs))
 
 
 def _equal(first: NDArray, second: NDArray) -> NDArray[np.bool_]:
@@ -208,22 +208,22 @@ def _some_pairs(pairs: NDArray, rng: np.random.Generator) -> NDArray:
     return pairs[rng.permutation(len(pairs))[:_PAIRS_A_QUERY]]
 
 
-def _twins(
+def _minimal_pairs(
     titles: list[str],
     found: pd.DataFrame,
     language: str,
     n_queries: int,
     rng: np.random.Generator,
-) -> Asked:
+) -> QuerySet:
     texts, rows, pairs = [], [], []
     for name in ATTRIBUTE_NAMES:
         families: dict[str, dict[float, int]] = defaultdict(dict)
         for i in np.flatnonzero(found[name].notna()):
             families[without_attribute(titles[i], name)].setdefault(float(found[name].iat[i]), i)
         several = [family for family in families.values() if len(family) > 1]
-        asked = [(number, i) for number, family in enumerate(several) for i in family.values()]
-        for at in rng.permutation(len(asked))[:n_queries]:
-            number, right = asked[at]
+        titled = [(number, i) for number, family in enumerate(several) for i in family.values()]
+        for at in rng.permutation(len(titled))[:n_queries]:
+            number, right = titled[at]
             wrong = [i for i in several[number].values() if i != right]
             chosen = rng.permutation(len(wrong))[:_PAIRS_A_QUERY]
             where = len(texts), int(right)
@@ -233,7 +233,7 @@ def _twins(
     ones = np.full(len(rows), 2, dtype=np.int8)
     shape = (len(rows), len(titles))
     grades = sparse.csr_array((ones, (np.arange(len(rows)), rows)), shape=shape)
-    return Asked(tuple(texts), grades, _frame(pairs))
+    return QuerySet(tuple(texts), grades, _frame(pairs))
 
 
 def _frame(pairs: list[tuple]) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from paper_chapters.real_catalogue.title_search import Searcher
+from paper_chapters.real_catalogue.title_search import NEAR_TIES, Searcher
 from paper_chapters.real_catalogue.wands import Wands, load_wands
 from paper_utils.data.sources import find_dataset
 from paper_utils.results import experiment
@@ -76,6 +76,7 @@ def _ordered(scores: NDArray, grades: NDArray) -> NDArray[np.float64]:
     "Coarse and fine search over WANDS, by system (needs: paper data fetch wands)",
     tasks=lambda: [{"system": system} for system in SYSTEMS],
     data=lambda: {f"wands/{file.name}": file.checksum for file in find_dataset("wands")},
+    tolerance=NEAR_TIES,
 )
 def wands_row(system: str) -> dict[str, Any]:
     """Return :func:`measure_wands` of one system on all of WANDS."""
