@@ -222,12 +222,12 @@ def test_languages_of_diy_share_their_attributes():
         ("title\nДрель\n".encode("utf-16"), "bad.csv is not UTF-8: byte 0xff at offset 0"),
         (b"title,brand\na,b,c\n", "line 2: 3 cells, the header has 2"),
         (b"title,brand\na\n", "line 2: 1 cells, the header has 2"),
-        (b'title\n"never closed\n', "bad.csv, line 2: unexpected end of data"),
+        (b'title\n"never closed\n', "bad.csv, line 2: a quotation mark is never closed"),
         (b"title,title\na,b\n", "bad.csv has two columns named 'title'"),
         (
             b"label,price\na,1\n",
             "bad.csv has neither a column 'title' nor 'name'; call the one with the titles "
-            "'title', or pass column=, one of: label, price",
+            "'title'; it has: label, price",
         ),
     ],
 )
@@ -278,11 +278,11 @@ def test_bad_parquet(tmp_path):
     ("arguments", "message"),
     [
         ({"column": "titel"}, "has no column 'titel': did you mean 'title'? Allowed: title, x"),
-        ({"n_items": 0}, "n_items must be a whole number of at least 1, not 0"),
-        ({"n_items": 2.0}, "n_items must be a whole number of at least 1, not 2.0"),
-        ({"n_items": True}, "n_items must be a whole number of at least 1, not True"),
-        ({"seed": -1}, "seed must be a whole number of at least 0, not -1"),
-        ({"seed": None}, "seed must be a whole number of at least 0, not None"),
+        ({"n_items": 0}, "n_items must be a whole number from 1, not 0"),
+        ({"n_items": 2.0}, "n_items must be a whole number from 1, not 2.0"),
+        ({"n_items": True}, "n_items must be a whole number from 1, not True"),
+        ({"seed": -1}, "seed must be a whole number from 0, not -1"),
+        ({"seed": None}, "seed must be a whole number from 0, not None"),
         ({"language": "eng"}, "language 'eng': did you mean 'en'? Allowed: ru, en, all"),
         ({"language": "ru"}, "no title in language 'ru' (en: 3); language 'all' keeps every title"),
     ],

@@ -392,8 +392,9 @@ def test_choices_reach_every_value_and_no_further():
         ({"language": "de"}, "language 'de' of diy: Allowed: ru, en"),
         ({"diversity": 1.5}, "diversity must be a number from 0 to 1, not 1.5"),
         ({"diversity": float("nan")}, "diversity must be a number from 0 to 1, not nan"),
-        ({"n_items": 0}, "n_items=0 must be at least 1"),
-        ({"seed": -1}, "seed=-1 at least 0"),
+        ({"n_items": 0}, "n_items must be a whole number from 1, not 0"),
+        ({"n_items": "5"}, "n_items must be a whole number from 1, not '5'"),
+        ({"seed": -1}, "seed must be a whole number from 0, not -1"),
     ],
 )
 def test_bad_arguments(arguments, message):

@@ -151,9 +151,9 @@ def test_some_rows_of_a_table_will_do(tables):
     ("change", "message"),
     [
         ({"language": "de"}, "language 'de' of queries: Allowed: ru, en"),
-        ({"n_queries": 0}, "n_queries must be a whole number of at least 1, not 0"),
+        ({"n_queries": 0}, "n_queries must be a whole number from 1, not 0"),
         ({"n_queries": 2.5}, "not 2.5"),
-        ({"seed": -1}, "seed must be a whole number of at least 0, not -1"),
+        ({"seed": -1}, "seed must be a whole number from 0, not -1"),
         ({"seed": True}, "not True"),
     ],
 )

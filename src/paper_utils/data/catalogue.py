@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from paper_utils.checks import whole
 from paper_utils.data.diy import DEFAULT_DIVERSITY, DEFAULT_N_ITEMS, diy_catalogue
 from paper_utils.data.files import KINDS, check_file, read_table
 from paper_utils.data.sources import data_file
@@ -169,8 +170,8 @@ def load_catalogue(
     """
     if language not in LANGUAGES:
         raise UsageError(f"language {language!r}: {did_you_mean(language, LANGUAGES)}")
-    n_items = _whole_number("n_items", n_items, least=1)
-    seed = _whole_number("seed", seed, least=0)
+    n_items = None if n_items is None else whole("n_items", n_items, least=1)
+    seed = whole("seed", seed, least=0)
     kind, options = _parse(spec)
     if kind == "diy":
         if column is not None:
@@ -271,14 +272,6 @@ def _diy_options(text: str) -> dict[str, float]:
     return options
 
 
-def _whole_number(name: str, value: int | None, *, least: int) -> int | None:
-    if value is None and name == "n_items":
-        return None
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
-        raise UsageError(f"{name} must be a whole number of at least {least}, not {value!r}")
-    return int(value)
-
-
 def _title_column(table: pd.DataFrame, column: str | None, source: str) -> str:
     columns = [str(name) for name in table.columns]
     if column is None:
@@ -287,7 +280,7 @@ def _title_column(table: pd.DataFrame, column: str | None, source: str) -> str:
                 return name
         raise UsageError(
             f"{source} has neither a column 'title' nor 'name'; call the one with the titles "
-            f"'title', or pass column=, one of: {', '.join(columns)}"
+            f"'title'; it has: {', '.join(columns)}"
         )
     if column not in columns:
         raise UsageError(f"{source} has no column {column!r}: {did_you_mean(column, columns)}")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from paper_utils.checks import whole
 from paper_utils.data.diy_items import ATTRIBUTES, DRAWS, draw_item, shelf
 from paper_utils.data.diy_titles import Writer
 from paper_utils.errors import UsageError, did_you_mean
@@ -90,10 +92,9 @@ def diy_catalogue(
     """
     if language not in DIY_LANGUAGES:
         raise UsageError(f"language {language!r} of diy: {did_you_mean(language, DIY_LANGUAGES)}")
-    if not 0 <= diversity <= 1:
+    if not (isinstance(diversity, Real) and 0 <= diversity <= 1):
         raise UsageError(f"diversity must be a number from 0 to 1, not {diversity!r}")
-    if n_items < 1 or seed < 0:
-        raise UsageError(f"n_items={n_items} must be at least 1, and seed={seed} at least 0")
+    n_items, seed = whole("n_items", n_items, least=1), whole("seed", seed, least=0)
     items = list(itertools.islice(_distinct(seed, float(diversity)), n_items))
     if len(items) < n_items:
         raise UsageError(

@@ -100,7 +100,8 @@ def _read_separated(text: str, file: Path, separator: str, quoted: bool) -> pd.D
                 )
             rows.append(row)
     except csv.Error as error:
-        raise UsageError(f"{file}, line {lines.line_num}: {error}") from error
+        reason = str(error).replace("unexpected end of data", "a quotation mark is never closed")
+        raise UsageError(f"{file}, line {lines.line_num}: {reason}") from error
     finally:
         csv.field_size_limit(previous_limit)
     return pd.DataFrame(rows, columns=header, dtype=object)
