@@ -101,47 +101,47 @@ def diy_queries(
 ) -> DiyQueries:
     """Write queries over items of `diy` and grade all items by their attributes.
 
-        A query starts from an item drawn at random. A *coarse* query names its class and power source
-        ("шуруповёрт аккумуляторный", cordless screwdriver); a *fine* one names up to three more of its
-        attributes, of those that the item's title mentions ("дрель-шуруповёрт 18в 2ач бесщёточный",
-        brushless drill driver 18 V 2 Ah). No two queries ask for the same. The same table, seed and
-        number give the same needs and grades in both languages; only the texts differ.
+    A query starts from an item drawn at random. A *coarse* query names its class and power source
+    ("шуруповёрт аккумуляторный", cordless screwdriver); a *fine* one names up to three more of its
+    attributes, of those that the item's title mentions ("дрель-шуруповёрт 18в 2ач бесщёточный",
+    brushless drill driver 18 V 2 Ah). No two queries ask for the same. The same table, seed and
+    number give the same needs and grades in both languages; only the texts differ.
 
-        Parameters
-        ----------
-        table : pandas.DataFrame, shape (n_items, n_columns)
-            As `diy_catalogue` returns it, in either language, or some of its rows.
-        language : {"ru", "en"}
-            Language of the queries; it need not be that of the titles.
-        n_queries : int
-            At least 1. Half are coarse (rounded up), or as many as the table has pairs of a class and a
-            power source; the others are fine.
-        seed : int
-            Not negative.
+    Parameters
+    ----------
+    table : pandas.DataFrame, shape (n_items, n_columns)
+        As `diy_catalogue` returns it, in either language, or some of its rows.
+    language : {"ru", "en"}
+        Language of the queries; it need not be that of the titles.
+    n_queries : int
+        At least 1. Half are coarse (rounded up), or as many as the table has pairs of a class and a
+        power source; the others are fine.
+    seed : int
+        Not negative.
 
-        Returns
-        -------
-        DiyQueries
+    Returns
+    -------
+    DiyQueries
 
-        Raises
-        ------
-        UsageError
-            A table that lacks attributes of `diy` or has no rows, an unknown language, numbers out of
-            range, or a table with fewer different needs than queries.
+    Raises
+    ------
+    UsageError
+        A table that lacks attributes of `diy` or has no rows, an unknown language, numbers out of
+        range, or a table with fewer different needs than queries.
 
-        Notes
-        -----
-        Relevance follows the attributes, whether or not a title mentions them: an item of the top grade
-        may have a title that does not tell. No search over titles need reach a recall of 1.
+    Notes
+    -----
+    Relevance follows the attributes, whether or not a title mentions them: an item of the top grade
+    may have a title that does not tell. No search over titles need reach a recall of 1.
 
-        Examples
-        --------
-        >>> from paper_utils.data.diy import diy_catalogue
-        >>> queries = diy_queries(diy_catalogue(300, "en"), "en", n_queries=6)
-        >>> queries.level
-        ('coarse', 'coarse', 'coarse', 'fine', 'fine', 'fine')
-        >>> queries.grades.shape, int(queries.grades.max())
-        ((6, 300), 2)
+    Examples
+    --------
+    >>> from paper_utils.data.diy import diy_catalogue
+    >>> queries = diy_queries(diy_catalogue(300, "en"), "en", n_queries=6)
+    >>> queries.level
+    ('coarse', 'coarse', 'coarse', 'fine', 'fine', 'fine')
+    >>> queries.grades.shape, int(queries.grades.max())
+    ((6, 300), 2)
     """
     _check(table, language, n_queries, seed)
     rows = table.to_dict("records")
