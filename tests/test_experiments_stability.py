@@ -15,9 +15,9 @@ from paper_chapters.topk_stability.noise import (
     SEEDS,
     class_churn,
     gaussian_cloud,
+    injected_signal,
     margins_and_changes,
     noise_churn,
-    planted_signal,
 )
 from paper_chapters.topk_stability.title_stability import (
     perturbation_rows,
@@ -71,10 +71,10 @@ def test_classes_lower_the_effective_dimension_towards_their_number():
     assert rows[0]["var_cos"] < rows[2]["var_cos"]
 
 
-def test_planted_documents_stand_out_by_their_cosine_times_the_root_of_d():
+def test_injected_documents_stand_out_by_their_cosine_times_the_root_of_d():
     for d in (64, 512):
-        row = planted_signal(d, n_docs=3000, n_queries=50)
-        # Up to the variance that a planted score itself has: 500 of them.
+        row = injected_signal(d, n_docs=3000, n_queries=50)
+        # Up to the variance that an injected score itself has: 500 of them.
         assert row["separation"] == pytest.approx(0.2 * math.sqrt(d), abs=4 / math.sqrt(500) + 0.1)
         assert row["recall"] >= row["A_recall"] - 0.05
 
@@ -149,10 +149,10 @@ def test_queries_of_a_file_are_its_titles(tmp_path):
     [
         (lambda: class_churn(1.0), "less than 1"),
         (lambda: class_churn(-0.1), "from 0"),
-        (lambda: planted_signal(8, n_docs=100, n_queries=10), "above 100"),
+        (lambda: injected_signal(8, n_docs=100, n_queries=10), "above 100"),
         (lambda: noise_churn(8, 4, noise=-1.0, **FEW), "0 or more"),
         (lambda: noise_churn(8, 4, n_docs=15, n_queries=5), "from 1 to 14"),
-        (lambda: perturbation_rows(np.eye(3), np.eye(3), k=1), "at least 2"),
+        (lambda: perturbation_rows(np.eye(3), np.eye(3), k=1), "whole number from 2, not 1"),
         (lambda: perturbation_rows(np.eye(3), np.eye(3), k=4), "from 1 to 2"),
     ],
 )

@@ -11,6 +11,7 @@ from paper_utils.geometry.perturb import (
     cosine_after_noise,
     noise_sd,
     perturb,
+    to_bfloat16,
     to_binary,
     to_int8,
     truncate,
@@ -119,3 +120,18 @@ def test_truncation_keeps_the_first():
 def test_bad_input(call, word):
     with pytest.raises(UsageError, match=word):
         call()
+
+
+def test_rounding_is_torchs():
+    import torch
+
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.normal(size=5000), 10.0 ** rng.uniform(-30, 30, 5000), [0.0, -0.0]])
+    x = np.concatenate([x, 1 + np.arange(64) / 512]).astype(np.float32)  # ties too
+    expected = torch.from_numpy(x).to(torch.bfloat16).float().numpy()
+    assert (to_bfloat16(x) == expected).all()
+
+
+def test_rounding_rejects_what_it_cannot_hold():
+    with pytest.raises(UsageError, match="finite"):
+        to_bfloat16([1.0, np.nan])

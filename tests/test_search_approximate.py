@@ -76,8 +76,9 @@ def test_equal_vectors_are_found_together():
         (lambda: product_quantised(np.ones((700, 3)), part=1, seed=-1), "seed"),
         (lambda: hnsw_scores(np.eye(2), np.eye(2), 3), "from 1 to 2"),
         (lambda: hnsw_scores(np.eye(2), np.eye(3), 1), "2 columns"),
-        (lambda: hnsw_scores(np.eye(2), np.eye(2), 2, width=1), "at least k"),
+        (lambda: hnsw_scores(np.eye(2), np.eye(2), 2, width=1), "width must be a whole"),
         (lambda: hnsw_scores(np.eye(2), np.eye(2), 1, links=1), "from 2 to 64"),
+        (lambda: hnsw_scores(np.eye(2), np.eye(2), 1, seed=-1), "seed must be a whole number"),
     ],
 )
 def test_bad_input(call, word):

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from paper_utils.checks import unit_rows
+from paper_utils.checks import unit_rows, whole
 from paper_utils.errors import UsageError
 
 # Fewer points per centroid, and k-means keeps points instead of summing them up (the least that
@@ -29,17 +29,14 @@ def product_quantised(
 
     X = unit_rows(documents, name="documents").astype(np.float32)
     n, d = X.shape
-    if not 1 <= part <= d:
-        raise UsageError(f"part must be from 1 to {d}, not {part}")
-    if not 1 <= bits <= 8:
-        raise UsageError(f"bits must be from 1 to 8, not {bits}")
+    whole("part", part, least=1, most=d)
+    whole("bits", bits, least=1, most=8)
+    whole("seed", seed, least=0)
     if n < _POINTS * 2**bits:
         raise UsageError(
             f"{n} documents are too few for {2**bits} centroids; at least {_POINTS * 2**bits} "
             "are needed, or fewer bits"
         )
-    if seed < 0:
-        raise UsageError(f"seed must be at least 0, not {seed}")
     n_parts = -(-d // part)
     X = np.ascontiguousarray(np.pad(X, ((0, 0), (0, n_parts * part - d))))
     coder = faiss.ProductQuantizer(n_parts * part, n_parts, bits)
@@ -70,13 +67,10 @@ def hnsw_scores(
     X = unit_rows(documents, name="documents").astype(np.float32)
     if Q.shape[1] != X.shape[1]:
         raise UsageError(f"queries have {Q.shape[1]} columns, documents {X.shape[1]}")
-    if not 1 <= k <= len(X):
-        raise UsageError(f"k must be from 1 to {len(X)}, the documents there are, not {k}")
-    if not 2 <= links <= 64:
-        raise UsageError(f"links must be from 2 to 64, not {links}")
-    if width < k:
-        raise UsageError(f"width must be at least k = {k}, not {width}")
-    order = np.random.default_rng(seed).permutation(len(X))
+    whole("k", k, least=1, most=len(X))
+    whole("links", links, least=2, most=64)
+    whole("width", width, least=k)
+    order = np.random.default_rng(whole("seed", seed, least=0)).permutation(len(X))
     index = faiss.IndexHNSWFlat(X.shape[1], links, faiss.METRIC_INNER_PRODUCT)
     index.hnsw.efConstruction, index.hnsw.efSearch = max(100, 2 * width), width
     with one_thread():

@@ -16,7 +16,7 @@ from paper_utils.geometry.dimension import effective_dimension
 from paper_utils.geometry.perturb import noise_sd, perturb
 from paper_utils.geometry.spectrum import power_law_spectrum
 from paper_utils.geometry.stability import TopKOverlap, rank_margin, topk_overlap
-from paper_utils.results import experiment
+from paper_utils.results import RANKS, experiment
 
 NOISE = 1e-4  # the variance of the published sentence
 N_DOCS, N_QUERIES = 10_000, 200
@@ -37,8 +37,8 @@ BETWEEN = (0.0, 0.25, 0.5, 0.8, 0.9, 0.95)
 N_CLASSES, N_VALUES = 8, 40
 FINE = 0.2  # share of the fine attribute in the variance within a class
 WITHIN = 150.0  # effective dimension of the rest
-PLANTED = 0.2  # mean cosine of a query with its relevant documents
-N_PLANTED = 10
+INJECTED = 0.2  # mean cosine of a query with its relevant documents
+N_INJECTED = 10
 
 
 def gaussian_cloud(
@@ -87,6 +87,8 @@ def _noise_tasks() -> list[dict[str, Any]]:
     "stability-noise",
     "Top-20 and top-10 of a Gaussian cloud under Gaussian noise, by reading and by side",
     tasks=_noise_tasks,
+    tolerance=RANKS,
+    kinds=("kappa",),
 )
 def noise_churn(
     d: int,
@@ -114,8 +116,8 @@ def noise_churn(
     exact = cosine_matrix(Q, X)
     row = {}
     for reading in "ACD":
-        asked = np.concatenate([Q, perturb(Q, noise, reading, 2 * seed + 1)])
-        both = cosine_matrix(asked, perturb(X, noise, reading, 2 * seed))
+        searched = np.concatenate([Q, perturb(Q, noise, reading, 2 * seed + 1)])
+        both = cosine_matrix(searched, perturb(X, noise, reading, 2 * seed))
         for side, after in zip(SIDES, (both[:n_queries], both[n_queries:]), strict=True):
             name = f"{reading}_{side}"
             found = churn(topk_overlap(exact, after, k))
@@ -134,6 +136,7 @@ def _class_tasks() -> list[dict[str, Any]]:
     "stability-classes",
     "Top-10 inside one of eight classes under noise, by the share of the variance between classes",
     tasks=_class_tasks,
+    tolerance=RANKS,
 )
 def class_churn(
     between: float,
@@ -195,16 +198,17 @@ def _directions(rng: np.random.Generator, n: int, d: int) -> NDArray[np.float32]
     return rng.standard_normal((n, d), dtype=np.float32) / np.float32(math.sqrt(d))
 
 
-def _planted_tasks() -> list[dict[str, Any]]:
+def _injected_tasks() -> list[dict[str, Any]]:
     return [{"d": d, "seed": seed} for d, seed in itertools.product(DIMS, SEEDS)]
 
 
 @experiment(
     "stability-planted",
     "Relevant documents with a fixed cosine to their query among isotropic ones, by dimension",
-    tasks=_planted_tasks,
+    tasks=_injected_tasks,
+    tolerance=RANKS,
 )
-def planted_signal(
+def injected_signal(
     d: int,
     seed: int = 0,
     *,
@@ -218,18 +222,18 @@ def planted_signal(
     `separation`: mean relevant score less mean other score, in standard deviations of the others.
 
     >>> few = {"n_docs": 600, "n_queries": 10}
-    >>> planted_signal(32, **few)["recall"] < planted_signal(768, **few)["recall"]
+    >>> injected_signal(32, **few)["recall"] < injected_signal(768, **few)["recall"]
     True
     """
     rng = np.random.default_rng([seed, 3])
-    n_planted = N_PLANTED * n_queries
-    if n_docs <= n_planted:
-        raise UsageError(f"n_docs must be above {n_planted}, the planted documents, not {n_docs}")
+    n_injected = N_INJECTED * n_queries
+    if n_docs <= n_injected:
+        raise UsageError(f"n_docs must be above {n_injected}, the injected documents, not {n_docs}")
     Q, U = (_unit(rng.standard_normal((n, d))) for n in (n_queries, n_docs))
-    owner = np.repeat(np.arange(n_queries), N_PLANTED)
-    U[:n_planted] = PLANTED * Q[owner] + math.sqrt(1 - PLANTED**2) * U[:n_planted]
+    owner = np.repeat(np.arange(n_queries), N_INJECTED)
+    U[:n_injected] = INJECTED * Q[owner] + math.sqrt(1 - INJECTED**2) * U[:n_injected]
     relevant = np.zeros((n_queries, n_docs), dtype=bool)
-    relevant[owner, np.arange(n_planted)] = True
+    relevant[owner, np.arange(n_injected)] = True
     exact = cosine_matrix(Q, U)
     others = exact[~relevant]
     row = {

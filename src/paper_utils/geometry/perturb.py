@@ -97,6 +97,21 @@ def perturb(
     return added
 
 
+def to_bfloat16(x: ArrayLike) -> NDArray[np.float32]:
+    """Round to the nearest bfloat16 (8 bits of significand), ties to even; the result is float32.
+
+    >>> to_bfloat16([1.0, 0.971, 0.972, 0.973])
+    array([1.        , 0.97265625, 0.97265625, 0.97265625], dtype=float32)
+    """
+    values = np.asarray(x, dtype=np.float32)
+    if not np.isfinite(values).all():
+        raise UsageError("only finite numbers can be rounded to bfloat16")
+    bits = values.view(np.uint32)
+    # Half of the last kept place, less one where the kept part is even.
+    up = np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))
+    return ((bits + up) & np.uint32(0xFFFF0000)).view(np.float32)
+
+
 def to_int8(vectors: ArrayLike) -> NDArray[np.float32]:
     """Round each coordinate to one of 256 levels between its least and its largest value.
 

@@ -127,22 +127,22 @@ def power_law_spectrum(
         raise UsageError("give exactly one of d_eff and exponent")
     log_rank = np.log(np.arange(1, d + 1))
 
-    def law(a: float) -> NDArray[np.float64]:
+    def at(a: float) -> NDArray[np.float64]:
         values = np.exp(-a * log_rank)
         return values / values.sum()
 
     if exponent is not None:
         if not 0 <= exponent < math.inf:
             raise UsageError(f"exponent must not be negative or infinite, not {exponent}")
-        return law(exponent)
+        return at(exponent)
     if not 1 < d_eff <= d:
         raise UsageError(f"d_eff must lie in (1, {d}], not {d_eff}")
     if d_eff == d:
-        return law(0.0)
+        return at(0.0)
     top = 1.0
-    while participation_ratio(law(top)) > d_eff:
+    while participation_ratio(at(top)) > d_eff:
         top *= 2
-    return law(brentq(lambda a: math.log(participation_ratio(law(a)) / d_eff), 0, top, xtol=1e-14))
+    return at(brentq(lambda a: math.log(participation_ratio(at(a)) / d_eff), 0, top, xtol=1e-14))
 
 
 def expected_var_cos_elliptical(spectrum: ArrayLike) -> float:

@@ -1,4 +1,4 @@
-"""How much of a top k survives when its scores change, and the gap that predicts it."""
+"""How much of a top k survives when its scores change, and the margin that predicts it."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def _tau_b(x: NDArray, y: NDArray) -> float:
 
 
 def rank_margin(scores: ArrayLike, k: int) -> NDArray[np.float64]:
-    """Gap s_k - s_(k+1) between the last score in each top k and the first one outside.
+    """Margin s_k - s_(k+1) between the last score in each top k and the first one outside.
 
     Parameters
     ----------
@@ -164,10 +164,11 @@ def rank_margin(scores: ArrayLike, k: int) -> NDArray[np.float64]:
 
 
 def expected_margin(score_sd: float, n_docs: int, k: int) -> float:
-    """Mean gap s_k - s_(k+1) of `n_docs` independent Gaussian scores, σ/(k h(z)), to first order.
+    """Mean margin s_k - s_(k+1) of `n_docs` Gaussian scores, σ/(k h(z)), to first order.
 
-    The gaps between the largest values are exponential with mean 1/(k h), h the hazard at the upper
-    quantile k/n (Rényi 1953): h(z) = φ(z)/(k/n) with z = Φ⁻¹(1 - k/n).
+    The scores are independent. Differences between the largest ones are exponential with mean
+    1/(k h), h the hazard at the upper quantile k/n (Rényi 1953): h(z) = φ(z)/(k/n) with
+    z = Φ⁻¹(1 - k/n).
     """
     if not (math.isfinite(score_sd) and score_sd > 0):
         raise UsageError(f"score_sd must be above 0 and finite, not {score_sd}")
@@ -184,12 +185,12 @@ def swap_probability(margins: ArrayLike, score_noise: float) -> NDArray[np.float
 
     σ, `score_noise`, is the standard deviation of the error of one score; errors are independent.
     """
-    gaps = np.asarray(margins, dtype=np.float64)
-    if not np.isfinite(gaps).all() or (gaps < 0).any():
+    margins = np.asarray(margins, dtype=np.float64)
+    if not np.isfinite(margins).all() or (margins < 0).any():
         raise UsageError("margins must be finite and not negative")
     if not (math.isfinite(score_noise) and score_noise > 0):
         raise UsageError(f"score_noise must be above 0 and finite, not {score_noise}")
-    return ndtr(-gaps / (score_noise * math.sqrt(2)))
+    return ndtr(-margins / (score_noise * math.sqrt(2)))
 
 
 def margin_auc(margins: ArrayLike, changed: ArrayLike) -> Interval:
@@ -199,15 +200,15 @@ def margin_auc(margins: ArrayLike, changed: ArrayLike) -> Interval:
     half. 95% interval: DeLong, DeLong and Clarke-Pearson (1988), normal, cut at 0 and 1. All NaN
     with fewer than `FEWEST` queries of either kind.
     """
-    gaps, moved = np.asarray(margins, dtype=np.float64), np.asarray(changed, dtype=bool)
-    if gaps.ndim != 1 or gaps.shape != moved.shape:
-        raise UsageError(f"margins have shape {gaps.shape} and changed {moved.shape}")
-    if not np.isfinite(gaps).all():
+    margins, moved = np.asarray(margins, dtype=np.float64), np.asarray(changed, dtype=bool)
+    if margins.ndim != 1 or margins.shape != moved.shape:
+        raise UsageError(f"margins have shape {margins.shape} and changed {moved.shape}")
+    if not np.isfinite(margins).all():
         raise UsageError("margins must be finite")
-    small, large = -gaps[moved], -gaps[~moved]
+    small, large = -margins[moved], -margins[~moved]
     m, n = len(small), len(large)
     if min(m, n) < FEWEST:
-        return Interval(math.nan, math.nan, math.nan, len(gaps))
+        return Interval(math.nan, math.nan, math.nan, len(margins))
     # Of each value, the share of the other kind that it beats (ties one half).
     ranks = rankdata(np.r_[small, large])
     v_small = (ranks[:m] - rankdata(small)) / n
