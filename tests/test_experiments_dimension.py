@@ -30,7 +30,7 @@ def two_groups(rng, sizes=(70, 130), d=12):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_law_of_mixtures_is_exact(seed):
+def test_the_equation_of_mixtures_is_exact(seed):
     X, groups = two_groups(np.random.default_rng(seed))
     parts = mixture_parts(X, groups)
     b, c = parts["between"], parts["along"]
@@ -75,7 +75,7 @@ def test_a_known_dimension_is_found_and_the_plug_in_is_short_as_predicted():
     )
 
 
-def test_the_law_changes_the_draws():
+def test_the_distribution_changes_the_draws():
     options = {"d": 50, "d_eff": 20, "n": 40, "repeats": 3}
     gaussian = estimates_of_known_dimension(**options)
     assert estimates_of_known_dimension(law="student-12", **options) != gaussian

@@ -131,3 +131,8 @@ def test_limit_small_agrees_with_values_computed_independently():
     assert recall("static MaxSim") == pytest.approx([98.2, 100, 100], abs=0.1)
     assert recall("mean") == pytest.approx([16.2, 48.1, 69.5], abs=0.1)
     assert recall("static mean") == pytest.approx([31.5, 65.4, 84.2], abs=0.1)
+
+
+def test_one_query_alone_is_refused():
+    with pytest.raises(UsageError, match="n_queries must be a whole number from 2, not 1"):
+        pooling_search("diy", "untrained", n_queries=1)

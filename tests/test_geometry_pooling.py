@@ -97,7 +97,7 @@ def test_shift_depends_on_the_order_and_dispersion_does_not():
         (lambda: mean_pairwise_distance(np.ones((14_001, 1)), "euclidean"), "at most 14,000"),
         (lambda: dilution([[1.0, 0.0], [-1.0, 0.0]]), "average to zero"),
         (lambda: dilution(np.empty((0, 2))), "0 rows"),
-        (lambda: dilution_from_pairs(1.0, 0), "at least 1"),
+        (lambda: dilution_from_pairs(1.0, 0), "whole number from 1, not 0"),
         (lambda: dilution_from_pairs(2.1, 2), "0 to 2"),
         (lambda: dilution_from_pairs(-0.1, 2), "0 to 2"),
         (lambda: semantic_shift([[1.0, 0.0]]), "at least 2"),

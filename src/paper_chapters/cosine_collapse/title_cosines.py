@@ -10,7 +10,7 @@ from paper_utils.data.catalogue import load_catalogue
 from paper_utils.encoders import load_encoder
 from paper_utils.geometry.cosine import centre, cosine_moments
 from paper_utils.geometry.dimension import effective_dimension
-from paper_utils.results import experiment
+from paper_utils.results import FLOAT32, experiment
 
 ENCODERS = ("minilm", "untrained", "random")
 
@@ -45,16 +45,14 @@ def cosine_row(X: ArrayLike) -> dict[str, Any]:
 
 
 def _tasks() -> list[dict[str, Any]]:
+    catalogues = ("uhtt-drills", "uhtt-tools")
     real = [
         {"catalogue": catalogue, "encoder": encoder}
-        for catalogue in ("uhtt-drills", "uhtt-tools")
+        for catalogue in catalogues
         for encoder in ENCODERS
     ]
     # navec knows Russian words only; everything else gets one and the same vector.
-    real += [
-        {"catalogue": catalogue, "encoder": "navec", "language": "ru"}
-        for catalogue in ("uhtt-drills", "uhtt-tools")
-    ]
+    real += [{"catalogue": one, "encoder": "navec", "language": "ru"} for one in catalogues]
     # What anybody can recompute: the chapter does it live, at its default parameters.
     built_in = [
         {"catalogue": "diy", "encoder": encoder, "language": "ru", "n_items": 1200}
@@ -74,6 +72,8 @@ def _data() -> dict[str, str]:
     "Cosine moments of 45,989 real tool titles and of the 503 drills and screwdrivers among them",
     tasks=_tasks,
     data=_data,
+    tolerance=FLOAT32,
+    kinds=("encoder",),
 )
 def cosine_of_titles(
     catalogue: str, encoder: str, language: str = "all", n_items: int | None = None

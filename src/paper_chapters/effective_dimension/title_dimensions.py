@@ -15,7 +15,7 @@ from paper_utils.data.prose import documentation_sentences
 from paper_utils.encoders import load_encoder
 from paper_utils.errors import UsageError
 from paper_utils.geometry.dimension import ESTIMATORS, effective_dimension
-from paper_utils.results import experiment
+from paper_utils.results import FLOAT32, experiment
 
 ENCODERS = ("minilm", "navec", "untrained", "random")
 
@@ -117,6 +117,8 @@ def _diversity_tasks() -> list[dict[str, Any]]:
     "effective-dimension-diversity",
     "d_eff of generated titles as their lexical diversity is turned up, by encoder",
     tasks=_diversity_tasks,
+    tolerance=FLOAT32,
+    kinds=("encoder",),
 )
 def dimension_at_diversity(
     encoder: str, language: str, diversity: float, seed: int = 0, n_items: int = 500
@@ -163,6 +165,7 @@ def _data() -> dict[str, str]:
     "d_eff of 45,989 real tool titles: drills, all tools, categories, languages, prose",
     tasks=lambda: [{"encoder": encoder} for encoder in ENCODERS],
     data=_data,
+    tolerance=FLOAT32,
 )
 def dimension_of_real_titles(encoder: str) -> dict[str, Any]:
     """Measure one encoder on sets of real titles of equal number and language.
@@ -214,7 +217,7 @@ def dimension_of_real_titles(encoder: str) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     some = rng.choice(np.flatnonzero(spoken == "ru"), EQUAL, replace=False)
     value["estimators"] = {
-        "drills": all_estimators(V[drills["ru"]]),
+        "drills": all_estimators(V[drills["ru"] & (spoken == "ru")]),
         "all tools": all_estimators(V[some]),
     }
     return value

@@ -20,38 +20,11 @@ _MOST_ROWS = 14_000
 
 
 def mean_pairwise_distance(X: ArrayLike, metric: str = "cosine") -> float:
-    r"""Mean distance over the distinct pairs of rows.
+    """Mean distance of the distinct pairs of rows (n_items, d): of Gao et al. (arXiv 2603.21437).
 
-    Two of the metrics need no visit of the pairs. With the mean m of the unit rows and the
-    trace of the covariance (divisor n):
+    One minus the cosine, n/(n - 1) (1 - |m|²) with m the mean of the unit rows; the Euclidean
+    distance, which visits every pair; or its square, 2n/(n - 1) Tr Σ. Equal rows have distance 0.
 
-    .. math:: \text{cosine: } \frac{n}{n-1}(1-\|m\|^2), \qquad
-              \text{sqeuclidean: } \frac{2n}{n-1}\operatorname{Tr}\Sigma
-
-    Parameters
-    ----------
-    X : array_like, shape (n_items, d)
-        At least two rows; equal rows are kept and have distance 0.
-    metric : {'cosine', 'euclidean', 'sqeuclidean'}
-        One minus the cosine; the Euclidean distance; its square.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    UsageError
-        Fewer than two rows; an unknown metric; a zero row with 'cosine'; NaN; more than
-        14,000 rows with 'euclidean', which visits every pair.
-
-    Notes
-    -----
-    Source: the mean pairwise distance of Gao et al. (arXiv 2603.21437); over all pairs
-    of a row with itself too the first form reads MPD = 1 - |m|².
-
-    Examples
-    --------
     >>> square = [[1, 0], [0, 1], [-1, 0], [0, -1]]
     >>> [round(mean_pairwise_distance(square, metric), 4) for metric in METRICS]
     [1.3333, 1.6095, 2.6667]
@@ -103,16 +76,10 @@ def dilution_from_pairs(c_pair: float, k: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class SemanticShift:
-    """Semantic shift of one text, and what it is made of.
+    """Semantic shift of one text of `k` sentences, and what it is made of.
 
-    Attributes
-    ----------
-    k : int
-        Sentences.
-    local : float
-        Sum of the cosine distances of neighbouring sentences.
-    dispersion : float
-        Mean cosine distance of all distinct pairs of sentences.
+    `local` sums the cosine distances of neighbouring sentences; `dispersion` is the mean cosine
+    distance of all distinct pairs.
     """
 
     k: int
@@ -131,33 +98,12 @@ class SemanticShift:
 
 
 def semantic_shift(sentences: ArrayLike) -> SemanticShift:
-    r"""Return how far a text moves from sentence to sentence, times how widely it spreads.
+    """Return how far a text (k, d) moves from sentence to sentence, and how widely it spreads.
 
-    .. math:: Shift = \sum_{i=1}^{k-1} \bigl(1-\cos(e_i, e_{i+1})\bigr) \cdot
-              \frac{2}{k(k-1)} \sum_{i<j} \bigl(1-\cos(e_i, e_j)\bigr)
+    Gao et al. (arXiv 2603.21437), after secondary reports of the definition. Neighbours in
+    exchangeable sentences are as distant as any pair, so on average local = (k - 1) C_pair and
+    shift = (k - 1) C_pair², linear in the length: hence `per_step`.
 
-    Parameters
-    ----------
-    sentences : array_like, shape (k, d)
-        Sentence vectors in the order of the text, at least two, of any length but zero.
-
-    Returns
-    -------
-    SemanticShift
-
-    Raises
-    ------
-    UsageError
-        Fewer than two sentences; zero or non-finite vectors.
-
-    Notes
-    -----
-    Source: Gao et al. (arXiv 2603.21437), after secondary reports of its definition. In
-    exchangeable sentences a neighbouring pair is as distant as any, so that on average
-    Local = (k-1) C_pair and Shift = (k-1) C_pair², linear in the length: hence `per_step`.
-
-    Examples
-    --------
     >>> found = semantic_shift([[1, 0], [0, 1], [1, 0]])
     >>> found.local, round(found.dispersion, 4), round(found.per_step, 4)
     (2.0, 0.6667, 0.6667)
