@@ -81,14 +81,14 @@ def test_with_no_gain_from_a_cutoff_the_margin_is_gardners():
 @pytest.mark.parametrize(
     "call, said",
     [
-        (lambda: critical_dimension(1, 1), "n_attributes = 1"),
-        (lambda: critical_dimension(10, 0), "length = 0"),
+        (lambda: critical_dimension(1, 1), "n_attributes must .* from 2, not 1"),
+        (lambda: critical_dimension(10, 0), "length must .* not 0"),
         (lambda: critical_dimension(10, 10), "length must be a whole number from 1 to 9, not 10"),
         (lambda: critical_dimension(10.5, 2), "10.5"),
         (lambda: critical_dimension(float("nan"), 2), "nan"),
         (lambda: critical_dimension(10, True), "True"),
         (lambda: critical_dimension(10, 2, -1.0), "margin = -1.0"),
-        (lambda: transition(10, 12), "length = 12"),
+        (lambda: transition(10, 12), "length must .* not 12"),
         (lambda: attainable_margin(10, 2, 0), "d must be"),
     ],
 )

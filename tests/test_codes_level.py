@@ -8,7 +8,7 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import norm
 
 from paper_chapters.set_codes.feasibility import separable
-from paper_chapters.set_codes.level import LevelCodes, LevelSeparator, level_dimension, level_gap
+from paper_chapters.set_codes.level import LevelCodes, LevelSeparator, level_dimension, level_margin
 from paper_chapters.set_codes.level_words import least_level_dimensions, level_words, several
 from paper_utils import SetCodes, UnsolvedError, UsageError, critical_dimension
 
@@ -72,7 +72,7 @@ def test_the_solver_finds_a_code_exactly_where_a_linear_program_does(V, L, d):
     rng = np.random.default_rng(d)
     vectors, sets = unit_vectors(rng, V, d), random_sets(rng, 20, V, L)
     solved = LevelSeparator(vectors).solve(sets, max_steps=20_000)
-    possible = np.array([level_gap(vectors, row) > 0 for row in sets])
+    possible = np.array([level_margin(vectors, row) > 0 for row in sets])
     assert 0 < possible.sum() < 20
     assert ((solved.wrong == 0) == possible).all()
 
@@ -80,7 +80,7 @@ def test_the_solver_finds_a_code_exactly_where_a_linear_program_does(V, L, d):
 def test_a_level_code_is_a_set_code_and_not_the_other_way_round():
     rng = np.random.default_rng(3)
     vectors, sets = unit_vectors(rng, 100, 39), random_sets(rng, 40, 100, 20)
-    level = np.array([level_gap(vectors, row) > 0 for row in sets])
+    level = np.array([level_margin(vectors, row) > 0 for row in sets])
     signs = np.array([separable(vectors, row).feasible for row in sets])
     assert signs[level].all()
     assert signs.sum() > level.sum()
@@ -154,11 +154,11 @@ def test_impossible_sizes_are_errors(V, L, margin):
         level_dimension(V, L, margin)
 
 
-def test_a_gap_needs_some_rows_and_not_all():
+def test_a_margin_needs_some_rows_and_not_all():
     square = [[0, 0], [0, 1], [1, 0], [1, 1]]
     for listed in ([], [0, 0], [0, 1, 2, 3], [4]):
         with pytest.raises(UsageError, match="listed must be"):
-            level_gap(square, listed)
+            level_margin(square, listed)
 
 
 def test_several_attributes_are_answered_exactly_with_equal_scores():

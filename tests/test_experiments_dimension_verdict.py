@@ -62,7 +62,7 @@ def test_a_change_is_paired(found):
     "call, said",
     [
         (lambda found: ablation("limit-big"), "limit-big"),
-        (lambda found: ablation("generated", n_docs=2), "n_docs|n = 2|k = 2|relevant"),
+        (lambda found: ablation("generated", n_docs=2), "n must be a whole number from 3, not 2"),
         (lambda found: change(found, "pool"), "did you mean 'pooled'"),
         (lambda found: change(found, "pooled", "bm25"), "bm25"),
     ],

@@ -84,7 +84,7 @@ def test_recorded_dimensions_are_in_reach_of_the_law():
 @pytest.mark.parametrize(
     "call, said",
     [
-        (lambda: least_dimensions(10, 10, 2, 0), "length = 10"),
+        (lambda: least_dimensions(10, 10, 2, 0), "length must .* not 10"),
         (lambda: least_dimensions(10, 2, 0, 0), "n_sets"),
         (lambda: by_dimension(0, 0, n_docs=46), "d must be"),
         (lambda: by_dimension(8, 0, n_docs=20), "n_docs"),

@@ -6,23 +6,19 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 from tqdm import tqdm
 
-from paper_utils.codes.additive_simulation import (
-    STOP_WORDS,
-    additive_code_ranks,
-    limit_layout,
-    token_counts,
-    words,
-)
+from paper_utils.codes.additive_simulation import additive_code_ranks, token_counts, words
 from paper_utils.errors import UsageError
 from paper_utils.limit.data import LimitData, load_limit
 from paper_utils.limit.replica import limit_replica, released_attributes
-from paper_utils.results import experiment
+from paper_utils.limit.sentences import FUNCTION_WORDS
+from paper_utils.results import RANKS, experiment
 from paper_utils.search.metrics import recall_at_k
 
 CUTOFFS = {46: (2, 10, 20), 50_000: (2, 10, 100)}
@@ -53,6 +49,55 @@ def mean_recalls(
     return [float(recall_at_k(ranks, k).mean()) for k in cutoffs]
 
 
+class Layout(NamedTuple):
+    """A collection without names or texts: attributes of queries and documents, and relevance."""
+
+    queries: list[list[int]]
+    documents: NDArray[np.int64]  # attributes of each, shape (n_docs, length)
+    qrels: sparse.csr_array
+
+
+def limit_layout(
+    n_docs: int = 50_000,
+    *,
+    length: int = 45,
+    n_active: int = 46,
+    n_queries: int = 1000,
+    spare: int = 850,
+    seed: int = 0,
+) -> Layout:
+    """Draw a collection of LIMIT's design: pairs of active documents, and distractors.
+
+    Query i names attribute i, which two of the `n_active` documents hold, a new pair for each.
+    They are filled up to `length` from `spare` attributes that no query names; the other documents
+    draw all of theirs from these.
+    """
+    pairs = np.array([(i, j) for i in range(n_active) for j in range(i)])
+    if n_queries > len(pairs) or n_active > n_docs or length > spare:
+        raise UsageError(
+            f"n_queries = {n_queries}, n_active = {n_active}, n_docs = {n_docs}, length = {length} "
+            f"and spare = {spare} do not fit: at most {len(pairs)} pairs, at least n_active "
+            "documents, at least `length` spare attributes"
+        )
+    rng = np.random.default_rng(seed)
+    pairs = rng.permutation(pairs)[:n_queries]
+    held: list[list[int]] = [[] for _ in range(n_active)]
+    for query, pair in enumerate(pairs):
+        for document in pair:
+            held[document].append(query)
+    if max(map(len, held)) > length:
+        raise UsageError(f"length = {length}: a document would hold {max(map(len, held))} queries")
+    documents = np.empty((n_docs, length), dtype=np.int64)
+    for i in range(n_docs):
+        own = held[i] if i < n_active else []
+        documents[i, : len(own)] = own
+        documents[i, len(own) :] = n_queries + rng.choice(spare, length - len(own), replace=False)
+    rows = np.repeat(np.arange(n_queries), 2)
+    shape = (n_queries, n_docs)
+    found = (np.ones(len(rows), dtype=bool), (rows, pairs.ravel()))
+    return Layout([[i] for i in range(n_queries)], documents, sparse.csr_array(found, shape=shape))
+
+
 def _simulation_tasks() -> list[dict[str, Any]]:
     return [
         {"n_docs": n_docs, "d": d, "cosine": cosine}
@@ -66,6 +111,7 @@ def _simulation_tasks() -> list[dict[str, Any]]:
     "additive-simulation",
     "Recall of sums of random attribute vectors on collections of LIMIT's design",
     tasks=_simulation_tasks,
+    tolerance=RANKS,
 )
 def simulated_recall(n_docs: int, d: int, cosine: bool = False) -> dict[str, Any]:
     """Simulate additive codes on collections of LIMIT's two sizes, `n_docs` 46 or 50,000.
@@ -125,8 +171,8 @@ def _qwen(data: LimitData) -> tuple[list, list]:
 
 TOKENS: dict[str, Callable[[LimitData], tuple[list, list]]] = {
     "items": _items,
-    "words": _words(STOP_WORDS),
-    "words but likes": _words([*STOP_WORDS, "likes"]),
+    "words": _words(FUNCTION_WORDS),
+    "words but likes": _words([*FUNCTION_WORDS, "likes"]),
     "all words": _words(()),
     "qwen": _qwen,
 }
@@ -148,6 +194,7 @@ def _grid_data() -> dict[str, str]:
     "Recall of sums of random token vectors on LIMIT's texts, by tokenisation and dimension",
     tasks=_grid_tasks,
     data=_grid_data,
+    tolerance=RANKS,
 )
 def token_recall(corpus: str, tokens: str, dims: Sequence[int] = GRID) -> dict[str, Any]:
     """Simulate sums of random token vectors on ``limit-small`` or on the replica of ``limit``.

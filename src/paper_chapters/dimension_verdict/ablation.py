@@ -15,10 +15,10 @@ from paper_utils.codes.set_codes import SetCodes
 from paper_utils.encoders import Encoder, load_encoder
 from paper_utils.encoders.token_states import token_states
 from paper_utils.errors import UsageError, did_you_mean
-from paper_utils.geometry.rounding import to_bfloat16
+from paper_utils.geometry.perturb import to_bfloat16
 from paper_utils.limit.data import LimitData, load_limit
 from paper_utils.limit.generate import generate_limit
-from paper_utils.results import experiment
+from paper_utils.results import Tolerance, experiment
 from paper_utils.search.late_interaction import maxsim
 from paper_utils.search.metrics import recall_at_k
 from paper_utils.search.ranks import RelevantRanks, ranks_from_scores
@@ -48,6 +48,13 @@ def _data() -> dict[str, str]:
     "Recall of each query on LIMIT-small under one encoder, random sums and exact codes",
     tasks=_tasks,
     data=_data,
+    tolerance=Tolerance(
+        rel=1e-3,
+        abs=0.005,
+        unchecked=("hits",),
+        why="Single precision: near ties change places in a few of 1,000 queries. `hits` are the "
+        "same answers one by one; their means are compared.",
+    ),
 )
 def ablation(source: str, n_docs: int = 46, seed: int = 0) -> dict[str, Any]:
     """Measure all systems of the synthesis on ``limit-small`` or on ``generated`` data of its form.
@@ -62,11 +69,11 @@ def ablation(source: str, n_docs: int = 46, seed: int = 0) -> dict[str, Any]:
     if (np.diff(data.qrels.indptr) != 2).any():
         raise UsageError("each query must have two relevant documents")
     encoder = load_encoder("minilm")
-    asked, held = (_run(encoder, texts) for texts in (data.queries, data.documents))
-    ranked = _encoder_ranks(data, encoder, asked, held)
+    texts = [_run(encoder, side) for side in (data.queries, data.documents)]
+    ranked = _encoder_ranks(data, encoder, *texts)
     found = {name: _recalls(ranks) for name, ranks in ranked.items()}
     first = {}
-    for name, tokens in _token_lists(data, asked, held).items():
+    for name, tokens in _token_lists(data, *texts).items():
         counts = token_counts(*tokens)  # compared by cosine, as the encoder's vectors are
         draws = [
             _recalls(additive_code_ranks(*counts, data.qrels, DIM, seed=seed + i, cosine=True))
@@ -145,25 +152,25 @@ def _run(encoder: Encoder, texts: tuple[str, ...]) -> _Texts:
             kept,
             strict=True,
         )
-        for row, states, pieces, tokens, keep in rows:
-            last[row], static[row], ids[row] = states, pieces, tokens[keep].tolist()
+        for row, states, inputs, tokens, keep in rows:
+            last[row], static[row], ids[row] = states, inputs, tokens[keep].tolist()
     return _Texts(last, static, ids)
 
 
-def _encoder_ranks(data: LimitData, encoder: Encoder, asked: _Texts, held: _Texts) -> dict:
-    """One trained encoder, its vectors used in different ways."""
+def _encoder_ranks(data: LimitData, encoder: Encoder, query: _Texts, document: _Texts) -> dict:
+    """One trained encoder, its vectors used in different ways; 'pieces' are subword tokens."""
     queries, documents = (encoder.encode(list(x)) for x in (data.queries, data.documents))
-    pieces = [np.stack([x.sum(axis=0) for x in side.static]) for side in (asked, held)]
+    subwords = [np.stack([x.sum(axis=0) for x in side.static]) for side in (query, document)]
     half = slice(0, queries.shape[1] // 2)
     return {
         "pooled": _cosine(data, queries, documents),
         "pooled, half": _cosine(data, queries[:, half], documents[:, half]),
         "pooled, bfloat16": _ranks(data, to_bfloat16(queries), to_bfloat16(documents)),
         "pooled, centred": _cosine(data, _centred(queries), _centred(documents)),
-        "pieces": _cosine(data, *pieces),
-        "pieces, centred": _cosine(data, *map(_centred, pieces)),
-        "MaxSim": ranks_from_scores(maxsim(asked.last, held.last), data.qrels),
-        "MaxSim, pieces": ranks_from_scores(maxsim(asked.static, held.static), data.qrels),
+        "pieces": _cosine(data, *subwords),
+        "pieces, centred": _cosine(data, *map(_centred, subwords)),
+        "MaxSim": ranks_from_scores(maxsim(query.last, document.last), data.qrels),
+        "MaxSim, pieces": ranks_from_scores(maxsim(query.static, document.static), data.qrels),
     }
 
 
@@ -171,12 +178,12 @@ def _centred(X: NDArray) -> NDArray:
     return X - X.mean(axis=0)
 
 
-def _token_lists(data: LimitData, asked: _Texts, held: _Texts) -> dict[str, tuple[list, list]]:
-    """Tokens of queries and documents, by kind."""
+def _token_lists(data: LimitData, query: _Texts, document: _Texts) -> dict[str, tuple[list, list]]:
+    """Tokens of queries and documents, by kind; 'pieces' are subword tokens."""
     items = [[a] for a in data.query_attributes.tolist()], [a.tolist() for a in data.doc_attributes]
     spoken = [words(text) for text in data.queries], [words(text) for text in data.documents]
     return {
-        "random pieces": (asked.ids, held.ids),
+        "random pieces": (query.ids, document.ids),
         "random words": spoken,
         "random attributes": items,
     }
@@ -184,9 +191,8 @@ def _token_lists(data: LimitData, asked: _Texts, held: _Texts) -> dict[str, tupl
 
 def _set_codes(data: LimitData, d: int, seed: int) -> tuple[NDArray, NDArray]:
     codes = SetCodes(d, seed=seed).fit(data.attributes)
-    listed = [[data.attributes[a] for a in held] for held in data.doc_attributes]
-    asked = [data.attributes[a] for a in data.query_attributes]
-    return codes.queries(asked), codes.encode(listed)
+    listed = [[data.attributes[a] for a in row] for row in data.doc_attributes]
+    return codes.queries([data.attributes[a] for a in data.query_attributes]), codes.encode(listed)
 
 
 def _curve(data: LimitData) -> tuple[NDArray, NDArray]:

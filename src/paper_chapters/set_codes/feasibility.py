@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -36,12 +37,7 @@ def separable(vectors: ArrayLike, listed: ArrayLike) -> Separability:
     >>> separable(square, [0]).feasible, separable(square, [0, 3]).feasible
     (True, False)
     """
-    Q = as_vectors(vectors, name="vectors").astype(np.float64)
-    rows = np.unique(listed)
-    if rows.dtype.kind not in "iu" or rows.size != np.size(listed) or not rows.size:
-        raise UsageError("listed must be different row numbers of vectors, at least one")
-    if rows[0] < 0 or rows[-1] >= len(Q) or rows.size == len(Q):
-        raise UsageError(f"listed must be some, not all, of the rows 0 to {len(Q) - 1}")
+    Q, rows = checked_sides(vectors, listed)
     side = np.full(len(Q), -1.0)
     side[rows] = 1.0
     signed = side[:, None] * np.column_stack([Q, np.ones(len(Q))])
@@ -65,3 +61,31 @@ def separable(vectors: ArrayLike, listed: ArrayLike) -> Separability:
     if np.abs(total - [*np.zeros(signed.shape[1]), 1, 1]).max() > _SLACK or mixture.min() < 0:
         raise PaperError("no certificate of the linear program holds: too close to call")
     return Separability(False, mixture=mixture)
+
+
+def checked_sides(vectors: ArrayLike, listed: ArrayLike) -> tuple[NDArray, NDArray]:
+    """Return the vectors in double precision and the rows listed, increasing: some, not all."""
+    Q = as_vectors(vectors, name="vectors").astype(np.float64)
+    rows = np.unique(listed)
+    if rows.dtype.kind not in "iu" or rows.size != np.size(listed) or not rows.size:
+        raise UsageError("listed must be different row numbers of vectors, at least one")
+    if rows[0] < 0 or rows[-1] >= len(Q) or rows.size == len(Q):
+        raise UsageError(f"listed must be some, not all, of the rows 0 to {len(Q) - 1}")
+    return Q, rows
+
+
+def least_dimension(possible: Callable[[int], bool], expected: float, width: float, V: int) -> int:
+    """Return the least d up to V at which `possible(d)`, which stays so as d grows, by bisection.
+
+    Few sets lie further from `expected` than three widths; the bracket is widened where one does.
+    """
+    reach = max(2, round(3 * width))
+    low, high = max(0, round(expected) - reach), min(V, round(expected) + reach)
+    while low > 0 and possible(low):
+        low, high = max(0, low - reach), low
+    while high < V and not possible(high):
+        low, high = high, min(V, high + reach)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if possible(middle) else (middle, high)
+    return high

@@ -1,4 +1,4 @@
-"""Codes in one byte a number."""
+"""Codes in two bytes per number, and in one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from paper_utils.checks import as_vectors
 from paper_utils.errors import UsageError
+from paper_utils.geometry.perturb import to_bfloat16
+
+
+def bfloat16_pair(queries: ArrayLike, codes: ArrayLike) -> tuple[NDArray, NDArray]:
+    """Round queries and codes to bfloat16."""
+    return to_bfloat16(queries), to_bfloat16(codes)
 
 
 def byte_codes(codes: ArrayLike) -> tuple[NDArray[np.int8], NDArray[np.float32]]:

@@ -65,6 +65,8 @@ class SetCodes:
            [False, False]])
     """
 
+    separator = Separator
+
     def __init__(self, d: int, *, seed: int = 0) -> None:
         self.d, self.seed = whole("d", d, least=1), whole("seed", seed, least=0)
         self.vocabulary: tuple[str, ...] = ()
@@ -104,7 +106,7 @@ class SetCodes:
         vectors = rng.standard_normal((len(place), self.d))
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         self.vocabulary, self._place = tuple(place), place
-        self._separator = Separator(vectors)
+        self._separator = self.separator(vectors)
         return self
 
     @property
@@ -184,12 +186,12 @@ class SetCodes:
             raise UsageError("documents must be collections of attributes, not one text")
         return [self._row(f"document {i}", document) for i, document in enumerate(documents)]
 
-    def queries(self, asked: Sequence[str | Collection[str]]) -> NDArray[np.float64]:
+    def queries(self, names: Sequence[str | Collection[str]]) -> NDArray[np.float64]:
         """Return query vectors; that of several attributes is the sum of theirs.
 
         Parameters
         ----------
-        asked : sequence of str or of collections of str
+        names : sequence of str or of collections of str
             One attribute, or all of several.
 
         Returns
@@ -204,7 +206,7 @@ class SetCodes:
             An attribute that is unknown or given twice; an empty query; not fitted.
         """
         X = self._fitted().X
-        groups = [[one] if isinstance(one, str) else one for one in asked]
+        groups = [[one] if isinstance(one, str) else one for one in names]
         rows = [self._row(f"query {i}", group) for i, group in enumerate(groups)]
         return np.array([X[row].sum(axis=0) for row in rows]).reshape(len(rows), self.d + 1)
 

@@ -34,6 +34,60 @@ class Solved:
     steps: NDArray[np.int64]
 
 
+def _places(members) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return row and column of each listed attribute."""
+    row = np.repeat(np.arange(len(members)), [len(m) for m in members])
+    return row, np.concatenate([np.asarray(m, dtype=np.int64) for m in members])
+
+
+class Pool:
+    """Documents in work; the places of finished ones are given to the next."""
+
+    def __init__(self, n_attributes: int, members, rows: NDArray) -> None:
+        self.V, self.members, self.waiting = n_attributes, members, list(rows[::-1])
+        self.place = np.empty(0, dtype=np.int64)
+        self.used = np.empty(0, dtype=np.int64)
+        self.state = self.low = self.high = torch.empty((0, n_attributes))
+
+    def fill(self) -> bool:
+        """Take in waiting documents; return whether any is in work."""
+        free = _POOL - len(self.place)
+        # A few places are not worth copying the rest.
+        if self.waiting and (free >= _POOL // 8 or not len(self.place)):
+            new = [self.waiting.pop() for _ in range(min(free, len(self.waiting)))]
+            low = torch.full((len(new), self.V), -torch.inf)
+            high = torch.full((len(new), self.V), -1.0)
+            listed = _places([self.members[i] for i in new])
+            low[listed], high[listed] = 1.0, torch.inf
+            state = torch.where(low > 0, 1.0, -1.0)
+            self.place = np.concatenate([self.place, np.array(new, dtype=np.int64)])
+            self.used = np.concatenate([self.used, np.zeros(len(new), dtype=np.int64)])
+            self.low, self.high = torch.cat([self.low, low]), torch.cat([self.high, high])
+            self.state = torch.cat([self.state, state])
+        return len(self.place) > 0
+
+    def advance(self, projected: torch.Tensor) -> None:
+        """Reflect in the attainable scores, clip to the right sides, move."""
+        clipped = torch.sub(projected, self.state, alpha=0.5).mul_(2)
+        torch.clamp(clipped, self.low, self.high, out=clipped)
+        clipped.sub_(projected)
+        self.state.add_(clipped, alpha=_RELAX)
+
+    @staticmethod
+    def sides(scores: torch.Tensor, listed: torch.Tensor) -> torch.Tensor:
+        """Return how far each score is on its right side, (n_docs, n_attributes)."""
+        return torch.where(listed, scores, -scores)
+
+    def least(self, projected: torch.Tensor) -> NDArray[np.float32]:
+        """Return the least of `sides` of each document in work."""
+        return self.sides(projected, self.low > 0).amin(dim=1).numpy()
+
+    def drop(self, done: NDArray[np.bool_]) -> None:
+        stay = torch.from_numpy(~done)
+        self.place, self.used = self.place[~done], self.used[~done]
+        self.state, self.low, self.high = self.state[stay], self.low[stay], self.high[stay]
+
+
 class Separator:
     """Finds a vector and a cut-off that part rows of `vectors`, (n_attributes, d), from the rest.
 
@@ -41,6 +95,10 @@ class Separator:
     Math. Program. 55 (1992) 293). Unsolved sets are tried again without the pull to short vectors:
     Douglas-Rachford, which tends to the least violation (H. Bauschke, W. Moursi, 164 (2017) 263).
     """
+
+    pool = Pool
+    #: A score is wrong unless it is on its side of the cut-off by more than `slack`.
+    slack = 0.0
 
     def __init__(self, vectors: NDArray[np.floating]) -> None:
         self.X = np.column_stack([vectors, np.ones(len(vectors))]).astype(np.float64)
@@ -76,20 +134,20 @@ class Separator:
     def check(
         self, members: Sequence[NDArray[np.int64]], weights: NDArray[np.floating]
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Count each document's scores that are zero or of the wrong sign, for rounded weights too.
+        """Count each document's wrong scores, for rounded weights too.
 
-        Also returns the least distance of a score from zero on its right side; shapes (n_docs,).
+        Also returns the least distance of a score from the wrong side; shapes (n_docs,).
         """
         wrong = np.empty(len(members), dtype=np.int64)
         least = np.empty(len(members), dtype=np.float32)
         for first in range(0, len(members), _POOL):
             part = slice(first, min(first + _POOL, len(members)))
             scores = np.asarray(weights[part], dtype=np.float32) @ self._across.numpy()
-            listed = _places(members[part])
-            sides = -scores
-            sides[listed] = scores[listed]
-            wrong[part] = (sides <= 0).sum(axis=1)
-            least[part] = sides.min(axis=1)
+            listed = torch.zeros(scores.shape, dtype=torch.bool)
+            listed[_places(members[part])] = True
+            sides = self.pool.sides(torch.from_numpy(scores), listed).numpy()
+            wrong[part] = (sides <= self.slack).sum(axis=1)
+            least[part] = sides.min(axis=1) - self.slack
         return wrong, least
 
     def _least_squares(self, pull: float) -> torch.Tensor:
@@ -102,65 +160,15 @@ class Separator:
         self, fit: torch.Tensor, members, rows: NDArray[np.int64], max_steps: int
     ) -> Iterator[tuple[NDArray, NDArray, NDArray, NDArray]]:
         """Yield places of finished documents with weights, least distance and steps."""
-        pool = _Pool(len(self.X), members, rows)
+        pool = self.pool(len(self.X), members, rows)
         while pool.fill():
-            for step in range(_LOOK):
+            for _ in range(_LOOK):
                 w = pool.state @ fit
                 projected = w @ self._across
-                if step == _LOOK - 1:
-                    low = pool.least(projected)
                 pool.advance(projected)
+            low = pool.least(projected)
             pool.used += _LOOK
             done = (low >= _ENOUGH) | (pool.used >= max_steps)
             if done.any():
-                yield pool.place[done], w.numpy()[done], low[done], pool.used[done]
+                yield pool.place[done], w.numpy()[done], low[done] - self.slack, pool.used[done]
                 pool.drop(done)
-
-
-def _places(members) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return row and column of each listed attribute."""
-    row = np.repeat(np.arange(len(members)), [len(m) for m in members])
-    return row, np.concatenate([np.asarray(m, dtype=np.int64) for m in members])
-
-
-class _Pool:
-    """Documents in work; the places of finished ones are given to the next."""
-
-    def __init__(self, n_attributes: int, members, rows: NDArray) -> None:
-        self.V, self.members, self.waiting = n_attributes, members, list(rows[::-1])
-        self.place = np.empty(0, dtype=np.int64)
-        self.used = np.empty(0, dtype=np.int64)
-        self.state = self.low = self.high = torch.empty((0, n_attributes))
-
-    def fill(self) -> bool:
-        """Take in waiting documents; return whether any is in work."""
-        free = _POOL - len(self.place)
-        # A few places are not worth copying the rest.
-        if self.waiting and (free >= _POOL // 8 or not len(self.place)):
-            new = [self.waiting.pop() for _ in range(min(free, len(self.waiting)))]
-            low = torch.full((len(new), self.V), -torch.inf)
-            high = torch.full((len(new), self.V), -1.0)
-            listed = _places([self.members[i] for i in new])
-            low[listed], high[listed] = 1.0, torch.inf
-            state = torch.where(low > 0, 1.0, -1.0)
-            self.place = np.concatenate([self.place, np.array(new, dtype=np.int64)])
-            self.used = np.concatenate([self.used, np.zeros(len(new), dtype=np.int64)])
-            self.low, self.high = torch.cat([self.low, low]), torch.cat([self.high, high])
-            self.state = torch.cat([self.state, state])
-        return len(self.place) > 0
-
-    def advance(self, projected: torch.Tensor) -> None:
-        """Reflect in the attainable scores, clip to the right sides, move."""
-        clipped = torch.sub(projected, self.state, alpha=0.5).mul_(2)
-        torch.clamp(clipped, self.low, self.high, out=clipped)
-        clipped.sub_(projected)
-        self.state.add_(clipped, alpha=_RELAX)
-
-    def least(self, projected: torch.Tensor) -> NDArray[np.float32]:
-        sides = torch.where(self.low > 0, projected, -projected)
-        return sides.amin(dim=1).numpy()
-
-    def drop(self, done: NDArray[np.bool_]) -> None:
-        stay = torch.from_numpy(~done)
-        self.place, self.used = self.place[~done], self.used[~done]
-        self.state, self.low, self.high = self.state[stay], self.low[stay], self.high[stay]
