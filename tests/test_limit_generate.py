@@ -13,7 +13,7 @@ from paper_utils.errors import PaperError, UsageError
 from paper_utils.limit import vocabulary
 from paper_utils.limit.data import load_limit
 from paper_utils.limit.generate import PATTERNS, ask_plainly, generate_limit, relevant_sets
-from paper_utils.limit.mteb import stream_corpus, write_mteb
+from paper_utils.limit.mteb import write_mteb
 from paper_utils.limit.names import invent_names
 from paper_utils.limit.vocabulary import load_synonyms, load_vocabulary
 
@@ -158,8 +158,6 @@ def test_round_trip_through_mteb(tmp_path, language):
         for a, b in zip(there, here, strict=True):
             one, two = np.atleast_1d(a), np.atleast_1d(b)
             assert [data.attributes[i] for i in one] == [back.attributes[i] for i in two]
-    streamed = list(stream_corpus(tmp_path / "new" / "folder" / "corpus.jsonl"))
-    assert streamed == list(zip(data.doc_ids, data.documents, strict=True))
 
 
 def test_synonyms_come_back_without_attributes(tmp_path):
@@ -172,20 +170,3 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(PaperError, match="cannot write to"):
         write_mteb(generate_limit(4, 2, n_attributes=5), tmp_path / "file")
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ('{"_id": "a", "text": "x"}\n{"_id": "b", "te', "line 2: not JSON"),
-        ('["a"]\n', "line 1: an object"),
-        ('{"_id": "a", "text": " "}\n', "the text of 'a' is empty"),
-    ],
-)
-def test_streaming_refuses(tmp_path, content, message):
-    file = tmp_path / "corpus.jsonl"
-    file.write_text(content, encoding="utf-8")
-    with pytest.raises(UsageError, match=message):
-        list(stream_corpus(file))
-    with pytest.raises(UsageError, match="no such file"):
-        list(stream_corpus(tmp_path / "none.jsonl"))

@@ -1,4 +1,4 @@
-"""The collision model: its laws against SciPy's, its limits in closed form, and simulation."""
+"""The collision model: its distribution against SciPy's, closed forms at the limits, simulation."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def measured(data, d, **options):
 
 
 @pytest.mark.parametrize("skew", [-2.5, -0.3, -0.02, 0.0, 0.005, 0.4, 1.7])
-def test_law_is_scipys_pearson3(skew):
+def test_distribution_is_scipys_pearson3(skew):
     x = np.linspace(-4, 6, 41)
     tail = collisions._pearson_above(x, np.full(41, skew))
     np.testing.assert_allclose(tail, stats.pearson3.sf(x, skew), atol=1e-3)
@@ -69,7 +69,7 @@ def test_prediction_is_near_the_mean_over_hashes(data, counts):
 
 
 def test_bad_input(counts):
-    with pytest.raises(UsageError, match="cut-offs"):
+    with pytest.raises(UsageError, match="k must"):
         collisions.predicted_recall(counts, 8, (0,))
     with pytest.raises(UsageError, match="d must be"):
         collisions.predicted_recall(counts, 0, (1,))

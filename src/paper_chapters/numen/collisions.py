@@ -12,7 +12,7 @@ from scipy import sparse
 from scipy.special import gammainc, gammaincc, gammaincinv, ndtr, ndtri, pdtr
 from tqdm import tqdm
 
-from paper_utils.errors import UsageError
+from paper_utils.checks import whole
 from paper_utils.search.hashing import HashedNgrams
 
 # Documents whose grams are counted at once: some 60 MB.
@@ -41,10 +41,10 @@ def gram_counts(
 ) -> GramCounts:
     """Count the grams of NUMEN without hashing them together; `seed` chooses the sample."""
     plain = HashedNgrams(1 << 32, log=False, normalise=False)
-    asked = plain.encode(queries)
-    grams, places = np.unique(asked.indices, return_inverse=True)
+    encoded = plain.encode(queries)
+    grams, places = np.unique(encoded.indices, return_inverse=True)
     shape = (len(queries), len(grams))
-    weights = sparse.csr_array((np.log1p(asked.data), places, asked.indptr), shape=shape)
+    weights = sparse.csr_array((np.log1p(encoded.data), places, encoded.indptr), shape=shape)
     parts, squares = [], []
     for start in tqdm(range(0, len(documents), _BLOCK), desc="counting", disable=None, leave=False):
         block = plain.encode(documents[start : start + _BLOCK])
@@ -69,8 +69,8 @@ def predicted_recall(
     grams in its bucket. Three moments over documents, for random buckets, give a score the Pearson
     distribution (type III). A relevant document is found when fewer than k others score higher.
     """
-    if not ks or min(ks) < 1:
-        raise UsageError(f"ks must be cut-offs of at least 1, not {list(ks)}")
+    for k in ks:
+        whole("k", k, least=1)
     rng = np.random.default_rng(seed)
     values, places = np.unique(counts.sums.data, return_inverse=True)
     moments = _bucket_moments(counts.sample, d, values, rng, seed)
@@ -124,8 +124,8 @@ def _chance_found(better: NDArray, variance: NDArray, k: int) -> NDArray[np.floa
     """
     certain = np.floor(np.maximum(better - variance, 0) + 1e-9)
     left = k - 1 - certain
-    law = pdtr(np.maximum(left, 0), np.maximum(better - certain, 0))
-    return np.where(left >= 0, law, 0.0).mean(axis=1)
+    chance = pdtr(np.maximum(left, 0), np.maximum(better - certain, 0))
+    return np.where(left >= 0, chance, 0.0).mean(axis=1)
 
 
 def _columns(matrix: sparse.csr_array, kept: NDArray) -> sparse.csr_array:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from paper_utils.errors import PaperError, UsageError
+from paper_utils.errors import PaperError
 from paper_utils.limit.data import LimitData
 from paper_utils.paths import replacing
 
@@ -52,35 +52,6 @@ def write_mteb(data: LimitData, folder: str | os.PathLike[str]) -> Path:
     except OSError as error:
         raise PaperError(f"cannot write to {folder}: {error.strerror or error}") from error
     return folder
-
-
-def stream_corpus(path: str | os.PathLike[str]) -> Iterator[tuple[str, str]]:
-    """Yield (id, text) of a ``corpus.jsonl`` one by one, for corpora larger than memory.
-
-    A ``title`` is put before the text. Repeated ids are not noticed.
-    """
-    path = Path(path).expanduser()
-    if not path.is_file():
-        raise UsageError(f"{path}: no such file")
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if line.strip():
-                yield _read_line(path, number, line)
-
-
-def _read_line(path: Path, number: int, line: bytes) -> tuple[str, str]:
-    try:
-        row = json.loads(line.decode("utf-8"))
-    except (ValueError, RecursionError):
-        raise UsageError(f"{path}, line {number}: not JSON (half downloaded?)") from None
-    identifier, text = (row.get("_id"), row.get("text")) if isinstance(row, dict) else (None, None)
-    if not (isinstance(identifier, str) and identifier and isinstance(text, str)):
-        raise UsageError(f"{path}, line {number}: an object with the texts _id and text is needed")
-    title = row.get("title")
-    text = f"{title} {text}" if isinstance(title, str) and title.strip() else text
-    if not text.strip():
-        raise UsageError(f"{path}, line {number}: the text of {identifier!r} is empty")
-    return identifier, text
 
 
 def _records(ids: Iterable[str], texts: Iterable[str], **more: str) -> Iterator[dict]:

@@ -22,7 +22,7 @@ class GramSpec(NamedTuple):
 
     d: int  # number of buckets
     sizes: NDArray[np.int64]  # in characters, increasing
-    units: NDArray[np.int64]  # weight of a gram of each size, in whole units
+    units: NDArray[np.int64]  # weight of a gram of each size
     markers: bool  # whether a word is put between ^ and $ first
     hash: int  # a value of HASHES
     seed: int  # of the hash "mixed"; the others have none

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from fractions import Fraction
 from itertools import islice
-from math import lcm
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +17,6 @@ from paper_utils.errors import UsageError, did_you_mean
 from paper_utils.search.grams import HASHES, GramSpec, GramTable
 from paper_utils.search.postings import (
     SEGMENT,
-    Counts,
     Segment,
     add_postings,
     count_terms,
@@ -30,8 +27,6 @@ from paper_utils.search.postings import (
 
 # Characters of a segment's texts at most, so that long documents make short segments.
 _CHARACTERS = 1 << 24
-# A weight may be at most so many times the unit that all weights are multiples of.
-_UNITS = 1000
 
 
 class HashedNgrams:
@@ -49,8 +44,8 @@ class HashedNgrams:
         Buckets, 1 to 2**32.
     sizes : sequence of int
         Sizes of the n-grams, distinct, at least 1.
-    weights : sequence of float
-        Above 0, one per size; whole multiples of a common unit, none above 1,000 times it.
+    weights : sequence of int
+        1 to 1,000, one per size.
     log : bool
         Whether a bucket's value is the logarithm or the sum itself.
     markers : bool
@@ -88,7 +83,7 @@ class HashedNgrams:
         self,
         d: int = 32_768,
         sizes: Sequence[int] = (3, 4, 5),
-        weights: Sequence[float] = (1, 5, 10),
+        weights: Sequence[int] = (1, 5, 10),
         *,
         log: bool = True,
         markers: bool = True,
@@ -99,7 +94,7 @@ class HashedNgrams:
     ) -> None:
         self.d = whole("d", d, least=1, most=1 << 32)
         self.sizes, self.weights = tuple(sizes), tuple(weights)
-        order, units, self._unit = _checked_grams(self.sizes, self.weights)
+        grams = _checked_grams(self.sizes, self.weights)
         if hash not in HASHES:
             raise UsageError(f"unknown hash {hash!r}: {did_you_mean(hash, HASHES)}")
         available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
@@ -109,8 +104,7 @@ class HashedNgrams:
         self.log, self.normalise = bool(log), bool(normalise)
         self._spec = GramSpec(
             self.d,
-            np.array([self.sizes[i] for i in order], dtype=np.int64),
-            np.array([units[i] for i in order], dtype=np.int64),
+            *grams,
             bool(markers),
             HASHES[hash],
             whole("seed", seed, least=0, most=(1 << 63) - 1),
@@ -142,11 +136,9 @@ class HashedNgrams:
         with ThreadPoolExecutor(self.threads) as pool:
             waiting = []
             for first, part in _parts(texts):
-                words, offsets = table.read(part)
                 n_docs = first + len(part)
                 # Reading is serial; the arrays that a worker gets are never changed in place.
-                snapshot = (table.pointers, table.grams, table.weights, table.n_terms)
-                waiting.append(pool.submit(self._segment, first, words, offsets, *snapshot))
+                waiting.append(pool.submit(self._segment, first, *_read(table, part)))
                 if len(waiting) > self.threads:
                     segments.append(waiting.pop(0).result())
             segments += [future.result() for future in waiting]
@@ -215,10 +207,8 @@ class HashedNgrams:
         table, heaps, n_docs = GramTable(self._spec), _Heaps(len(queries), k), 0
         lengths = np.ones(len(queries))
         for first, part in _parts(texts):
-            words, offsets = table.read(part)
             n_docs = first + len(part)
-            snapshot = (table.pointers, table.grams, table.weights, table.n_terms)
-            segment = self._segment(first, words, offsets, *snapshot)
+            segment = self._segment(first, *_read(table, part))
             terms, lengths = self._query_terms(queries, table)
             self._push([segment], terms, table.n_terms, heaps)
         if not table.n_terms:
@@ -274,7 +264,7 @@ class HashedNgrams:
         """
         texts = texts_list(texts, "texts")
         table = GramTable(self._spec)
-        counts = self._counts(texts, table)
+        counts = count_terms(*_read(table, texts))
         columns = table.buckets[counts.terms].astype(np.int64)
         entries = (self._values(counts.units), columns, counts.pointers)
         matrix = sparse.csr_array(entries, shape=(len(texts), self.d))
@@ -322,23 +312,15 @@ class HashedNgrams:
         return int(lengths[query_terms[1]].sum()), int(read)
 
     def _values(self, units: NDArray) -> NDArray[np.float64]:
-        sums = units * self._unit
-        return np.log1p(sums) if self.log else sums
+        return np.log1p(units) if self.log else units.astype(np.float64)
 
-    def _counts(self, texts: Sequence[str], table: GramTable) -> Counts:
-        words, offsets = table.read(texts)
-        return count_terms(
-            words, offsets, table.pointers, table.grams, table.weights, table.n_terms
-        )
-
-    def _segment(self, first, words, offsets, pointers, grams, weights, n_terms) -> Segment:
-        counts = count_terms(words, offsets, pointers, grams, weights, n_terms)
-        return make_segment(first, counts, n_terms, self._values, self.normalise)
+    def _segment(self, first: int, *read) -> Segment:
+        return make_segment(first, count_terms(*read), read[-1], self._values, self.normalise)
 
     def _query_terms(self, queries: Sequence[str], table: GramTable):
         """Pointers, terms of `table` and values of the queries, and their lengths."""
         own = GramTable(self._spec)
-        counts = self._counts(queries, own)
+        counts = count_terms(*_read(own, queries))
         values = self._values(counts.units)
         row = np.repeat(np.arange(len(queries)), np.diff(counts.pointers))
         squares = np.bincount(row, values**2, minlength=len(queries))
@@ -382,6 +364,11 @@ class _Heaps:
         order = np.lexsort((self.places, -self.best), axis=-1)
         scores = np.take_along_axis(self.best, order, axis=1) / lengths[:, None]
         return np.take_along_axis(self.places, order, axis=1), scores
+
+
+def _read(table: GramTable, texts: Sequence[str]) -> tuple:
+    """Read some texts; return what `count_terms` needs of them and of the grams known now."""
+    return *table.read(texts), table.pointers, table.grams, table.weights, table.n_terms
 
 
 def _postings(segments: Sequence[Segment], n_terms: int) -> NDArray[np.int64]:
@@ -445,8 +432,8 @@ def _parts(texts: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
         raise UsageError("texts is empty")
 
 
-def _checked_grams(sizes, weights) -> tuple[list[int], list[int], float]:
-    """Return the order of increasing size, the weights in units, and the unit."""
+def _checked_grams(sizes: tuple, weights: tuple) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the sizes, increasing, and the weight of each."""
     if not sizes:
         raise UsageError("sizes is empty: name at least one size of n-grams")
     for size in sizes:
@@ -456,18 +443,6 @@ def _checked_grams(sizes, weights) -> tuple[list[int], list[int], float]:
     if len(weights) != len(sizes):
         raise UsageError(f"{len(sizes)} sizes {sizes} need as many weights, not {weights}")
     for weight in weights:
-        if isinstance(weight, bool) or not isinstance(weight, (int, float, np.number)):
-            raise UsageError(f"a weight must be a number, not {weight!r}")
-        if not 0 < weight < np.inf:
-            raise UsageError(f"a weight must be above 0 and finite, not {weight}")
-    exact = [Fraction(str(weight)) for weight in weights]
-    scale = lcm(*(fraction.denominator for fraction in exact))
-    units = [int(fraction * scale) for fraction in exact]
-    common = np.gcd.reduce(units)
-    units = [unit // int(common) for unit in units]
-    if max(units) > _UNITS:
-        raise UsageError(
-            f"weights must be multiples of a common unit, at most {_UNITS:,} times it, "
-            f"not {weights}"
-        )
-    return list(np.argsort(sizes)), units, float(common / scale)
+        whole("a weight", weight, least=1, most=1000)
+    order = np.argsort(sizes)
+    return np.array(sizes, dtype=np.int64)[order], np.array(weights, dtype=np.int64)[order]
