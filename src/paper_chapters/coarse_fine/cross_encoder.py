@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from paper_chapters.coarse_fine.sampling import Lists, training_lists, training_texts
 from paper_chapters.coarse_fine.towers import (
@@ -116,6 +115,20 @@ def list_loss(model: CrossEncoder) -> Callable[[Lists], torch.Tensor]:
     return loss_of
 
 
+def read_titles(
+    model: CrossEncoder,
+    queries: Sequence[str],
+    titles: Sequence[str],
+    chosen: NDArray[np.integer] | None = None,
+) -> NDArray[np.float32]:
+    """Return the scores of each query with its `chosen` titles, (n_queries, n), else with all."""
+    if chosen is None:
+        chosen = np.tile(np.arange(len(titles)), (len(queries), 1))
+    rows = np.repeat(np.arange(len(queries)), chosen.shape[1])
+    pairs = np.column_stack([rows, chosen.ravel()])
+    return pair_scores(model, queries, titles, pairs).reshape(chosen.shape)
+
+
 def pair_scores(
     model: CrossEncoder,
     queries: Sequence[str],
@@ -123,24 +136,16 @@ def pair_scores(
     pairs: NDArray[np.integer],
     *,
     batch: int = 512,
-    progress: str | None = None,
 ) -> NDArray[np.float32]:
     """Return the scores, shape (n_pairs,), of `pairs` of query and title numbers, (n_pairs, 2)."""
     left, right = model.ids(queries), model.ids(titles)
     lengths = np.array([len(left[q]) + len(right[t]) for q, t in pairs])
     order = np.argsort(lengths, kind="stable")
     scores = np.empty(len(pairs), dtype=np.float32)
-    with (
-        torch.inference_mode(),
-        tqdm(
-            total=len(pairs), desc=progress, unit="pair", leave=False, disable=progress is None
-        ) as bar,
-    ):
+    with torch.inference_mode():
         for start in range(0, len(order), batch):
             rows = order[start : start + batch]
-            chosen = pairs[rows]
-            scores[rows] = model(
-                [left[q] for q in chosen[:, 0]], [right[t] for t in chosen[:, 1]]
-            ).numpy()
-            bar.update(len(rows))
+            some = pairs[rows].T
+            found = model([left[q] for q in some[0]], [right[t] for t in some[1]])
+            scores[rows] = found.numpy()
     return scores

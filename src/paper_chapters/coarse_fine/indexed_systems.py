@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from paper_chapters.coarse_fine.cross_encoder import CrossEncoder, pair_scores
+from paper_chapters.coarse_fine.cross_encoder import CrossEncoder, read_titles
 from paper_chapters.coarse_fine.rows import fused, reranked
 from paper_chapters.coarse_fine.towers import timed, vectors
 from paper_utils.checks import unit_rows
@@ -179,14 +179,14 @@ def reading_system(
     titles, own = list(titles), weight_bytes(model)
     subwords = 4 * sum(map(len, model.ids(titles)))
     if first is None and depth is None:
-        return System(lambda q: _read(model, q, titles, _all(q, titles)), subwords, own, training_s)
+        return System(lambda q: read_titles(model, q, titles), subwords, own, training_s)
     if first is None or depth is None or not 1 <= depth <= len(titles):
         raise UsageError(f"depth must be from 1 to {len(titles)} after a first stage, not {depth}")
 
     def scores(queries: Sequence[str]) -> NDArray:
         found = first.scores(queries)
         chosen = np.argsort(-found, axis=1, kind="stable")[:, :depth]
-        read = np.round(_read(model, queries, titles, chosen).astype(np.float64), 5)
+        read = np.round(read_titles(model, queries, titles, chosen).astype(np.float64), 5)
         second = np.full(found.shape, -np.inf)
         np.put_along_axis(second, chosen, read, axis=1)
         return reranked(found, second, depth)
@@ -198,18 +198,6 @@ def reading_system(
         first.training_s + training_s,
         first.index_s,
     )
-
-
-def _all(queries: Sequence[str], titles: Sequence[str]) -> NDArray[np.int64]:
-    return np.tile(np.arange(len(titles)), (len(queries), 1))
-
-
-def _read(
-    model: CrossEncoder, queries: Sequence[str], titles: Sequence[str], chosen: NDArray
-) -> NDArray[np.float32]:
-    rows = np.repeat(np.arange(len(queries)), chosen.shape[1])
-    pairs = np.column_stack([rows, chosen.ravel()])
-    return pair_scores(model, queries, titles, pairs).reshape(chosen.shape)
 
 
 def weight_bytes(model: torch.nn.Module) -> int:

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import sparse
 from scipy.stats import rankdata
 
 from paper_utils.errors import UsageError
-from paper_utils.search.metrics import mrr, ndcg_at_k, recall_at_k
+from paper_utils.search.metrics import exponential_gains, mrr, ndcg_at_k, recall_at_k
 from paper_utils.search.ranks import ranks_from_scores
 from paper_utils.statistics import bootstrap_interval
 from paper_utils.train.task import CatalogueTask
@@ -32,7 +31,7 @@ def values_by_query(task: CatalogueTask, scores: NDArray) -> dict[str, NDArray[n
     out`` combination or in a ``new wording``; ``recall@10`` and ``mrr`` of fine queries, of items
     of grade 2. Scores are rounded to 5 decimals; ties count at their expectation.
     """
-    ranks = ranks_from_scores(_rounded(scores), _gains(task))
+    ranks = ranks_from_scores(_rounded(scores), exponential_gains(task.queries.grades))
     exact = ranks_from_scores(_rounded(scores), task.queries.grades == 2)
     ndcg, fine = ndcg_at_k(ranks, 10), task.fine
     return {
@@ -68,8 +67,8 @@ def row(system: str, task: CatalogueTask, scores: NDArray, pairs: pd.DataFrame) 
     won = pair_values(scores, pairs)
     return {
         "system": system,
-        **{name: _interval(values[name]) for name in MEASURES},
-        "pairs": {name: _interval(v) for name, v in won.items() if len(v) >= FEWEST_QUERIES},
+        **{name: interval(values[name]) for name in MEASURES},
+        "pairs": {name: interval(v) for name, v in won.items() if len(v) >= FEWEST_QUERIES},
     }
 
 
@@ -83,7 +82,7 @@ def gain(task: CatalogueTask, scores: NDArray, other: NDArray) -> dict[str, list
     for name in MEASURES:
         gained = first[name] - second[name]
         error = float(gained.std(ddof=1) / np.sqrt(len(gained)))
-        found[name] = [*_interval(gained), error]
+        found[name] = [*interval(gained), error]
     return found
 
 
@@ -129,8 +128,8 @@ def pooled_rows(values: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]
     return everything
 
 
-def _with_error(interval: Sequence[float]) -> tuple[float, ...]:
-    mean, low, high = interval
+def _with_error(part: Sequence[float]) -> tuple[float, ...]:
+    mean, low, high = part
     return mean, low, high, (high - low) / (2 * 1.96)
 
 
@@ -168,14 +167,8 @@ def oracle_recall(task: CatalogueTask, scores: NDArray, depths: Sequence[int]) -
     return {str(k): float(recall_at_k(ranks, k)[task.fine].mean()) for k in depths}
 
 
-def _gains(task: CatalogueTask) -> sparse.csr_array:
-    """2^grade − 1, which :func:`~paper_utils.search.metrics.ndcg_at_k` takes for grades."""
-    gains = task.queries.grades.copy()
-    gains.data = (2**gains.data - 1).astype(gains.data.dtype)
-    return gains
-
-
-def _interval(values: NDArray) -> list[float]:
+def interval(values: NDArray) -> list[float]:
+    """Return mean, low and high of values of queries, as rows hold them."""
     return [round(float(v), 6) for v in bootstrap_interval(values)[:3]]
 
 

@@ -18,13 +18,12 @@ from paper_chapters.coarse_fine.indexed_systems import (
     reading_system,
     tower_system,
 )
-from paper_chapters.coarse_fine.rows import values_by_query
+from paper_chapters.coarse_fine.rows import interval, values_by_query
 from paper_chapters.coarse_fine.towers import timed
 from paper_chapters.coarse_fine.trained_towers import trained_tower
 from paper_chapters.coarse_fine.untrained_rows import SMALL
 from paper_utils.errors import UsageError
 from paper_utils.results import Tolerance, experiment
-from paper_utils.statistics import bootstrap_interval
 from paper_utils.train.task import CatalogueTask, catalogue_task
 
 DIMENSIONS = (64, 256)
@@ -66,10 +65,7 @@ def _top_10(scores: NDArray) -> NDArray[np.int64]:
 
 def _quality(task: CatalogueTask, scores: NDArray) -> dict[str, list[float]]:
     values = values_by_query(task, scores)
-    return {
-        name: [round(float(v), 6) for v in bootstrap_interval(values[name])[:3]]
-        for name in ("fine", "coarse")
-    }
+    return {name: interval(values[name]) for name in ("fine", "coarse")}
 
 
 def _cost(system: System, seconds: float) -> dict[str, float]:

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from paper_chapters.coarse_fine.cross_encoder import (
-    CrossEncoder,
-    pair_scores,
-    trained_cross_encoder,
-)
+from paper_chapters.coarse_fine.cross_encoder import read_titles, trained_cross_encoder
 from paper_chapters.coarse_fine.rows import (
     fused,
     gain,
@@ -25,15 +20,7 @@ from paper_chapters.coarse_fine.untrained_rows import DEPTHS, SEEDS
 from paper_utils.geometry.dimension import effective_dimension
 from paper_utils.results import Tolerance, experiment
 from paper_utils.search.bm25 import BM25
-from paper_utils.train.task import CatalogueTask, attribute_pairs, catalogue_task
-
-
-def cross_scores(model: CrossEncoder, task: CatalogueTask) -> NDArray[np.float32]:
-    """Return a cross-encoder's scores of all pairs, shape (n_queries, n_items)."""
-    shape = len(task.queries), len(task.items)
-    pairs = np.argwhere(np.ones(shape, dtype=bool))
-    titles = task.items["title"].tolist()
-    return pair_scores(model, task.queries.texts, titles, pairs).reshape(shape)
+from paper_utils.train.task import attribute_pairs, catalogue_task
 
 
 def pipelines(first: NDArray, tower: NDArray, cross: NDArray) -> dict[str, NDArray]:
@@ -79,7 +66,7 @@ def trained_rows(language: str, seed: int) -> dict[str, Any]:
     scores = {
         "two towers": tower_scores(tower, task),
         "DSSM": tower_scores(dssm, task),
-        "cross-encoder": cross_scores(cross, task),
+        "cross-encoder": read_titles(cross, task.queries.texts, titles),
     }
     scores |= pipelines(bm25, scores["two towers"], scores["cross-encoder"])
     compared = {"BM25": bm25} | scores

@@ -22,7 +22,7 @@ from paper_utils.geometry.hub_reduction import whiten
 from paper_utils.geometry.stability import rank_margin
 from paper_utils.results import RANKS, experiment
 from paper_utils.search.hashing import HashedNgrams
-from paper_utils.search.metrics import ndcg_at_k
+from paper_utils.search.metrics import exponential_gains, ndcg_at_k
 from paper_utils.search.ranks import ranks_from_scores
 from paper_utils.statistics import bootstrap_interval
 from paper_utils.train.task import CatalogueTask, attribute_pairs, catalogue_task
@@ -256,9 +256,8 @@ def _interval(values: NDArray) -> list[float] | None:
 
 
 def _ndcg(task: CatalogueTask, scores: NDArray) -> NDArray[np.float64]:
-    grades = task.queries.grades.astype(np.float64)
-    grades.data = 2.0**grades.data - 1
-    return ndcg_at_k(ranks_from_scores(np.round(scores, 6), grades), 10)
+    gains = exponential_gains(task.queries.grades)
+    return ndcg_at_k(ranks_from_scores(np.round(scores, 6), gains), 10)
 
 
 def _tasks() -> list[dict[str, Any]]:

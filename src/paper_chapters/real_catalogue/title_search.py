@@ -19,7 +19,7 @@ from paper_utils.fingerprint import sha256
 from paper_utils.results import Tolerance, experiment
 from paper_utils.search.bm25 import BM25
 from paper_utils.search.hashing import HashedNgrams
-from paper_utils.search.metrics import ndcg_at_k, recall_at_k
+from paper_utils.search.metrics import exponential_gains, ndcg_at_k, recall_at_k
 from paper_utils.search.ranks import ranks_from_scores
 from paper_utils.statistics import bootstrap_interval, wilson_interval
 
@@ -98,8 +98,7 @@ def measure(task: TitleTask, searcher: Searcher, *, seed: int = 0) -> dict[str, 
     """
     coarse = ranks_from_scores(searcher.scores(task.coarse.texts), task.coarse.grades)
     fine = searcher.scores(task.fine.texts)
-    gains = task.fine.grades.astype(np.float64)
-    gains.data = 2.0**gains.data - 1
+    gains = exponential_gains(task.fine.grades)
     return {
         "coarse": _interval(ndcg_at_k(coarse, 10)),
         "neighbours": _interval(_neighbours(task, searcher, seed)),

@@ -11,7 +11,7 @@ from paper_chapters.real_catalogue.title_search import NEAR_TIES, Searcher
 from paper_chapters.real_catalogue.wands import Wands, load_wands
 from paper_utils.data.sources import find_dataset
 from paper_utils.results import experiment
-from paper_utils.search.metrics import ndcg_at_k, recall_at_k
+from paper_utils.search.metrics import exponential_gains, ndcg_at_k, recall_at_k
 from paper_utils.search.ranks import ranks_from_scores
 from paper_utils.statistics import bootstrap_interval
 
@@ -32,10 +32,8 @@ def measure_wands(data: Wands, system: str, *, seed: int = 0) -> dict[str, Any]:
     for start in range(0, len(data.queries), _AT_ONCE):
         rows = slice(start, start + _AT_ONCE)
         scores, grades = searcher.scores(data.queries[rows]), data.grades[rows]
-        gains = grades.astype(np.float64)
-        gains.data = 2.0**gains.data - 1
         exact = ranks_from_scores(scores, grades == 2)
-        found["ndcg"].append(ndcg_at_k(ranks_from_scores(scores, gains), k))
+        found["ndcg"].append(ndcg_at_k(ranks_from_scores(scores, exponential_gains(grades)), k))
         found["recall"].append(recall_at_k(exact, k))
         dense = grades.toarray()
         found["class"].append(_right_class(scores, dense, classes))

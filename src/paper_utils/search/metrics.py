@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 
 from paper_utils.checks import whole
 from paper_utils.errors import UsageError
@@ -142,6 +143,13 @@ def mrr(ranks: RelevantRanks, k: int | None = None) -> NDArray[np.float64]:
     expected = np.array([_reciprocal(*case, k) for case in cases.T.tolist()])
     values[queries] = expected[which.ravel()]
     return values
+
+
+def exponential_gains(grades: sparse.csr_array) -> sparse.csr_array:
+    """Return 2^grade - 1, (n_queries, n_docs), in place of grades for :func:`ndcg_at_k`."""
+    gains = grades.astype(np.float64)
+    gains.data = 2.0**gains.data - 1
+    return gains
 
 
 def summary(values: Mapping[object, ArrayLike]) -> dict[str, list[float]]:
