@@ -10,9 +10,9 @@ import numpy as np
 
 from paper_utils import plots, results
 from paper_utils.book.chapters import Chapter
-from paper_utils.book.verdict_page import headline, load_headlines
-from paper_utils.claims import Verdict, badge
-from paper_utils.errors import PaperError, UsageError
+from paper_utils.book.verdict_page import headline_items
+from paper_utils.claims import Verdict
+from paper_utils.errors import UsageError
 from paper_utils.fingerprint import sha256
 from paper_utils.paths import replacing, write_text
 
@@ -195,22 +195,5 @@ def figure_text(found: Mapping[str, Any], chapter: Chapter) -> str:
 
 def answers(root: Path, chapters: Sequence[Chapter], verdicts: Sequence[Verdict]) -> str:
     """Return the short answers that are marked for the front page as MyST Markdown."""
-    by_id = {item.claim.id: item for item in verdicts}
     links = {one.slug: f"[{one.title}](chapters/{one.name}.ipynb)" for one in chapters}
-    lines = []
-    for entry in load_headlines(root):
-        if not entry.get("front"):
-            continue
-        item = by_id.get(entry["id"])
-        if item is None:
-            raise PaperError(f"headlines.yml: no claim {entry['id']!r}")
-        try:
-            text = headline(entry["says"], item)
-        except (KeyError, AttributeError):
-            continue  # a small profile measures fewer conditions
-        where = links.get(item.claim.chapter, item.claim.chapter)
-        lines.append(
-            f"- {badge(item)} **{entry['claim']}** {' '.join(text.split())} "
-            f'<span class="place">{where}</span>'
-        )
-    return "\n".join(["{.headlines}", *lines, ""]) if lines else ""
+    return "\n".join(headline_items(root, verdicts, links, front=True))

@@ -51,6 +51,7 @@ def verdict_page(root: Path, chapters: Sequence[Chapter], verdicts: Sequence[Ver
     by_source |= {"own": by_source.pop("own")} if "own" in by_source else {}
     names = {key: html.escape(known.get(key, (key, ""))[0]) for key in by_source} | {"own": OWN}
     links = {chapter.slug: f"[{chapter.title}](./{chapter.name}.ipynb)" for chapter in chapters}
+    answers = headline_items(root, verdicts, links)
     lines = [
         "---",
         "html_theme.sidebar_secondary.remove: true",
@@ -63,7 +64,7 @@ def verdict_page(root: Path, chapters: Sequence[Chapter], verdicts: Sequence[Ver
         "",
         *_summary(verdicts),
         *_counts(by_source, names),
-        *_headlines(root, verdicts, links),
+        *(["## The short answers", "", *answers] if answers else []),
         "## All claims",
         "",
         "A verdict is computed from the claim, a rule and the measurement. Where no rule can "
@@ -134,10 +135,15 @@ def load_headlines(root: Path) -> list[dict[str, str]]:
     return entries
 
 
-def _headlines(root: Path, verdicts: Sequence[Verdict], links: Mapping[str, str]) -> list[str]:
+def headline_items(
+    root: Path, verdicts: Sequence[Verdict], links: Mapping[str, str], *, front: bool = False
+) -> list[str]:
+    """Return the headlines as items of a list; `front`: the marked ones, for the front page."""
     by_id = {item.claim.id: item for item in verdicts}
     lines = []
     for entry in load_headlines(root):
+        if front and not entry.get("front"):
+            continue
         item = by_id.get(entry["id"])
         if item is None:
             raise PaperError(f"headlines.yml: {entry['id']!r}; {did_you_mean(entry['id'], by_id)}")
@@ -146,11 +152,13 @@ def _headlines(root: Path, verdicts: Sequence[Verdict], links: Mapping[str, str]
         except (KeyError, AttributeError):
             continue  # a small profile measures fewer conditions
         where = links.get(item.claim.chapter, item.claim.chapter)
+        if not front:
+            where = f'<a href="#claim-{item.claim.id}">{item.claim.id}</a>, {where}'
         lines.append(
-            f'- {badge(item)} **{entry["claim"]}** {" ".join(text.split())} <span class="place">'
-            f'<a href="#claim-{item.claim.id}">{item.claim.id}</a>, {where}</span>'
+            f"- {badge(item)} **{entry['claim']}** {' '.join(text.split())} "
+            f'<span class="place">{where}</span>'
         )
-    return ["## The short answers", "", "{.headlines}", *lines, ""] if lines else []
+    return ["{.headlines}", *lines, ""] if lines else []
 
 
 def headline(says: str, verdict: Verdict) -> str:
