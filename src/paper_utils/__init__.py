@@ -10,7 +10,7 @@ import importlib
 
 __version__ = "0.1.0"
 
-# Public name -> module that defines it. `build.fingerprint` reads this table too.
+# Public name -> module that defines it. `fingerprint` reads this table too.
 _EXPORTS = {
     "Transition": "codes.capacity",
     "attainable_margin": "codes.capacity",

@@ -57,16 +57,16 @@ class Contradiction:
 
     def _markdown(self) -> str:
         rows = [("side", "says", "where"), ("---", "---", "---")]
-        for name, said in (("one side", self.one), ("the other", self.two)):
+        for name, side in (("one side", self.one), ("the other", self.two)):
             mark = f'<span class="sides"></span>{name}'  # by which the style sheet knows the table
-            rows.append((mark, said.says, f"{said.at} {{cite:p}}`{said.source}`"))
+            rows.append((mark, side.says, f"{side.at} {{cite:p}}`{side.source}`"))
         found = "<br>".join(f"{item.what}: **{item}**" for item in self.measured)
         rows.append(("measured", found, chapter_link(self.chapter)))
         rows.append(("it sides with", f"**{self.sides}**", ""))
         return "\n".join(map(table_row, rows))
 
     def __repr__(self) -> str:
-        lines = [f"{said.source}, {said.at}: {said.says}" for said in (self.one, self.two)]
+        lines = [f"{side.source}, {side.at}: {side.says}" for side in (self.one, self.two)]
         lines += [f"measured ({item.source}), {item.what}: {item}" for item in self.measured]
         return "\n".join([*lines, f"sides with: {self.sides}"])
 

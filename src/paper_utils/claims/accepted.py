@@ -1,7 +1,7 @@
 """What other chapters measured, as it was last accepted: for chapters that look back.
 
 A chapter that imports this module depends on the ledger and on all accepted values, and is out of
-date when one of them changes (`build.state`).
+date when one of them changes (`book.state`).
 """
 
 from __future__ import annotations

@@ -238,13 +238,13 @@ def _by_sign_changes(relevance: Relevance) -> list[Certificate]:
         ]
         changes, cyclic, name, order = min(tried, key=lambda t: (t[0], not t[1]))
         curve = "trigonometric curve" if cyclic else "moment curve"
-        said = f"{of} along {name} change sign at most {changes} times"
+        statement = f"{of} along {name} change sign at most {changes} times"
         evidence = {"order": order, "cyclic": cyclic, "of": of}
         # Queries along the curve leave no room for a threshold per query: sign-rank only.
         targets = ("dimension", "sign-rank") if of == "documents" else ("sign-rank",)
         for target in targets:
             value = _curve_value(changes, target)
-            found.append(Certificate(curve, target, "upper", value, said, evidence))
+            found.append(Certificate(curve, target, "upper", value, statement, evidence))
     return found
 
 
@@ -257,9 +257,9 @@ def _by_truncation(relevance: Relevance) -> list[Certificate]:
         X, Y = U[:, :r] * s[:r], Vt[:r].T
         product = X @ Y.T
         if ((product > 0) == relevance.matrix).all() and np.abs(product).min() > 1e-9:
-            said = f"the {r} largest singular values keep every sign of 2A - 1"
+            statement = f"the {r} largest singular values keep every sign of 2A - 1"
             name = "truncated decomposition"
-            return [Certificate(name, "sign-rank", "upper", r, said, {"factors": (X, Y)})]
+            return [Certificate(name, "sign-rank", "upper", r, statement, {"factors": (X, Y)})]
     return []
 
 
@@ -268,11 +268,11 @@ def _by_spectrum(relevance: Relevance) -> list[Certificate]:
     if A.size > MAX_DENSE or min(A.shape) > 2000:
         return []
     # A part's bound is one of the whole, and documents of no query only weaken it.
-    asked = np.flatnonzero(A.any(axis=0))
-    if A[:, asked].all():
+    relevant = np.flatnonzero(A.any(axis=0))
+    if A[:, relevant].all():
         return []
-    plain = spectral_bound(relevance.signs[:, asked])
-    bound, weight = reweighted_spectral_bound(A[:, asked])
+    plain = spectral_bound(relevance.signs[:, relevant])
+    bound, weight = reweighted_spectral_bound(A[:, relevant])
     return [
         _spectral("Forster's bound", plain, 1.0),
         _spectral("Forster's bound, reweighted", bound, weight),
@@ -280,10 +280,10 @@ def _by_spectrum(relevance: Relevance) -> list[Certificate]:
 
 
 def _spectral(name: str, bound: float, weight: float) -> Certificate:
-    said = f"sqrt(nm) min|M| / |M| = {bound:.3f} with weight {weight:.2f} on relevant cells"
+    statement = f"sqrt(nm) min|M| / |M| = {bound:.3f} with weight {weight:.2f} on relevant cells"
     value = math.ceil(bound - 1e-6)  # a whole number must not be passed by rounding
     evidence = {"weight": weight, "bound": bound}
-    return Certificate(name, "sign-rank", "lower", value, said, evidence)
+    return Certificate(name, "sign-rank", "lower", value, statement, evidence)
 
 
 def _by_patterns(relevance: Relevance, of: str, rank_cap: int, cap: int) -> list[Certificate]:
@@ -304,15 +304,15 @@ def _by_patterns(relevance: Relevance, of: str, rank_cap: int, cap: int) -> list
         if value < 1:
             continue
         listed = ", ".join(str(names[j]) for j in members.columns)
-        said = f"{of} {listed}: {_PATTERNS[mode]}"
+        statement = f"{of} {listed}: {_PATTERNS[mode]}"
         if mode == "all" and members.exact:
-            said += "; no larger set"
+            statement += "; no larger set"
         target = "dimension" if mode == "affine" else "sign-rank"
         evidence = {"patterns": mode, "of": of, "members": members.columns}
         if mode != "all":
             evidence["witnesses"] = _witnesses(A, members.columns, mode)
-            said += f" ({len(evidence['witnesses'])} {_OTHER[of]} show them)"
-        found.append(Certificate(argument, target, "lower", value, said, evidence))
+            statement += f" ({len(evidence['witnesses'])} {_OTHER[of]} show them)"
+        found.append(Certificate(argument, target, "lower", value, statement, evidence))
     return found
 
 
@@ -344,13 +344,13 @@ def _by_optimisation(
             for unit_docs in (True, False):
                 found = realise(relevance.matrix, d, seed=seed, unit_docs=unit_docs)
                 if found.solved:
-                    said = (
+                    statement = (
                         f"vectors in {d} dimensions with least margin {found.margin:.2g} "
                         f"(seed {seed})"
                     )
                     evidence = {"queries": found.queries, "docs": found.docs}
                     return [
-                        Certificate("optimisation", target, "upper", d + extra, said, evidence)
+                        Certificate("optimisation", target, "upper", d + extra, statement, evidence)
                         for target, extra in (("dimension", 0), ("sign-rank", 1))
                     ]
     return []
