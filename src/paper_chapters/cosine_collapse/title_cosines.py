@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from paper_utils.data.catalogue import load_catalogue
+from paper_utils.data.catalogue import catalogue_checksums, load_catalogue
 from paper_utils.encoders import load_encoder
 from paper_utils.geometry.cosine import centre, cosine_moments
 from paper_utils.geometry.dimension import effective_dimension
@@ -61,17 +61,11 @@ def _tasks() -> list[dict[str, Any]]:
     return real + built_in
 
 
-def _data() -> dict[str, str]:
-    return {
-        name: load_catalogue(name, language="all").sha256 for name in ("uhtt-tools", "uhtt-drills")
-    }
-
-
 @experiment(
     "cosine-real-titles",
     "Cosine moments of 45,989 real tool titles and of the 503 drills and screwdrivers among them",
     tasks=_tasks,
-    data=_data,
+    data=lambda: catalogue_checksums("uhtt-tools", "uhtt-drills"),
     tolerance=FLOAT32,
     kinds=("encoder",),
 )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from paper_chapters.effective_dimension.known_dimension import dimension_row
-from paper_utils.data.catalogue import load_catalogue, titles_sha256
+from paper_utils.data.catalogue import catalogue_checksums, load_catalogue, titles_sha256
 from paper_utils.data.prose import documentation_sentences
 from paper_utils.encoders import load_encoder
 from paper_utils.errors import UsageError
@@ -154,10 +154,8 @@ def random_words(n_items: int, *, seed: int = 0, length: int = 6) -> list[str]:
 
 
 def _data() -> dict[str, str]:
-    return {
-        "uhtt-tools": load_catalogue("uhtt-tools", language="all").sha256,
-        "documentation": titles_sha256(documentation_sentences(POOL)),
-    }
+    sentences = {"documentation": titles_sha256(documentation_sentences(POOL))}
+    return catalogue_checksums("uhtt-tools") | sentences
 
 
 @experiment(

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import spearmanr
 
 from paper_utils.checks import unit_rows
-from paper_utils.data.catalogue import load_catalogue
+from paper_utils.data.catalogue import catalogue_checksums, load_catalogue
 from paper_utils.data.diy_queries import diy_queries
 from paper_utils.encoders import load_encoder
 from paper_utils.errors import UsageError, did_you_mean
@@ -178,12 +178,6 @@ def titles_row(X: NDArray, *, reductions: bool) -> dict[str, Any]:
     return row
 
 
-def _data() -> dict[str, str]:
-    return {
-        name: load_catalogue(name, language="all").sha256 for name in ("uhtt-tools", "uhtt-drills")
-    }
-
-
 @experiment(
     "hubness-real-titles",
     "k-occurrences of 45,989 real tool titles and of drills, before and after hubness reduction",
@@ -192,7 +186,7 @@ def _data() -> dict[str, str]:
         for catalogue in ("uhtt-drills", "uhtt-tools")
         for encoder in ENCODERS
     ],
-    data=_data,
+    data=lambda: catalogue_checksums("uhtt-tools", "uhtt-drills"),
     tolerance=NEAR_TIES,
 )
 def hubness_of_titles(catalogue: str, encoder: str) -> dict[str, Any]:

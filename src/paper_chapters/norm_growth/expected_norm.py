@@ -161,23 +161,8 @@ def token_correlation(sums: ArrayLike, squares: ArrayLike, k: ArrayLike) -> Toke
     return TokenCorrelation(m, int(n), float(square / n), float(within), float(between), *se)
 
 
-@dataclass(frozen=True, slots=True)
-class Slope:
-    """A least-squares line over `n` points: `slope` ± `se` per unit of x."""
-
-    slope: float
-    se: float
-    intercept: float
-    n: int
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """95% interval of the slope."""
-        return self.slope - 1.96 * self.se, self.slope + 1.96 * self.se
-
-
-def fit_slope(x: ArrayLike, y: ArrayLike) -> Slope:
-    """Fit a line, with a standard error for uneven scatter (HC1: White 1980, n/(n - 2))."""
+def fit_slope(x: ArrayLike, y: ArrayLike) -> tuple[float, float]:
+    """Fit a line; return its slope and a standard error for uneven scatter (HC1: White 1980)."""
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if x.ndim != 1 or x.shape != y.shape or len(x) < 3:
         raise UsageError(f"a line needs at least 3 points, not {x.shape} x and {y.shape} y")
@@ -189,7 +174,7 @@ def fit_slope(x: ArrayLike, y: ArrayLike) -> Slope:
     slope = a @ y / (a @ a)
     residual = y - y.mean() - slope * a
     se = np.sqrt((a * a) @ (residual * residual) * len(x) / (len(x) - 2)) / (a @ a)
-    return Slope(float(slope), float(se), float(y.mean() - slope * x.mean()), len(x))
+    return float(slope), float(se)
 
 
 def mean_cosine_to_others(X: ArrayLike) -> NDArray[np.float64]:

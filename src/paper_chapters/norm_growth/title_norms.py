@@ -16,7 +16,7 @@ from paper_chapters.norm_growth.expected_norm import (
     mean_cosine_to_others,
     token_correlation,
 )
-from paper_utils.data.catalogue import load_catalogue
+from paper_utils.data.catalogue import catalogue_checksums, load_catalogue
 from paper_utils.encoders import load_encoder
 from paper_utils.encoders.fertility import SubwordTokenizer, count_subwords, load_subwords, words
 from paper_utils.encoders.token_states import token_states
@@ -121,11 +121,7 @@ def _fertility_tasks() -> list[dict[str, Any]]:
 
 def _fertility_data() -> dict[str, str]:
     files = {f"tokenizer {name}": load_subwords(name).fingerprint for name in MEASURED}
-    return _titles_data() | files
-
-
-def _titles_data() -> dict[str, str]:
-    return {"uhtt-tools": load_catalogue("uhtt-tools", language="all").sha256}
+    return catalogue_checksums("uhtt-tools") | files
 
 
 @experiment(
@@ -210,11 +206,10 @@ def growth_row(
         "cosine": cosine,
     }
     for name, y in lines.items():
-        line = fit_slope(doublings, y)
-        row |= {name: line.slope, f"{name}_se": line.se}
+        row[name], row[f"{name}_se"] = fit_slope(doublings, y)
     formula = np.log2(expected_norm2(k, within, sigma2=rho.sigma2))
-    row["sum_formula"] = fit_slope(doublings, formula).slope
-    row["cosine_formula"] = fit_slope(doublings, expected).slope
+    row["sum_formula"] = fit_slope(doublings, formula)[0]
+    row["cosine_formula"] = fit_slope(doublings, expected)[0]
     row["bins"] = _bins(k, norm2, cosine, rho.sigma2, within, expected)
     return row
 
@@ -261,7 +256,7 @@ def _growth_tasks() -> list[dict[str, Any]]:
     "norm-growth-real-titles",
     "rho, norm and cosine by the number of subword tokens inside MiniLM, on real titles and words",
     tasks=_growth_tasks,
-    data=_titles_data,
+    data=lambda: catalogue_checksums("uhtt-tools"),
     tolerance=Tolerance(
         rel=1e-3,
         abs=1e-4,

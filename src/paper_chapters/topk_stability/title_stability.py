@@ -12,7 +12,7 @@ from scipy import sparse
 from paper_chapters.topk_stability.approximate import hnsw_scores, product_quantised
 from paper_chapters.topk_stability.exact_cosines import cosine_matrix
 from paper_utils.checks import unit_rows, whole
-from paper_utils.data.catalogue import load_catalogue
+from paper_utils.data.catalogue import catalogue_checksums, load_catalogue
 from paper_utils.data.diy_queries import diy_queries
 from paper_utils.encoders import load_encoder
 from paper_utils.errors import UsageError
@@ -168,17 +168,11 @@ def _tasks() -> list[dict[str, Any]]:
     ]
 
 
-def _data() -> dict[str, str]:
-    return {
-        name: load_catalogue(name, language="all").sha256 for name in ("uhtt-tools", "uhtt-drills")
-    }
-
-
 @experiment(
     "stability-real-titles",
     "Top-20 of real tool titles after rounding, codes, truncation and graph search",
     tasks=_tasks,
-    data=_data,
+    data=lambda: catalogue_checksums("uhtt-tools", "uhtt-drills"),
     tolerance=Tolerance(
         rel=1e-3,
         abs=0.01,

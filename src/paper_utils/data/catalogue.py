@@ -205,6 +205,11 @@ def load_catalogue(
     return Catalogue(str(spec), table, titles_sha256(table["title"]), tuple(notes))
 
 
+def catalogue_checksums(*names: str) -> dict[str, str]:
+    """Return the checksum of all titles of each catalogue, as records keep it."""
+    return {name: load_catalogue(name, language="all").sha256 for name in names}
+
+
 def check_catalogue(spec: str | os.PathLike[str]) -> None:
     """Check cheaply that `spec` names a catalogue that can be loaded here.
 

@@ -112,8 +112,8 @@ _DATASETS = {
         ),
     ),
     "wands": _Dataset(
-        "WANDS: furniture products and queries with human judgments (Exact, Partial, Irrelevant)",
-        "42,994 products, 480 queries, 233,448 judgments",
+        "WANDS: furniture products and queries with human judgements (Exact, Partial, Irrelevant)",
+        "42,994 products, 480 queries, 233,448 judgements",
         "MIT",
         "github.com/wayfair/WANDS",
         (
