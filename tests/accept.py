@@ -41,6 +41,7 @@ def accept(slug: str, root: Path = ROOT) -> list[Path]:
     from paper_utils.book.make import build
     from paper_utils.book.site import collect_verdicts
     from paper_utils.book.state import Book
+    from paper_utils.claims.accepted import load, path_of
     from paper_utils.paths import write_text
 
     written = []
@@ -50,11 +51,11 @@ def accept(slug: str, root: Path = ROOT) -> list[Path]:
         report = build(book, html=False, only=chapter)
         for outcome in report.failures:
             sys.exit(f"{outcome.job.name} {outcome.error}")
-        kept = expected.load(root, profile)
+        kept = load(root, profile)
         kept = {id: entry for id, entry in kept.items() if entry["chapter"] != chapter.slug}
         mine = [item for item in collect_verdicts(book) if item.claim.chapter == chapter.slug]
         table = dict(sorted((kept | expected.entries(mine)).items()))
-        path = expected.path_of(root, profile)
+        path = path_of(root, profile)
         write_text(path, json.dumps(table, ensure_ascii=False, indent=1) + "\n")
         written.append(path)
         if profile == "smoke":

@@ -21,6 +21,7 @@ from bs4 import BeautifulSoup
 
 from paper_chapters.margin.rounded_codes import precision_dimension
 from paper_chapters.norm_growth.expected_norm import expected_cosine
+from paper_utils.book import pdf
 from paper_utils.codes.additive import AdditiveLaw
 from paper_utils.codes.capacity import critical_dimension
 from paper_utils.geometry.stability import expected_margin, swap_probability
@@ -60,8 +61,7 @@ def serve():
 @pytest.fixture(scope="class")
 def chromium():
     """The system's Chromium, driven by playwright."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    program = next(filter(None, map(shutil.which, names)), None)
+    program = pdf.chromium()
     if program is None:
         absent("no Chromium on this system: install the package chromium")
     sync_api = pytest.importorskip("playwright.sync_api")

@@ -18,9 +18,11 @@ from paper_utils.book import expected
 from paper_utils.book.chapters import find_chapters
 from paper_utils.book.make import build
 from paper_utils.book.site import collect_verdicts
-from paper_utils.book.state import Book
+from paper_utils.book.state import Book, results_named
 from paper_utils.claims import Record, judge_all, load_claims
+from paper_utils.claims.accepted import load
 from paper_utils.paths import project_root
+from paper_utils.results import index
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = find_chapters(ROOT)
@@ -208,6 +210,16 @@ def test_built_notebooks_hold_no_error_no_warning_no_address():
 
 
 @pytest.mark.book
+@each_chapter
+def test_every_long_result_says_which_function_computed_it(chapter):
+    shown = Book(ROOT).target(chapter).read_text(encoding="utf-8")
+    for path in results_named(ROOT, chapter):
+        assert f"computed by `{index()[path.stem].function}`" in shown, (
+            f"print its label: {path.stem}"
+        )
+
+
+@pytest.mark.book
 def test_recorded_values_are_the_accepted_ones():
     book = Book(project_root())
     assert expected.disagreements(book.root, collect_verdicts(book), "default") == []
@@ -236,7 +248,7 @@ def test_smoke_values_are_the_accepted_ones(smoke):
 def test_every_accepted_value_is_still_measured(smoke):
     recorded = {item.claim.id for item in smoke if item.record is not None}
     for profile in ("smoke", "default"):
-        assert set(expected.load(ROOT, profile)) <= recorded, profile
+        assert set(load(ROOT, profile)) <= recorded, profile
 
 
 @pytest.mark.measured

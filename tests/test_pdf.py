@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
 from click.testing import CliRunner
 
-from paper_utils.book.pdf import headings, joined, write_pdf
+from paper_utils.book.pdf import chromium, headings, joined, write_pdf
 from paper_utils.book.state import Book
 from paper_utils.cli import main
 from paper_utils.errors import PaperError
@@ -66,7 +65,7 @@ def test_links_lead_to_the_other_page_and_ids_stay_apart(small):
 def test_it_has_an_outline_page_numbers_and_living_links(small, tmp_path):
     from pypdf import PdfReader
 
-    if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
+    if chromium() is None:
         absent("no Chromium on this system: install the package chromium")
     path = tmp_path / "book.pdf"
     count = write_pdf(small, path)

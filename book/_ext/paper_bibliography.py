@@ -19,19 +19,7 @@ from sphinxcontrib.bibtex.style.referencing import BracketStyle, PersonStyle
 from sphinxcontrib.bibtex.style.referencing.author_year import AuthorYearReferenceStyle
 from sphinxcontrib.bibtex.style.template import node
 
-
-def _names(entry) -> str:
-    """Return 'A', 'A and B' or 'A et al.'; the key of an entry without authors."""
-    people = entry.persons.get("author") or entry.persons.get("editor") or []
-    if not people:
-        return entry.fields.get("key", entry.key)
-    last = [" ".join(person.prelast_names + person.last_names) for person in people]
-    last = [name.strip("{}") for name in last]
-    if len(last) == 1:
-        return last[0]
-    if len(last) == 2 and last[1] != "others":
-        return f"{last[0]} and {last[1]}"
-    return f"{last[0]} et al."
+from paper_utils.book.verdict_page import author_names
 
 
 class LabelStyle(BaseLabelStyle):
@@ -40,7 +28,7 @@ class LabelStyle(BaseLabelStyle):
     def format_labels(self, sorted_entries):
         """Yield one label an entry, in the order of the list."""
         plain = [
-            ", ".join(filter(None, [_names(entry), entry.fields.get("year", "")]))
+            ", ".join(filter(None, [author_names(entry), entry.fields.get("year", "")]))
             for entry in sorted_entries
         ]
         total, seen = Counter(plain), Counter()

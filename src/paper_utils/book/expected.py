@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from paper_utils.claims import Verdict, format_value
-from paper_utils.claims.accepted import load, path_of
+from paper_utils.claims.accepted import load
+from paper_utils.results.tolerance import Tolerance, compare
 
-__all__ = ["REL", "agrees", "disagreements", "entries", "load", "path_of"]
-
-REL = 1e-3  # libraries and processors differ in the last digits, science does not
+SAME = Tolerance(
+    rel=1e-3,
+    abs=1e-9,
+    why="Libraries and processors differ in the last digits, science does not.",
+)
 
 
 def entries(verdicts: Sequence[Verdict]) -> dict[str, Any]:
@@ -35,27 +37,6 @@ def entries(verdicts: Sequence[Verdict]) -> dict[str, Any]:
     return table
 
 
-def agrees(measured: Any, accepted: Any, rel: float = REL) -> bool:
-    """Return whether two measurements are equal up to rounding of their computation.
-
-    >>> agrees({"a": 1.0}, {"a": 1.0000001}), agrees(1.0, 1.1), agrees([1], [1, 2])
-    (True, False, False)
-    """
-    if isinstance(measured, Mapping) and isinstance(accepted, Mapping):
-        return measured.keys() == accepted.keys() and all(
-            agrees(measured[key], accepted[key], rel) for key in measured
-        )
-    if isinstance(measured, list) and isinstance(accepted, list):
-        return len(measured) == len(accepted) and all(
-            agrees(a, b, rel) for a, b in zip(measured, accepted, strict=True)
-        )
-    if isinstance(measured, bool | str) or isinstance(accepted, bool | str):
-        return measured == accepted
-    if isinstance(measured, int | float) and isinstance(accepted, int | float):
-        return math.isclose(measured, accepted, rel_tol=rel, abs_tol=1e-9)
-    return measured == accepted
-
-
 def disagreements(root: Path, verdicts: Sequence[Verdict], profile: str) -> list[str]:
     """Return one line for every claim whose verdict or value differs from the accepted one."""
     accepted = load(root, profile)
@@ -70,7 +51,7 @@ def disagreements(root: Path, verdicts: Sequence[Verdict], profile: str) -> list
             lines.append(f"{id}: no accepted value yet; {hint}")
         elif known["verdict"] != item.verdict:
             lines.append(f"{id}: verdict {item.verdict!r}, accepted {known['verdict']!r}")
-        elif not agrees(item.record.measured, known["measured"]):
+        elif not compare(known["measured"], item.record.measured, SAME).agrees:
             lines.append(
                 f"{id}: measured {format_value(item.record.measured)}, "
                 f"accepted {format_value(known['measured'])}"

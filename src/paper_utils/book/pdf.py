@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 import yaml
 
-from paper_utils.book.state import Book, toc_files
+from paper_utils.book.state import Book, pages_in, toc_files
 from paper_utils.errors import PaperError
 from paper_utils.paths import replacing
 
@@ -147,7 +147,7 @@ def _contents(root: Path, titles: dict[str, str], number: dict[str, int], pages:
     toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
     lines = ['<nav id="book-contents"><p>Contents</p>']
     for part in toc.get("parts", []):
-        names = toc_files_of(part)
+        names = pages_in(part)
         lines.append(f"<p class='part'>{part.get('caption', '')}</p><ol>")
         lines += [
             f'<li><a href="#d{number[name]}">{titles[name]}</a><i></i>'
@@ -156,18 +156,6 @@ def _contents(root: Path, titles: dict[str, str], number: dict[str, int], pages:
         ]
         lines.append("</ol>")
     return "\n".join([*lines, "</nav>"])
-
-
-def toc_files_of(part: dict[str, Any]) -> list[str]:
-    """Return the pages of one part of `_toc.yml`, sections included.
-
-    >>> toc_files_of({"chapters": [{"file": "a", "sections": [{"file": "b"}]}]})
-    ['a', 'b']
-    """
-    names = []
-    for entry in part.get("chapters", []) + part.get("sections", []):
-        names += [entry["file"], *toc_files_of(entry)]
-    return names
 
 
 def joined(book: Book, pages: dict[int, int] | None = None) -> str:
@@ -292,29 +280,35 @@ def _name_outline(writer: Any, titles: list[str]) -> None:
         entry[NameObject("/Title")] = TextStringObject(title)
 
 
+def chromium() -> str | None:
+    """Return the path of the system's Chromium, None where there is none."""
+    programs = ("chromium", "chromium-browser", "google-chrome")
+    return next(filter(None, map(shutil.which, programs)), None)
+
+
 def write_pdf(book: Book, path: Path) -> int:
     """Print the rendered book to `path` with Chromium; return the number of its pages."""
     if not (book.html / "index.html").is_file():
         raise PaperError("there is no built book; run: paper build")
+    page = joined(book)
     try:
         from playwright.sync_api import sync_playwright
         from pypdf import PdfReader, PdfWriter
     except ImportError as error:
         raise PaperError(f"{error.name} is missing; run: pip install -e '.[pdf]'") from None
-    programs = ("chromium", "chromium-browser", "google-chrome")
-    program = next(filter(None, map(shutil.which, programs)), None)
+    program = chromium()
     if program is None:
         raise PaperError("the PDF is printed by Chromium, and there is none: install chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=_FLAGS)
         try:
-            draft = _print(browser, book.html, joined(book))
+            draft = _print(browser, book.html, page)
             content = _print(browser, book.html, joined(book, first_pages(draft)))
         finally:
             browser.close()
     logging.getLogger("pypdf").setLevel(logging.ERROR)  # it counts other objects than Chromium
     writer = PdfWriter(clone_from=PdfReader(io.BytesIO(content)))
-    _name_outline(writer, headings(joined(book)))
+    _name_outline(writer, headings(page))
     settings = yaml.safe_load((book.site / "_config.yml").read_text(encoding="utf-8"))
     writer.add_metadata({"/Title": settings["title"], "/Author": settings["author"]})
     with replacing(path) as temporary:

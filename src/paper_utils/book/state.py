@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -185,6 +185,19 @@ def check_shared_names(parameters: Mapping[str, Any]) -> None:
                 check_encoder(item)
 
 
-def toc_files(root: Path) -> Sequence[str]:
+def toc_files(root: Path) -> list[str]:
     """Return all files that `_toc.yml` names, in order."""
-    return re.findall(r"^\s*-?\s*(?:file|root):\s*(\S+)", _text(root / "_toc.yml"), re.MULTILINE)
+    toc = yaml.safe_load(_text(root / "_toc.yml"))
+    return [toc["root"], *pages_in(toc)]
+
+
+def pages_in(part: Mapping[str, Any]) -> list[str]:
+    """Return the pages of `_toc.yml` or of a part of it, sections included.
+
+    >>> pages_in({"chapters": [{"file": "a", "sections": [{"file": "b"}]}]})
+    ['a', 'b']
+    """
+    names = [name for one in part.get("parts", []) for name in pages_in(one)]
+    for entry in part.get("chapters", []) + part.get("sections", []):
+        names += [entry["file"], *pages_in(entry)]
+    return names

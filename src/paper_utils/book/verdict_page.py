@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -32,14 +33,19 @@ def source_names(root: Path) -> dict[str, tuple[str, str]]:
 
     names = {}
     for key, entry in parse_file(str(root / "book" / "references.bib")).entries.items():
-        people = [" ".join(person.last_names) for person in entry.persons.get("author", [])]
-        if len(people) > 2 or "others" in people:
-            people = [f"{people[0]} et al."]
-        year = entry.fields.get("year")
-        name = " and ".join(people) or entry.fields.get("key", key)
+        year, name = entry.fields.get("year"), author_names(entry)
         texts = (f"{name} ({year})" if year else name, entry.fields.get("title", ""))
         names[key] = tuple(re.sub(r"[{}]", "", text) for text in texts)
     return names
+
+
+def author_names(entry: Any) -> str:
+    """Return 'A', 'A and B' or 'A et al.' for an entry of the bibliography; else its key."""
+    people = entry.persons.get("author") or entry.persons.get("editor") or []
+    names = [" ".join(one.prelast_names + one.last_names).strip("{}") for one in people]
+    if len(names) > 2 or "others" in names:
+        return f"{names[0]} et al."
+    return " and ".join(names) or entry.fields.get("key", entry.key)
 
 
 def verdict_page(root: Path, chapters: Sequence[Chapter], verdicts: Sequence[Verdict]) -> str:
