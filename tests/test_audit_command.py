@@ -262,6 +262,7 @@ def test_help_has_an_example():
     assert "paper audit items.npy" in outcome.output
 
 
+@pytest.mark.slow
 def test_a_cluster_finds_the_same(tmp_path):
     distributed = pytest.importorskip("distributed")
     rows = np.random.default_rng(0).normal(size=(300, 8)).astype(np.float32)

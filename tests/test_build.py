@@ -347,6 +347,7 @@ def test_two_builds_of_one_checkout_do_not_mix(book_root):
 # ------------------------------------------------------------------------ interruption
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_nothing_is_left_after_an_interruption(tmp_path, how):
     root = tmp_path / "book"

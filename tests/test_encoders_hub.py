@@ -141,6 +141,7 @@ ABSENT = (
 )
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_described_fetched_checked_and_then_needs_no_hub(served, files, tmp_path):
     address, asked = served
     before, info, loaded, fetched, after = ask(

@@ -257,6 +257,7 @@ def run(progress: bool) -> subprocess.CompletedProcess:
     return subprocess.run(command, capture_output=True, text=True, check=True)
 
 
+@pytest.mark.slow
 def test_stderr_stays_clean_and_kept_vectors_need_no_torch():
     first, second = run(progress=False), run(progress=False)
     assert first.stderr == second.stderr == ""
@@ -264,6 +265,7 @@ def test_stderr_stays_clean_and_kept_vectors_need_no_torch():
     assert "encode minilm" in run(progress=True).stderr
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 def test_minilm_has_the_published_recall_on_limit_small(paper_data, minilm):
     """MTEB publishes recall@2 = 0.162 for this model; ours is exact search over the same files."""

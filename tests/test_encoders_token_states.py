@@ -87,6 +87,7 @@ def test_a_text_of_special_tokens_alone_and_an_unknown_layer_are_named(minilm):
         batch.vectors("lats")
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 def test_limit_small_is_solved_by_tokens_and_not_by_their_mean(minilm):
     """Values computed independently of this code; ties go to the document that comes first.

@@ -94,6 +94,7 @@ def test_random_directions_do_not_see_the_catalogue():
     assert abs(found["unbiased"] - 384) < 5 * found["unbiased_se"]
 
 
+@pytest.mark.slow
 def test_random_words_are_seeded_russian_words():
     lines = random_words(50, seed=3)
     assert lines == random_words(50, seed=3) != random_words(50, seed=4)
@@ -112,6 +113,7 @@ def test_a_ratio_carries_both_uncertainties():
 # ----------------------------------------------------------------------------------- prose
 
 
+@pytest.mark.slow
 def test_sentences_are_prose_of_the_length_of_a_title():
     found = documentation_sentences(packages=["networkx"])
     assert len(found) == len(set(found)) > 300

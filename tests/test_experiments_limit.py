@@ -65,6 +65,7 @@ def _result(chunks):
     return Result("limit-encoders", tasks, {}, False)
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 def test_chunks_add_up_to_the_whole(monkeypatch):
     # 40 of the 1,000 queries and 90 documents: the same code in half a minute less.
@@ -100,6 +101,7 @@ def test_chunks_add_up_to_the_whole(monkeypatch):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 def test_minilm_on_the_released_small_data():
     rows = limit_encoders.encoder_row("limit-small")

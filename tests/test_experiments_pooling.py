@@ -30,6 +30,7 @@ from paper_utils.errors import UsageError
 TITLES = ["cordless drill 18 V", "saw", "hammer drill with case", "claw hammer"]
 
 
+@pytest.mark.slow
 def test_passages_do_not_share_sentences_and_are_drawn_by_the_seed():
     found = passages(12, 4, seed=1, packages=["networkx"])
     sentences = [sentence for passage in found for sentence in passage]

@@ -52,6 +52,7 @@ def test_is_the_same_everywhere_and_smaller_ones_are_its_beginning():
     assert digest.startswith("e176a4bb36178b13")
 
 
+@pytest.mark.slow
 def test_stemmed_bm25_stands_where_it_was_published():
     data = limit_replica()
     bm25 = BM25(tokenizer=WordTokenizer(stemmer="english")).fit(data.documents)

@@ -10,6 +10,8 @@ from click.testing import CliRunner
 
 from paper_utils.cli import main
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = [
     "<script>alert(1)</script> дрель",
     "<img src=x onerror=alert(2)> шуруповёрт",

@@ -88,6 +88,7 @@ def test_lists_have_one_that_fits_and_half_of_a_first_stages_mistakes(task):
                            or grade_of[query, o] < 2 for o in others)  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", ["transformer", "dssm"])
 def test_towers_learn_and_give_unit_vectors(make, task, texts, subwords):
     model = TransformerTower(subwords, 16) if make == "transformer" else DSSM(texts, 16)
@@ -148,6 +149,7 @@ def test_the_penalty_is_the_logarithm_of_the_effective_dimension():
     assert spectral_penalty(1.0)(wide).item() == pytest.approx(expected, rel=1e-10)
 
 
+@pytest.mark.slow
 def test_a_cross_encoder_learns_and_scores_pairs_in_any_order(task, subwords):
     model = CrossEncoder(subwords)
     batch = next(training_lists(task, n_queries=8, negatives=3))
