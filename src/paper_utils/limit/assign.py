@@ -31,9 +31,9 @@ def relevant_rows(
     fill, order = uniform_stream(seed, _FILL), uniform_stream(seed, _ORDER)
     by_document = qrels.tocsc()
     for column in range(n):
-        asked = of_queries[by_document.indices[slice(*by_document.indptr[column : column + 2])]]
-        others = free[np.argsort(fill.random(len(free)))[: length - len(asked)]]
-        row = np.concatenate([asked, others])
+        named = of_queries[by_document.indices[slice(*by_document.indptr[column : column + 2])]]
+        others = free[np.argsort(fill.random(len(free)))[: length - len(named)]]
+        row = np.concatenate([named, others])
         yield row[np.argsort(order.random(length))]
 
 

@@ -231,17 +231,17 @@ def _read_attributes(
     documents: Sequence[str], queries: Sequence[str], qrels: sparse.csr_array
 ) -> tuple[tuple[str, ...], tuple[NDArray[np.int64], ...], NDArray[np.int64]]:
     unknown = (), (), np.empty(0, dtype=np.int64)
-    asked = [read_query(query) for query in queries]
-    if None in asked:
+    named = [read_query(query) for query in queries]
+    if None in named:
         return unknown
-    listed = read_documents(documents, set(asked))
+    listed = read_documents(documents, set(named))
     if listed is None:
         return unknown
     place: dict[str, int] = {}
-    for attribute in (*asked, *(a for row in listed for a in row)):
+    for attribute in (*named, *(a for row in listed for a in row)):
         place.setdefault(attribute, len(place))
     of_docs = tuple(np.array([place[a] for a in row], dtype=np.int64) for row in listed)
-    of_queries = np.array([place[a] for a in asked], dtype=np.int64)
+    of_queries = np.array([place[a] for a in named], dtype=np.int64)
     for row, attribute in enumerate(of_queries):
         columns = qrels.indices[qrels.indptr[row] : qrels.indptr[row + 1]]
         if not all(attribute in of_docs[column] for column in columns):

@@ -96,11 +96,11 @@ def generate_limit(
     whole("n_docs", n_docs, least=n)
     attributes = load_vocabulary(language)
     phrases = load_synonyms(language) if synonyms else attributes
-    asked, free = _split_vocabulary(phrases, len(sets), seed)
+    named, free = _split_vocabulary(phrases, len(sets), seed)
     _check_lengths(sets, n, n_docs, n_attributes, len(free), len(attributes))
 
     qrels = _matrix(sets, n_docs)
-    rows = [*relevant_rows(qrels, asked, n, free, n_attributes, seed)]
+    rows = [*relevant_rows(qrels, named, n, free, n_attributes, seed)]
     rows += distractor_rows(free, n_docs - n, n_attributes, seed)
     words = {word for phrase in attributes for word in re.findall(r"\w+", phrase.lower())}
     names = invent_names(n_docs, language=language, seed=seed, avoid=words)
@@ -113,11 +113,11 @@ def generate_limit(
             for name, row in zip(names, rows, strict=True)
         ),
         query_ids=tuple(f"query_{i}" for i in range(len(sets))),
-        queries=tuple(write_query(phrases[a], language) for a in asked),
+        queries=tuple(write_query(phrases[a], language) for a in named),
         qrels=qrels,
         attributes=attributes,
         doc_attributes=tuple(rows),
-        query_attributes=asked,
+        query_attributes=named,
     )
 
 
@@ -192,18 +192,18 @@ def _random_sets(n: int, k: int, n_queries: int, seed: int) -> NDArray[np.int64]
 
 
 def _split_vocabulary(
-    phrases: Sequence[str], n_asked: int, seed: int
+    phrases: Sequence[str], n_queries: int, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the attributes of queries, and all others; empty phrases get no query."""
     order = np.argsort(uniform_stream(seed, _VOCABULARY).random(len(phrases)))
-    askable = order[[bool(phrases[a]) for a in order]]
-    if n_asked > len(askable):
+    nameable = order[[bool(phrases[a]) for a in order]]
+    if n_queries > len(nameable):
         raise UsageError(
-            f"{n_asked:,} queries need an attribute each; there are {len(askable):,} "
-            + ("with a synonym" if len(askable) < len(order) else "in the vocabulary")
+            f"{n_queries:,} queries need an attribute each; there are {len(nameable):,} "
+            + ("with a synonym" if len(nameable) < len(order) else "in the vocabulary")
         )
-    asked = askable[:n_asked]
-    return asked, np.setdiff1d(order, asked)
+    named = nameable[:n_queries]
+    return named, np.setdiff1d(order, named)
 
 
 def _matrix(sets: NDArray[np.int64], n_docs: int) -> sparse.csr_array:

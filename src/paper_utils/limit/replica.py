@@ -63,11 +63,11 @@ def limit_replica(n_docs: int = 50_000, seed: int = 0) -> LimitData:
     (1000, 1000)
     """
     query_ids, queries = read_queries("limit")
-    asked = [read_query(query) for query in queries]
+    named = [read_query(query) for query in queries]
     listed = released_attributes()
-    attributes = tuple(dict.fromkeys([*listed, *asked]))
+    attributes = tuple(dict.fromkeys([*listed, *named]))
     place = {attribute: i for i, attribute in enumerate(attributes)}
-    of_queries = np.array([place[attribute] for attribute in asked], dtype=np.int64)
+    of_queries = np.array([place[attribute] for attribute in named], dtype=np.int64)
     relevant, qrels = _released_judgements(query_ids, n_docs)
     free = np.setdiff1d(np.arange(len(attributes)), of_queries)
 
