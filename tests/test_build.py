@@ -329,9 +329,9 @@ def test_stray_output_of_a_worker_is_no_message(tmp_path, monkeypatch):
 
 def test_a_run_beside_another_leaves_its_folder_alone(tmp_path):
     """The folder of a living runner stays, even before it has written anything there."""
-    (mine := tmp_path / f"{os.getpid()}-new").mkdir()
-    (gone := tmp_path / "999999999-old").mkdir()
-    (odd := tmp_path / "first-old").mkdir()
+    mine = runner.new_scratch(tmp_path)
+    (gone := tmp_path / "tmp" / "999999999-old").mkdir()
+    (odd := tmp_path / "tmp" / "first-old").mkdir()
     runner.clear_scratch(tmp_path)
     assert (mine.exists(), gone.exists(), odd.exists()) == (True, False, False)
 

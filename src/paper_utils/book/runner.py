@@ -102,9 +102,9 @@ class Progress:
 class _Worker:
     """A running worker process and what it has said."""
 
-    def __init__(self, job: Job, root: Path, scratch: Path, threads: int | None) -> None:
+    def __init__(self, job: Job, root: Path, build: Path, threads: int | None) -> None:
         self.job, self.began = job, time.monotonic()
-        self.folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=scratch))
+        self.folder = new_scratch(build)
         self.mistake: str | None = None
         self.error: str | None = "the process ended without a word (killed, or out of memory?)"
         self.rest = b""
@@ -202,9 +202,16 @@ def build_folder(root: Path) -> Path:
         return cache_folder().parent / "build"
 
 
-def clear_scratch(scratch: Path) -> None:
-    """Remove what a killed run has left: job folders of runners that no longer live."""
-    for folder in scratch.glob("*-*"):
+def new_scratch(build: Path) -> Path:
+    """Return a new folder that the next run removes should this process be killed."""
+    folder = build / "tmp"
+    folder.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=folder))
+
+
+def clear_scratch(build: Path) -> None:
+    """Remove what a killed run has left: folders of processes that no longer live."""
+    for folder in (build / "tmp").glob("*-*"):
         runner = folder.name.split("-")[0]
         if not (runner.isdecimal() and psutil.pid_exists(int(runner))):
             shutil.rmtree(folder, ignore_errors=True)
@@ -223,9 +230,8 @@ def run_jobs(
     `threads` bounds the numerical libraries of each; None leaves the machine's default. One failure
     does not stop the others; an interrupt is raised after all workers and kernels are stopped.
     """
-    scratch = build_folder(root) / "tmp"
-    scratch.mkdir(parents=True, exist_ok=True)
-    clear_scratch(scratch)
+    build = build_folder(root)
+    clear_scratch(build)
     progress = progress or Progress(len(jobs))
     waiting, running = list(jobs), {}
     outcomes: list[Outcome] = []
@@ -234,7 +240,7 @@ def run_jobs(
     try:
         while waiting or running:
             while waiting and len(running) < workers:
-                worker = _Worker(waiting.pop(0), root, scratch, threads)
+                worker = _Worker(waiting.pop(0), root, build, threads)
                 running[worker.process.stdout] = worker
                 selector.register(worker.process.stdout, selectors.EVENT_READ)
             for key, _ in selector.select():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import nbformat
 
 from paper_utils.book.state import Book, results_named, stamp_of
 from paper_utils.claims import records_in
+from paper_utils.claims.tables import table_row
 from paper_utils.results import index, state_of
 from paper_utils.results.record import duration_text, load
 
@@ -24,11 +25,8 @@ the files in `results/`. [Reproduce this book](../reproduce.md) has the commands
 """
 
 
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    head = list(head)
-    lines = [head, ["---"] * len(head), *map(list, rows)]
-    cells = [[" ".join(str(cell).split()).replace("|", "\\|") for cell in line] for line in lines]
-    return "\n".join("| " + " | ".join(line) + " |" for line in cells)
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "\n".join(map(table_row, [head, ["---"] * len(head), *rows]))
 
 
 def _versions(found: Mapping[str, str]) -> str:

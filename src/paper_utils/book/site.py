@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import nbformat
 
 from paper_utils.book.chapters import Chapter
-from paper_utils.book.runner import build_folder
+from paper_utils.book.runner import build_folder, new_scratch
 from paper_utils.book.runs_page import runs_page
 from paper_utils.book.state import Book
 from paper_utils.book.verdict_page import verdict_page
@@ -72,10 +70,16 @@ def stage(book: Book) -> None:
     """Copy what jupyter-book needs into a site folder other than the checkout."""
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy2(book.root / name, book.site / name)
+    _copy_pages(book.root, book.site)
+
+
+def _copy_pages(root: Path, site: Path) -> None:
+    """Copy the folder of pages, without the executed chapters."""
+    pages = root / "book"
     shutil.copytree(
-        book.root / "book",
-        book.site / "book",
-        ignore=lambda folder, _: ["chapters"] if Path(folder) == book.root / "book" else [],
+        pages,
+        site / "book",
+        ignore=lambda folder, _: ["chapters"] if Path(folder) == pages else [],
         dirs_exist_ok=True,
     )
 
@@ -132,8 +136,7 @@ def _swap(new: Path, place: Path) -> None:
 
 def _render(site: Path, flags: list[str], build: Path, kind: str) -> Path:
     """Run jupyter-book on `site`; return the folder that holds `_build/html`."""
-    build.mkdir(parents=True, exist_ok=True)
-    scratch = _scratch(build)
+    scratch = new_scratch(build)
     command = [sys.executable, "-c", _JUPYTER_BOOK, "build", str(site)]
     command += ["--path-output", str(scratch), *flags]
     log = scratch / "log"
@@ -166,7 +169,7 @@ def _first_warning(log: Path) -> str:
 def render_page(root: Path, chapter: Chapter, notebook: Path, out: Path) -> Path:
     """Render one executed notebook as a site of its own in `out`/html; return the page."""
     build = build_folder(root)
-    site = _scratch(build)
+    site = new_scratch(build)
     try:
         _stage_page(root, chapter, notebook, site)
         # Numbered references to other chapters have no target here: this build is not strict.
@@ -183,11 +186,7 @@ def render_page(root: Path, chapter: Chapter, notebook: Path, out: Path) -> Path
 def _stage_page(root: Path, chapter: Chapter, notebook: Path, site: Path) -> None:
     """Lay out a book of one chapter, bibliography and glossary in the folder `site`."""
     shutil.copy2(root / "_config.yml", site)
-    shutil.copytree(
-        root / "book",
-        site / "book",
-        ignore=lambda at, _: ["chapters"] if Path(at) == root / "book" else [],
-    )
+    _copy_pages(root, site)
     for page in (site / "book").glob("*.md"):
         if page.name not in ("bibliography.md", "glossary.md"):
             page.unlink()
@@ -213,10 +212,3 @@ def _drop_chapter_links(notebook: nbformat.NotebookNode) -> None:
             shown = output.get("data", {}).get("text/markdown")
             if shown is not None:
                 output["data"]["text/markdown"] = _CHAPTER_LINK.sub(r"\1", shown)
-
-
-def _scratch(build: Path) -> Path:
-    """Return a new folder that the next run removes should this process be killed."""
-    folder = build / "tmp"
-    folder.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=folder))
