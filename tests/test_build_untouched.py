@@ -114,6 +114,14 @@ def test_the_list_of_chapters_is_read_once_and_never_wrong(tmp_path):
     assert states(root) == (["first missing New 201"], True)
 
 
+def test_the_list_imports_nothing_heavy():
+    code = "import sys, paper_utils.cli, paper_utils.book.overview; print(*sys.modules)"
+    outcome = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert not {"numpy", "pandas", "jupytext", "nbformat"} & set(outcome.stdout.split())
+
+
 def test_a_source_that_changes_while_it_is_read_is_read_again(book):
     before = untouched.sources(book)
     (book.root / "notebooks" / "01-a.md").write_text("edited meanwhile")

@@ -32,8 +32,9 @@ def commands(group=main, path=()):
     """Yield the path of every command and group."""
     yield path
     if isinstance(group, click.Group):
-        for name, command in group.commands.items():
-            yield from commands(command, (*path, name))
+        context = click.Context(group)
+        for name in group.list_commands(context):
+            yield from commands(group.get_command(context, name), (*path, name))
 
 
 @pytest.mark.parametrize("path", list(commands()), ids=" ".join)

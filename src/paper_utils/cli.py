@@ -20,7 +20,18 @@ from paper_utils.paths import project_root
 
 
 class _Group(click.Group):
-    """A group that turns the package's errors into one line and an exit code."""
+    """A group that turns the package's errors into one line and an exit code.
+
+    Commands of packages that build on this one are loaded when they are asked for.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*self.commands, *entry_points(group="paper.commands").names})
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        for point in entry_points(group="paper.commands", name=name):
+            self.add_command(point.load())
+        return super().get_command(ctx, name)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -41,7 +52,9 @@ class _Group(click.Group):
         from paper_utils.errors import did_you_mean
 
         if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            raise UsageError(f"no command {args[0]!r}; {did_you_mean(args[0], self.commands)}")
+            raise UsageError(
+                f"no command {args[0]!r}; {did_you_mean(args[0], self.list_commands(ctx))}"
+            )
         return super().resolve_command(ctx, args)
 
 
@@ -223,6 +236,7 @@ def claims(as_json: bool, source: str | None, chapter: str | None) -> None:
     Example: paper claims --source krasnov-dual-encoder-limits
     """
     from paper_utils.book.expected import disagreements
+    from paper_utils.book.overview import overview
     from paper_utils.book.site import claims_json, collect_verdicts
     from paper_utils.book.state import Book
     from paper_utils.claims import format_value
@@ -252,7 +266,7 @@ def claims(as_json: bool, source: str | None, chapter: str | None) -> None:
             for item in verdicts
         ]
         _table(["claim", "verdict", "status", "claimed", "measured"], rows)
-    old = [chapter.slug for chapter in book.stale()]
+    old = [one["chapter"] for one in overview(book) if one["state"] != "fresh"]
     if old:
         text = f"note: not measured from the present sources: {', '.join(old)}; run: paper build"
         click.echo(text, err=True)
@@ -265,8 +279,6 @@ def claims(as_json: bool, source: str | None, chapter: str | None) -> None:
 
 for command in (cli_results.results, cli_downloads.models, cli_downloads.data):
     main.add_command(command)
-for point in entry_points(group="paper.commands"):  # of packages that build on this one
-    main.add_command(point.load())
 
 
 if __name__ == "__main__":
