@@ -17,24 +17,16 @@ from paper_utils.errors import UsageError, did_you_mean
 
 METHODS = ("percentile", "BCa")
 
-# Resampled values held at once: 16 MiB.
-_CELLS = 1 << 21
+_CELLS = 1 << 21  # resampled values held at once: 16 MiB
 
 
 class Interval(NamedTuple):
-    """A mean with its bootstrap interval.
-
-    Attributes
-    ----------
-    mean, low, high : float
-    n : int
-        Values counted, NaN left out.
-    """
+    """A mean with its interval."""
 
     mean: float
     low: float
     high: float
-    n: int
+    n: int  #: values counted, NaN left out
 
 
 def bootstrap_interval(
@@ -53,7 +45,7 @@ def bootstrap_interval(
     Parameters
     ----------
     values : array_like, shape (n,)
-        One value per query. NaN (a query without a relevant document) is left out.
+        One per query. NaN (a query without a relevant document) is left out.
     level : float
         Coverage aimed at, between 0 and 1.
     n_resamples : int
@@ -66,13 +58,11 @@ def bootstrap_interval(
     Returns
     -------
     Interval
-        Where all values are equal, so are `low` and `high`.
 
     Raises
     ------
     UsageError
-        Not one-dimensional, infinite values, fewer than two values that are not NaN, or an
-        option out of range.
+        Infinite values, fewer than two that are not NaN, or an option out of range.
 
     References
     ----------
@@ -80,11 +70,8 @@ def bootstrap_interval(
 
     Examples
     --------
-    >>> mean, low, high, n = bootstrap_interval([0.0, 1.0, 1.0, 1.0, float("nan")])
-    >>> mean, n
-    (0.75, 4)
-    >>> low, high
-    (0.25, 1.0)
+    >>> bootstrap_interval([0.0, 1.0, 1.0, 1.0, float("nan")])
+    Interval(mean=0.75, low=0.25, high=1.0, n=4)
     """
     if method not in METHODS:
         raise UsageError(f"unknown method {method!r}: {did_you_mean(method, METHODS)}")
@@ -166,8 +153,7 @@ def shared_interval(values: ArrayLike, members: Any, *, level: float = 0.95) -> 
     Raises
     ------
     UsageError
-        Shapes that do not match, a query without a document, fewer than two queries or documents,
-        NaN or infinite values, or a level out of range.
+        Shapes that do not match, a query without a document, fewer than two of either, NaN.
 
     References
     ----------
@@ -255,7 +241,7 @@ def random_effects(effects: ArrayLike, errors: ArrayLike, *, level: float = 0.95
     Parameters
     ----------
     effects, errors : array_like, shape (n_pairs,)
-        Effect and standard error of each (encoder, set) pair; at least three, errors above 0.
+        Effect and standard error of each (encoder, set) pair.
     level : float
         Coverage aimed at, between 0 and 1.
 

@@ -156,7 +156,6 @@ def additive_recall(
     Returns
     -------
     float
-        0 to 1.
 
     Raises
     ------
@@ -193,7 +192,7 @@ def additive_dimension(
     n_queries: int = 1000,
     level: float = 0.95,
 ) -> list[AdditiveDimension]:
-    """Return the dimension at which sums of random vectors have each recall.
+    """Return the dimension at which sums of random vectors have each recall, by rising cut-off.
 
     Parameters
     ----------
@@ -201,22 +200,19 @@ def additive_dimension(
         Cut-off -> recall, 0 to 1.
     n_docs, length, vocabulary, apart, n_relevant
         As in :func:`additive_recall`.
-    n_queries : int
-        Queries behind each recall. The unit is the query: the interval (Wilson's) is that of
-        relevant documents that are found or lost together. It takes queries as independent.
-    level : float
-        Coverage of the interval, between 0 and 1.
+    n_queries, level : int, float
+        Independent queries behind each recall, and the coverage of the interval (Wilson's), which
+        takes the relevant documents of a query as found or lost together.
 
     Returns
     -------
     list of AdditiveDimension
-        One per cut-off, in rising order.
 
     Raises
     ------
     UsageError
-        No recall, NaN, a recall outside [0, 1], one that falls as k rises, one so far below
-        chance that no dimension explains it, or a number out of range.
+        A recall outside [0, 1], one that falls as k rises or lies too far below chance, or a
+        number out of range.
 
     Examples
     --------

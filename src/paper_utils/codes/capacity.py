@@ -11,8 +11,7 @@ from scipy.special import ndtr
 from paper_utils.checks import whole
 from paper_utils.errors import UsageError
 
-# The threshold, in standard deviations of a score, lies well within.
-_THRESHOLDS = (-9.0, 9.0)
+_THRESHOLDS = (-9.0, 9.0)  # the threshold, in standard deviations of a score, lies well within
 # A margin of more standard deviations than this takes more dimensions than attributes squared.
 _WIDEST = 1e3
 
@@ -22,20 +21,11 @@ class Transition:
     r"""Where random sets of attributes become separable, and how sharply.
 
     A set is separable in d dimensions with probability :math:`\Phi((d - centre) / width)`.
-
-    Attributes
-    ----------
-    centre : float
-        Dimension at which half of the sets are separable.
-    width : float
-        Standard deviation, in dimensions.
-    threshold : float
-        The best cut-off, in standard deviations of a score.
     """
 
-    centre: float
-    width: float
-    threshold: float
+    centre: float  #: dimension at which half of the sets are separable
+    width: float  #: standard deviation, in dimensions
+    threshold: float  #: the best cut-off, in standard deviations of a score
 
     def probability(self, d: float) -> float:
         """Return the probability that a set is separable in `d` dimensions."""
@@ -52,10 +42,8 @@ def critical_dimension(n_attributes: int, length: int, margin: float = 0.0) -> f
 
     Parameters
     ----------
-    n_attributes : int
-        V, at least 2.
-    length : int
-        L, from 1 to V - 1.
+    n_attributes, length : int
+        V, at least 2, and L, from 1 to V - 1.
     margin : float
         :math:`\kappa \ge 0`, in standard deviations of the score of a random query: for a
         document vector and query vectors of length one the margin is :math:`\kappa/\sqrt d`.
@@ -98,21 +86,15 @@ def transition(n_attributes: int, length: int) -> Transition:
     Parameters
     ----------
     n_attributes, length : int
-        As in :func:`critical_dimension`.
+        As in :func:`critical_dimension`, which raises the same errors.
 
     Returns
     -------
     Transition
 
-    Raises
-    ------
-    UsageError
-        As in :func:`critical_dimension`.
-
     References
     ----------
-    M. McCoy and J. Tropp, Discrete Comput. Geom. 51 (2014) 926, theorem 3.1 and
-    proposition 4.4 (mean and variance of intrinsic volumes).
+    M. McCoy and J. Tropp, Discrete Comput. Geom. 51 (2014) 926, theorem 3.1 and proposition 4.4.
 
     Examples
     --------
@@ -138,20 +120,13 @@ def attainable_margin(n_attributes: int, length: int, d: int) -> float:
 
     Parameters
     ----------
-    n_attributes, length : int
-        As in :func:`critical_dimension`.
-    d : int
-        At least 1.
+    n_attributes, length, d : int
+        As in :func:`critical_dimension`, which raises the same errors; `d` at least 1.
 
     Returns
     -------
     float
         0 where `d` is not above the critical dimension.
-
-    Raises
-    ------
-    UsageError
-        As in :func:`critical_dimension`; `d` below 1.
 
     Examples
     --------
@@ -186,8 +161,7 @@ def _least(f: float, margin: float) -> tuple[float, float]:
     def share(u: float) -> float:
         return f * _second(margin + u) + (1 - f) * _second(margin - u)
 
-    # Convex in u: both terms are.
-    bounds = (_THRESHOLDS[0] - margin, _THRESHOLDS[1] + margin)
+    bounds = (_THRESHOLDS[0] - margin, _THRESHOLDS[1] + margin)  # convex in u: both terms are
     found = minimize_scalar(share, bounds=bounds, method="bounded", options={"xatol": 1e-10})
     return float(found.x), float(found.fun)
 

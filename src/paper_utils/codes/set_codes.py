@@ -17,10 +17,7 @@ from paper_utils.errors import UsageError
 class UnsolvedError(UsageError):
     """Some documents have no exact code in this dimension, or none was found.
 
-    Attributes
-    ----------
-    documents : ndarray of int64
-        Their places.
+    Their places are in `documents`, an ndarray of int64.
     """
 
     def __init__(self, message: str, documents: NDArray[np.int64]) -> None:
@@ -38,9 +35,8 @@ class SetCodes:
     however many documents there are. Scores are scaled so that they are about 1 or more for what
     is listed and about -1 or less for what is not.
 
-    A code depends on its own document and on the vocabulary, which must be known when documents
-    are encoded. New documents are encoded without touching the others; an attribute
-    unknown to the vocabulary needs all documents that list it to be encoded again.
+    A code depends on its own document and on the vocabulary only: new documents leave the others
+    alone, a new attribute needs all documents that list it to be encoded again.
 
     Parameters
     ----------
@@ -53,7 +49,8 @@ class SetCodes:
     Raises
     ------
     UsageError
-        `d` below 1, or an unusable seed.
+        A number out of range; a document or query that is empty or lists an attribute twice or an
+        unknown one; a document that lists more than the vocabulary; not fitted.
 
     Examples
     --------
@@ -74,23 +71,7 @@ class SetCodes:
         self._separator: Separator | None = None
 
     def fit(self, vocabulary: Sequence[str]) -> SetCodes:
-        """Draw a query vector for each attribute.
-
-        Parameters
-        ----------
-        vocabulary : sequence of str
-            Two attributes or more, each once.
-
-        Returns
-        -------
-        SetCodes
-            The object itself.
-
-        Raises
-        ------
-        UsageError
-            Fewer than two attributes, one given twice, or one that is no text.
-        """
+        """Draw a query vector for each of two or more attributes; return the object itself."""
         if isinstance(vocabulary, str):
             raise UsageError("vocabulary must be a sequence of attributes, not one text")
         place: dict[str, int] = {}
@@ -115,27 +96,15 @@ class SetCodes:
         return self._fitted().X[:, :-1]
 
     def encode(self, documents: Sequence[Collection[str]], *, max_steps: int = 1000) -> NDArray:
-        """Return one exact code per document.
+        """Return one exact code per document, float32 of shape (n_docs, d + 1).
 
-        Parameters
-        ----------
-        documents : sequence of collections of str
-            The attributes that each document lists, at least one, each once.
-        max_steps : int
-            Effort per document; near the critical dimension more may be needed.
-
-        Returns
-        -------
-        ndarray of float32, shape (n_docs, d + 1)
-            Every sign was checked on these very numbers.
+        `documents` are the attributes that each lists. `max_steps` bounds the effort per document;
+        near the critical dimension more may be needed. Every sign was checked on these numbers.
 
         Raises
         ------
         UnsolvedError
-            Some document has a wrong sign left; its `documents` names all of them, and
-            :meth:`solve` returns what there is.
-        UsageError
-            As in :meth:`solve`.
+            Some documents have a wrong sign left; :meth:`solve` returns what there is.
         """
         solved = self.solve(documents, max_steps=max_steps)
         unsolved = np.flatnonzero(solved.wrong)
@@ -152,58 +121,25 @@ class SetCodes:
         return solved.weights
 
     def solve(self, documents: Sequence[Collection[str]], *, max_steps: int = 1000) -> Solved:
-        """Encode as well as possible and say what is wrong with each code.
+        """Encode as :meth:`encode` does, and say what is wrong with each code instead of raising.
 
-        Parameters
-        ----------
-        documents, max_steps
-            As in :meth:`encode`.
-
-        Returns
-        -------
-        Solved
-            `weights` are the codes; `wrong` counts the wrong signs of each.
-
-        Raises
-        ------
-        UsageError
-            Not fitted; a document that is empty, longer than the vocabulary, or lists an unknown
-            attribute or one twice; `max_steps` below 1.
+        Of what is returned `weights` are the codes and `wrong` counts the wrong signs of each.
         """
         whole("max_steps", max_steps, least=1)
         return self._fitted().solve(self.rows(documents), max_steps=max_steps)
 
     def rows(self, documents: Sequence[Collection[str]]) -> list[NDArray[np.int64]]:
-        """Return the places in the vocabulary of what each document lists.
-
-        Raises
-        ------
-        UsageError
-            As in :meth:`solve`.
-        """
+        """Return the places in the vocabulary of what each document lists."""
         self._fitted()
         if isinstance(documents, str):
             raise UsageError("documents must be collections of attributes, not one text")
         return [self._row(f"document {i}", document) for i, document in enumerate(documents)]
 
     def queries(self, names: Sequence[str | Collection[str]]) -> NDArray[np.float64]:
-        """Return query vectors; that of several attributes is the sum of theirs.
+        """Return query vectors, shape (n_queries, d + 1), of attributes or of collections of them.
 
-        Parameters
-        ----------
-        names : sequence of str or of collections of str
-            One attribute, or all of several.
-
-        Returns
-        -------
-        ndarray of float64, shape (n_queries, d + 1)
-            Of m attributes, the last number is m. A document that lists m attributes scores
-            about m or more for them all; if it lacks one, mostly m - 2 or less.
-
-        Raises
-        ------
-        UsageError
-            An attribute that is unknown or given twice; an empty query; not fitted.
+        That of m attributes is the sum of theirs, with m as the last number. A document that lists
+        them all scores about m or more; if it lacks one, mostly m - 2 or less.
         """
         X = self._fitted().X
         groups = [[one] if isinstance(one, str) else one for one in names]
@@ -211,22 +147,7 @@ class SetCodes:
         return np.array([X[row].sum(axis=0) for row in rows]).reshape(len(rows), self.d + 1)
 
     def sums(self, documents: Sequence[Collection[str]]) -> NDArray[np.float32]:
-        """Return the control: the sum of the same vectors, with 0 as the last number.
-
-        Parameters
-        ----------
-        documents
-            As in :meth:`encode`.
-
-        Returns
-        -------
-        ndarray of float32, shape (n_docs, d + 1)
-
-        Raises
-        ------
-        UsageError
-            As in :meth:`solve`.
-        """
+        """Return the control, float32: the sum of the same vectors and 0 as the last number."""
         codes = np.zeros((len(documents), self.d + 1), dtype=np.float32)
         for code, row in zip(codes, self.rows(documents), strict=True):
             code[:-1] = self.vectors[row].sum(axis=0)

@@ -12,14 +12,11 @@ from tqdm import tqdm
 
 # Documents solved side by side: their scores for 2,000 attributes stay in a processor's cache.
 _POOL = 512
-# Steps between two looks at which documents are done.
-_LOOK = 5
-# Over-relaxation of the steps; any value between 0 and 2 converges.
-_RELAX = 1.5
+_LOOK = 5  # steps between two looks at which documents are done
+_RELAX = 1.5  # over-relaxation of the steps; any value between 0 and 2 converges
 # Pull towards short vectors, relative to the spread of the query vectors: a wide margin.
 _PULL = 0.05
-# A document is done when every score is this far on its side; the target is 1.
-_ENOUGH = 0.9
+_ENOUGH = 0.9  # a document is done when every score is this far on its side; the target is 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +94,7 @@ class Separator:
     """
 
     pool = Pool
-    #: A score is wrong unless it is on its side of the cut-off by more than `slack`.
-    slack = 0.0
+    slack = 0.0  #: a score is wrong unless it is on its side of the cut-off by more than `slack`
 
     def __init__(self, vectors: NDArray[np.floating]) -> None:
         self.X = np.column_stack([vectors, np.ones(len(vectors))]).astype(np.float64)

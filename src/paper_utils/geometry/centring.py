@@ -24,12 +24,6 @@ def centred_scores(documents: ArrayLike, queries: ArrayLike) -> dict[str, NDArra
 
     Documents lose their mean; queries lose the same, or a mean of *other* queries, of those at odd
     places for even ones and vice versa: no query enters the mean that is taken out of it.
-
-    >>> rng = np.random.default_rng(0)
-    >>> documents, queries = rng.normal(size=(50, 8)) + 1, rng.normal(size=(10, 8)) - 1
-    >>> scores = centred_scores(documents, queries)
-    >>> [round(float(scores[name].mean()), 1) for name in CENTRINGS]
-    [-0.4, -0.1, -0.0]
     """
     U, V = unit_rows(documents), unit_rows(queries, name="queries", min_rows=4)
     titles = centre(U)

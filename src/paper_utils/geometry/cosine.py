@@ -23,53 +23,30 @@ _COINCIDE = 1e-29
 class CosineMoments:
     r"""Moments of the cosine between two of `n` items, and what they are made of.
 
-    Write u for the rows scaled to unit length, m for their mean and C for their
-    covariance *with divisor n*. There are two kinds of pair:
+    Write u for the rows scaled to unit length, m for their mean and C for their covariance *with
+    divisor n*. Over two **independent** draws from the rows, each row with itself included,
 
-    * `mean`, `var`: over the n(n-1)/2 pairs of **distinct** rows, two items of the catalogue.
-    * `mu2`, `d_c`, `spectral`, `cross`: over two **independent** draws from the rows,
-      all n² ordered pairs, each row with itself included. For these
+    .. math:: E\cos = \mu^2, \qquad
+              \operatorname{Var}\cos = \operatorname{Tr} C^2 + 2\,m^\top C m
 
-      .. math:: E\cos = \mu^2, \qquad
-                \operatorname{Var}\cos = \operatorname{Tr} C^2 + 2\,m^\top C m
-
-      holds exactly for every set of vectors.
-
-    Leaving out the n pairs of a row with itself (cosine 1) joins the two, again exactly:
+    exactly. Leaving out the n pairs of a row with itself gives the moments of **distinct** rows:
 
     .. math:: \text{mean} = \frac{n\mu^2 - 1}{n - 1}, \qquad
               \text{var} = \frac{n}{n-1}\Bigl(\text{spectral} + \text{cross}
                            - \frac{(1-\mu^2)^2}{n-1}\Bigr)
-
-    Attributes
-    ----------
-    n, d : int
-        Number of items, number of coordinates.
-    mean, var : float
-        Mean and variance (divisor: the number of pairs) over distinct pairs.
-    se_mean, se_var : float
-        Jackknife standard errors of `mean` and `var`, the items (not the pairs) taken as
-        independent draws. NaN for fewer than four items.
-    mu2 : float
-        |m|², the squared length of the mean unit vector.
-    d_c : float
-        (Tr C)²/Tr C², the participation ratio of C; NaN when all rows point the same way.
-    spectral : float
-        Tr C² = (1 - mu2)²/d_c, the share of the variance that the spectrum makes.
-    cross : float
-        2 m'Cm, the share that the mean makes: half the variance of |u - m|².
     """
 
-    n: int
-    d: int
-    mean: float
-    var: float
+    n: int  #: items
+    d: int  #: coordinates
+    mean: float  #: over the n(n-1)/2 pairs of distinct rows
+    var: float  #: over the same pairs (divisor: their number)
+    #: Jackknife standard error, items (not pairs) as independent draws; NaN for fewer than four.
     se_mean: float
-    se_var: float
-    mu2: float
-    d_c: float
-    spectral: float
-    cross: float
+    se_var: float  #: the same, of `var`
+    mu2: float  #: |m|², the squared length of the mean unit vector
+    d_c: float  #: (Tr C)²/Tr C², the participation ratio of C; NaN when all rows point the same way
+    spectral: float  #: Tr C² = (1 - mu2)²/d_c, the share of the variance that the spectrum makes
+    cross: float  #: 2 m'Cm, the share that the mean makes: half the variance of |u - m|²
 
     @property
     def var_independent(self) -> float:
@@ -85,6 +62,8 @@ class CosineMoments:
 def cosine_moments(X: ArrayLike) -> CosineMoments:
     """Mean and variance of the cosine over all pairs of rows, split into their causes.
 
+    Exact, in O(n d min(n, d)) operations and O(min(n, d)²) memory beside `X`, in float64.
+
     Parameters
     ----------
     X : array_like, shape (n_items, d)
@@ -98,13 +77,6 @@ def cosine_moments(X: ArrayLike) -> CosineMoments:
     ------
     UsageError
         Fewer than two rows; a zero row; NaN or infinite entries.
-
-    Notes
-    -----
-    Exact, in O(n d min(n, d)) operations and O(min(n, d)²) memory beside `X`, in float64.
-    Computed from the centred vectors a = u - m, so that nothing cancels when all cosines
-    are near one: a'm = (mean|a|² - |a|²)/2 because |u| = 1. Krasnov's Var(cos) = 1/d_eff
-    is the case m = 0 of E cos² = Tr (C + mm')².
 
     Examples
     --------
@@ -155,21 +127,16 @@ def cosine_moments(X: ArrayLike) -> CosineMoments:
 def cosine_moments_by_pairs(X: ArrayLike) -> tuple[float, float]:
     """Mean and variance of the cosine over distinct pairs, by visiting every pair.
 
-    It takes O(n² d), to check :func:`cosine_moments` against.
+    Takes O(n² d), to check :func:`cosine_moments` against.
 
     Parameters
     ----------
     X : array_like, shape (n_items, d)
-        As for :func:`cosine_moments`.
+        As for :func:`cosine_moments`, which raises the same errors.
 
     Returns
     -------
     mean, var : float
-
-    Raises
-    ------
-    UsageError
-        As for :func:`cosine_moments`.
 
     Examples
     --------
@@ -187,8 +154,8 @@ def cosine_moments_by_pairs(X: ArrayLike) -> tuple[float, float]:
 def centre(X: ArrayLike, mean: ArrayLike | None = None) -> NDArray[np.float64]:
     """Take the mean direction out of the rows of `X` and scale them to unit length again.
 
-    The mean subtracted is that of the *unit* vectors. Normalising brings a small mean back
-    (``cosine_moments`` of the result says how small); it is not taken out a second time.
+    The mean is that of the *unit* vectors. Normalising brings a small one back, as
+    :func:`cosine_moments` of the result shows; it is not taken out a second time.
 
     Parameters
     ----------

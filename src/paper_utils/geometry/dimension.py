@@ -21,22 +21,12 @@ from paper_utils.geometry.spectrum import (
 
 @dataclass(frozen=True, slots=True)
 class EffectiveDimension:
-    """A dimension together with the definition that it follows.
+    """A dimension together with the definition that it follows."""
 
-    Attributes
-    ----------
-    estimator : str
-        One of :data:`ESTIMATORS`.
-    value : float
-    se : float
-        Standard error for independent items: the jackknife's for `participation` and
-        `unbiased`, the large-sample one for `twonn`; NaN where none is implemented.
-    n, d : int
-        Shape of the data.
-    """
-
-    estimator: str
+    estimator: str  #: as in :func:`effective_dimension`
     value: float
+    #: Standard error for independent items: the jackknife's for `participation` and `unbiased`, the
+    #: large-sample one for `twonn`; NaN where none is implemented.
     se: float
     n: int
     d: int
@@ -59,9 +49,8 @@ def effective_dimension(X: ArrayLike, estimator: str = "participation") -> Effec
         ========================  =========================================================
         ``participation``         (Tr S)²/Tr S² of the sample covariance S: Krasnov's d_eff.
                                   At most n - 1, and too small by 1/d ≈ 1/d_true + 1/(n-1).
-        ``unbiased``              Ratio of the unbiased estimators of (Tr Σ)² and Tr Σ²
-                                  (:func:`participation_moments`); ``inf`` where the latter
-                                  is not positive: too few items to tell.
+        ``unbiased``              Ratio of the unbiased estimators of (Tr Σ)² and Tr Σ²;
+                                  ``inf`` where the latter is not positive: too few items.
         ``effective-rank``        exp(entropy of the eigenvalues of S) (Roy & Vetterli 2007,
                                   applied to S).
         ``rankme``                exp(entropy of the singular values of X, not centred)
@@ -79,12 +68,11 @@ def effective_dimension(X: ArrayLike, estimator: str = "participation") -> Effec
     Raises
     ------
     UsageError
-        An unknown estimator; fewer than two rows (``participation`` and ``unbiased``: four;
-        ``twonn``: ten distinct); NaN or infinite entries; all rows equal.
+        Fewer than two rows (``participation`` and ``unbiased``: four; ``twonn``: ten distinct);
+        NaN or infinite entries; all rows equal.
 
     Examples
     --------
-    >>> import numpy as np
     >>> X = np.random.default_rng(0).normal(size=(200, 50))
     >>> for name in ("participation", "unbiased"):
     ...     found = effective_dimension(X, name)
@@ -197,16 +185,11 @@ def isoscore(X: ArrayLike) -> float:
     Parameters
     ----------
     X : array_like, shape (n_items, d)
-        At least two rows and two columns.
+        At least two rows and two columns, finite, not all rows equal; else UsageError.
 
     Returns
     -------
     float
-
-    Raises
-    ------
-    UsageError
-        As for :func:`covariance_spectrum`; also for a single column.
 
     Examples
     --------
@@ -300,5 +283,4 @@ _ESTIMATORS: dict[str, Callable[[ArrayLike], tuple[float, float]]] = {
     "twonn": _twonn,
 }
 
-#: Names that :func:`effective_dimension` accepts.
-ESTIMATORS = tuple(_ESTIMATORS)
+ESTIMATORS = tuple(_ESTIMATORS)  #: names that :func:`effective_dimension` accepts

@@ -11,8 +11,7 @@ from paper_utils.errors import UsageError
 from paper_utils.geometry.cosine import centre
 from paper_utils.search.topk import select_top_k
 
-# Scores held at once: 32 MiB in double precision.
-_CELLS = 1 << 22
+_CELLS = 1 << 22  # scores held at once: 32 MiB in double precision
 
 # Below the smallest tail that double precision holds; only a cosine 37 standard deviations off
 # could come here.
@@ -44,12 +43,11 @@ def whiten(X: ArrayLike, reference: ArrayLike | None = None) -> NDArray[np.float
     Raises
     ------
     UsageError
-        NaN or infinite entries; zero rows; fewer than two rows of reference, or all of them equal;
-        different numbers of columns; a row that coincides with the mean.
+        NaN, zero rows, fewer than two different rows of reference, or a row at the mean.
 
-    Notes
-    -----
-    Sources: Su, Cao, Liu and Ou 2021 (whitening of sentence embeddings); Ledoit and Wolf 2004.
+    References
+    ----------
+    Su, Cao, Liu and Ou 2021 (whitening of sentence embeddings); Ledoit and Wolf 2004.
 
     Examples
     --------
@@ -75,7 +73,7 @@ def whiten(X: ArrayLike, reference: ArrayLike | None = None) -> NDArray[np.float
 def mutual_proximity(X: ArrayLike, queries: ArrayLike | None = None) -> NDArray[np.float64]:
     r"""Score pairs by how near they are *for both*, not in absolute terms.
 
-    Take the cosines of x to all rows of `X` as Gaussian with mean :math:`\mu_x` and standard
+    Take the cosines of x to all other rows of `X` as Gaussian with mean :math:`\mu_x` and standard
     deviation :math:`\sigma_x`; let :math:`Q_x(c)` be the chance of a cosine above c. With both
     sides as if independent
 
@@ -99,14 +97,11 @@ def mutual_proximity(X: ArrayLike, queries: ArrayLike | None = None) -> NDArray[
     Raises
     ------
     UsageError
-        NaN or infinite entries; zero rows; too few rows; different numbers of columns; a row at the
-        same cosine to all others.
+        NaN, zero rows, too few of them, or a row at the same cosine to all others.
 
-    Notes
-    -----
-    Source: Schnitzer, Flexer, Schedl and Widmer 2012, equation 4, with independent Gaussians. Mean
-    and spread are exact and leave out a row's cosine with itself. The matrix takes 8 bytes per
-    pair; :func:`mutual_neighbours` works in blocks.
+    References
+    ----------
+    Schnitzer, Flexer, Schedl and Widmer 2012, equation 4, with independent Gaussians.
 
     Examples
     --------
@@ -129,19 +124,14 @@ def mutual_neighbours(
     Parameters
     ----------
     X, queries
-        As for :func:`mutual_proximity`.
+        As for :func:`mutual_proximity`, which raises the same errors.
     k : int
         From 1 to the number of rows, or to one fewer without queries.
 
     Returns
     -------
-    ndarray of int64, shape (n_queries, k), or (n_items, k) without queries
+    ndarray of int64, shape (n_queries, k)
         Best first; the lower index first among equals.
-
-    Raises
-    ------
-    UsageError
-        As for :func:`mutual_proximity`; k out of range.
 
     Examples
     --------
@@ -196,5 +186,4 @@ def _mutual(V, searching, U, documents) -> NDArray[np.float64]:
     cos = V @ U.T
     q = ndtr((searching[0][:, None] - cos) / searching[1][:, None])
     p = ndtr((documents[0] - cos) / documents[1])
-    # 1 - (1-q)(1-p), without cancelling.
-    return -np.log(np.maximum(q + p - q * p, _TINY))
+    return -np.log(np.maximum(q + p - q * p, _TINY))  # 1 - (1-q)(1-p), without cancelling

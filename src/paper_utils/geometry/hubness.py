@@ -16,30 +16,14 @@ DUPLICATES = ("merge", "keep")
 
 @dataclass(frozen=True, eq=False)  # arrays have no truth value
 class KOccurrence:
-    """How often each point is among the `k` nearest neighbours of the queries.
+    """How often each point is among the `k` nearest neighbours of the queries."""
 
-    Attributes
-    ----------
-    counts : ndarray of int64, shape (n_points,)
-        N_k: number of queries that have the point among their `k` nearest neighbours.
-    k : int
-        Neighbours of a query.
-    n_searches : int
-        Number of queries: the points themselves, or those given.
-    point_of_row : ndarray of int64, shape (n_rows,)
-        The point that each row belongs to; 0, 1, 2, … where duplicates are not merged.
-    n_duplicates : int
-        Rows equal to an earlier one, whether or not they were merged.
-    largest_group : int
-        Rows in the largest group of equal rows; 1 where all differ.
-    """
-
-    counts: NDArray[np.int64]
-    k: int
-    n_searches: int
-    point_of_row: NDArray[np.int64]
-    n_duplicates: int
-    largest_group: int
+    counts: NDArray[np.int64]  #: N_k, of each point: queries with it among their neighbours
+    k: int  #: neighbours of a query
+    n_searches: int  #: queries: the points themselves, or those given
+    point_of_row: NDArray[np.int64]  #: point of each row; 0, 1, … where none are merged
+    n_duplicates: int  #: rows equal to an earlier one, merged or not
+    largest_group: int  #: rows in the largest group of equal rows; 1 where all differ
 
     @property
     def n_points(self) -> int:
@@ -48,7 +32,7 @@ class KOccurrence:
 
     @property
     def skewness(self) -> float:
-        """Third standardised moment of the counts, see :func:`hubness_skewness`."""
+        """Skewness of the counts, see :func:`hubness_skewness`."""
         return hubness_skewness(self.counts)
 
     @property
@@ -80,9 +64,7 @@ def k_occurrence(
     metric: str = "cosine",
     duplicates: str = "merge",
 ) -> KOccurrence:
-    """Count how often each row of `X` is among the `k` nearest neighbours.
-
-    Exact neighbours, found in blocks. Without `queries` a row is never its own neighbour.
+    """Count how often each row of `X` is among the `k` nearest neighbours, exactly.
 
     Parameters
     ----------
@@ -91,7 +73,7 @@ def k_occurrence(
     k : int
         From 1 to the number of points, or to one fewer without `queries`.
     queries : array_like, shape (n_queries, d), optional
-        Without them the points of `X` are the queries. Given queries are never merged.
+        Never merged. Without them the points of `X` are the queries, none its own neighbour.
     metric : {"cosine", "l2", "dot"}
         As for :func:`~paper_utils.search.topk.top_k`.
     duplicates : {"merge", "keep"}
@@ -107,12 +89,11 @@ def k_occurrence(
     Raises
     ------
     UsageError
-        NaN or infinite entries; zero rows with the cosine; k out of range; too few different rows;
-        an unknown metric or treatment; values that overflow.
+        NaN or infinite entries; zero rows with the cosine; `k` out of range; values that overflow.
 
-    Notes
-    -----
-    Source of the definition: Radovanović, Nanopoulos and Ivanović 2010, section 2.
+    References
+    ----------
+    Radovanović, Nanopoulos and Ivanović 2010, section 2.
 
     Examples
     --------
@@ -156,8 +137,7 @@ def k_occurrence(
 def equal_rows(X: ArrayLike, *, metric: str = "cosine") -> tuple[NDArray[np.int64], NDArray]:
     """Find the groups of equal rows; with the cosine, of equal direction in single precision.
 
-    Return the first row of each group, ascending, shape (n_groups,), and the group of each row,
-    shape (n_rows,), numbered in that order.
+    Return the first row of each group, ascending, and the group of each row.
 
     >>> equal_rows([[1, 1], [0, 1], [2, 2]])
     (array([0, 1]), array([0, 1, 0]))
@@ -214,8 +194,8 @@ def hubness_skewness(counts: ArrayLike) -> float:
 
     .. math:: S_{N_k} = \frac{\operatorname{E}(N_k-\bar N_k)^3}{\sigma_{N_k}^3}
 
-    Zero is *not* its value without hubs: with k neighbours picked at random the counts are nearly
-    Poisson with mean k, and the skewness is 1/√k (:func:`poisson_reference`).
+    with divisor n. Zero is *not* its value without hubs: with k neighbours picked at random the
+    counts are nearly Poisson with mean k, and the skewness is 1/√k.
 
     Parameters
     ----------
@@ -229,11 +209,11 @@ def hubness_skewness(counts: ArrayLike) -> float:
     Raises
     ------
     UsageError
-        Not a row of numbers; fewer than two; negative; or all equal.
+        Fewer than two counts; negative ones; or all equal.
 
-    Notes
-    -----
-    Source: Radovanović, Nanopoulos and Ivanović 2010, equation 1. Both moments have divisor n.
+    References
+    ----------
+    Radovanović, Nanopoulos and Ivanović 2010, equation 1.
 
     Examples
     --------
@@ -255,6 +235,8 @@ def robin_hood_index(counts: ArrayLike) -> float:
 
     .. math:: H = \frac{\sum_j |N_k(j)-\bar N_k|}{2\sum_j N_k(j)}
 
+    Unlike the skewness it is bounded and does not depend on the few largest hubs.
+
     Parameters
     ----------
     counts : array_like, shape (n_points,)
@@ -267,12 +249,11 @@ def robin_hood_index(counts: ArrayLike) -> float:
     Raises
     ------
     UsageError
-        Not a row of numbers; fewer than two; negative; or all zero.
+        Fewer than two counts; negative ones; or all zero.
 
-    Notes
-    -----
-    Source: Feldbauer and Flexer 2019, section 2; the measure is Hoover's. Unlike the skewness it is
-    bounded and does not depend on the few largest hubs.
+    References
+    ----------
+    Feldbauer and Flexer 2019, section 2; the measure is Hoover's.
 
     Examples
     --------

@@ -18,12 +18,7 @@ _STREAM = 0x6E6F6973  # "nois"
 def noise_sd(noise: float, d: int, reading: str = "A", *, norm: float = 1.0) -> float:
     """Standard deviation per coordinate of noise of variance `noise` 'relative to the norm' N.
 
-    With N the mean norm, the variance per coordinate is read as ``noise * N²`` (A), ``noise * N``
-    (B, depends on the unit of length) or ``noise * N² / d`` (C, energy ``noise * N²`` in all); in D
-    the standard deviation per coordinate is ``noise * N``.
-
-    >>> [round(noise_sd(1e-4, 400, reading), 6) for reading in READINGS]
-    [0.01, 0.01, 0.0005, 0.0001]
+    N is `norm`; what the readings A to D mean, :func:`perturb` says.
     """
     if reading not in READINGS:
         raise UsageError(f"unknown reading {reading!r}: {did_you_mean(str(reading), READINGS)}")
@@ -58,16 +53,16 @@ def perturb(
 ) -> NDArray[np.floating]:
     """Add Gaussian noise, of one size for all rows, that a reading makes of `noise`.
 
+    With N the mean norm, the variance per coordinate is ``noise * N²`` (A), ``noise * N`` (B) or
+    ``noise * N² / d`` (C); in D the standard deviation per coordinate is ``noise * N``.
+
     Parameters
     ----------
     vectors : array_like, shape (n_items, d)
         None of them zero. They are not normalised, before or after.
-    noise : float
-        Not negative; 0 returns a copy.
-    reading : {"A", "B", "C", "D"}
-        See :func:`noise_sd`; N is the mean norm of `vectors`.
-    seed : int
+    noise, seed : float, int
         Not negative.
+    reading : {"A", "B", "C", "D"}
 
     Returns
     -------
@@ -77,7 +72,7 @@ def perturb(
     Raises
     ------
     UsageError
-        Zero rows, NaN or infinite entries, negative noise or seed, or an unknown reading.
+        Zero rows, NaN or infinite entries, or a parameter out of range.
 
     Examples
     --------

@@ -71,13 +71,7 @@ def topk_overlap(
 
     Examples
     --------
-    Of the best two of four documents one is exchanged:
-
-    >>> found = topk_overlap([[4.0, 3.0, 2.0, 1.0]], [[4.0, 1.0, 2.0, 3.0]], k=2)
-    >>> found.overlap, found.positions_changed
-    (array([0.5]), array([0.5]))
-
-    Three of them tie at the second place: one in three chances to keep it.
+    Of the best two documents one falls to a tie of three: one in three chances to keep it.
 
     >>> topk_overlap([[4.0, 3.0, 2.0, 1.0]], [[4.0, 2.0, 2.0, 2.0]], k=2).overlap.round(3)
     array([0.667])
@@ -138,6 +132,7 @@ def rank_margin(scores: ArrayLike, k: int) -> NDArray[np.float64]:
     Parameters
     ----------
     scores : array_like, shape (n_queries, n_documents)
+        Finite; else UsageError.
     k : int
         From 1 to n_documents - 1.
 
@@ -145,11 +140,6 @@ def rank_margin(scores: ArrayLike, k: int) -> NDArray[np.float64]:
     -------
     ndarray of float64, shape (n_queries,)
         Never negative; 0 where a tie runs across the cut-off.
-
-    Raises
-    ------
-    UsageError
-        Scores that are not finite, or `k` out of range.
 
     Examples
     --------

@@ -22,24 +22,13 @@ MAX_SCORES = 20_000_000
 
 @dataclass(frozen=True)
 class CriticalN:
-    """How many documents an objective solves in d dimensions, and how often.
+    """How many documents an objective solves in d dimensions, and how often."""
 
-    Attributes
-    ----------
-    d, k : int
-        Dimension and relevant documents of a query.
-    objective : str
-        What was optimised.
-    seeds : tuple of int
-        Starts tried at each n.
-    solved : dict
-        ``n -> seeds that solved all k-subsets of n documents``, for every n that was tried.
-    """
-
-    d: int
-    k: int
-    objective: str
-    seeds: tuple[int, ...]
+    d: int  #: dimension
+    k: int  #: relevant documents of a query
+    objective: str  #: what was optimised
+    seeds: tuple[int, ...]  #: starts tried at each n
+    #: ``n -> seeds that solved all k-subsets of n documents``, for every n that was tried.
     solved: dict[int, tuple[int, ...]] = field(repr=False)
 
     @property
@@ -119,14 +108,13 @@ def critical_n(
 
     As in the published search, n gallops and is then halved; here every seed is tried at each
     n, and the neighbourhood is filled until all seeds solve below and none does above. Success
-    is no monotone function of n near the edge, which is why rates are kept.
+    is no monotone function of n near the edge, where single seeds are decided by rounding and
+    differ between processors; rates do not.
 
     Parameters
     ----------
-    d : int
-        Dimension.
-    k : int
-        Relevant documents of a query.
+    d, k : int
+        Dimension, and relevant documents of a query.
     objective : {'infonce', 'sigmoid', 'hinge', 'max-margin'}
         'infonce': the published experiment; a lower temperature through `protocol`.
         'sigmoid': logistic loss with trained scale and offset. 'hinge': squared hinge with
@@ -145,13 +133,11 @@ def critical_n(
     Raises
     ------
     UsageError
-        ``d < 1``, ``k < 1``, `largest` not above k, an unknown objective, no seeds or
-        repeated ones.
+        A number out of range, an unknown objective, no seeds or repeated ones.
 
-    Notes
-    -----
-    Weller et al., arXiv 2508.21038, section 4 and table 6 (one seed). Near the edge single
-    seeds are decided by rounding and differ between processors; rates do not.
+    References
+    ----------
+    Weller et al., arXiv 2508.21038, section 4 and table 6 (one seed).
 
     Examples
     --------

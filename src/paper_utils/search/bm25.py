@@ -13,8 +13,7 @@ from paper_utils.errors import UsageError
 from paper_utils.search.tokenizer import WordTokenizer
 from paper_utils.search.topk import select_top_k
 
-# Scores held at once in a search: 64 MiB in single precision.
-_CELLS = 1 << 24
+_CELLS = 1 << 24  # scores held at once in a search: 64 MiB in single precision
 
 
 class BM25:
@@ -24,8 +23,8 @@ class BM25:
 
         ln(1 + (N - n_t + 1/2) / (n_t + 1/2)) * f_t / (f_t + k1 (1 - b + b |D| / mean |D|))
 
-    where N documents were fitted, n_t of them hold t, D holds it f_t times and |D| counts
-    the tokens of D. A document that shares no token with the query scores exactly 0.
+    where N documents were fitted, n_t of them hold t, D holds it f_t times and |D| counts the
+    tokens of D. A document that shares no token with the query scores exactly 0.
 
     Parameters
     ----------
@@ -34,19 +33,17 @@ class BM25:
     b : float
         0 to 1. How much long documents are marked down.
     tokenizer : callable str -> list of str, optional
-        :class:`~paper_utils.search.tokenizer.WordTokenizer` with neither stemming nor stop
-        words when none is given.
+        By default a plain :class:`~paper_utils.search.tokenizer.WordTokenizer`.
 
     Raises
     ------
     UsageError
-        `k1` or `b` out of range.
+        `k1`, `b` or a `k` out of range, texts that are no strings, or a search before `fit`.
 
     References
     ----------
-    S. Robertson and H. Zaragoza, "The probabilistic relevance framework: BM25 and beyond",
-    2009; for the variant, C. Kamphuis et al., "Which BM25 do you mean?", ECIR 2020, table 1,
-    'Lucene (accurate)'.
+    S. Robertson and H. Zaragoza, "The probabilistic relevance framework: BM25 and beyond", 2009;
+    C. Kamphuis et al., "Which BM25 do you mean?", ECIR 2020, table 1, 'Lucene (accurate)'.
 
     Examples
     --------
@@ -75,22 +72,9 @@ class BM25:
         self._index = None
 
     def fit(self, texts: Sequence[str]) -> BM25:
-        """Index `texts`, replacing whatever was indexed before.
+        """Index `texts`, replacing what was indexed, and return the object itself.
 
-        Parameters
-        ----------
-        texts : sequence of str
-            One document each. A document without tokens is kept and always scores 0.
-
-        Returns
-        -------
-        BM25
-            The object itself.
-
-        Raises
-        ------
-        UsageError
-            Not a sequence of strings, none at all, or not one token in all of them.
+        A document without tokens is kept and always scores 0; one must have a token.
         """
         import bm25s
 
@@ -102,8 +86,7 @@ class BM25:
         ]
         if not vocabulary:
             raise UsageError(f"none of the {len(texts)} texts holds a token to index")
-        # Everything that bm25s could choose by what is installed is named here.
-        index = bm25s.BM25(
+        index = bm25s.BM25(  # everything that bm25s could choose by what is installed is named here
             k1=self.k1,
             b=self.b,
             method="lucene",
@@ -121,22 +104,7 @@ class BM25:
         return self
 
     def scores(self, queries: Sequence[str]) -> NDArray[np.float32]:
-        """Return the score of every document for every query.
-
-        Parameters
-        ----------
-        queries : sequence of str
-            A query without a token that some document holds scores 0 everywhere.
-
-        Returns
-        -------
-        ndarray of float32, shape (n_queries, n_docs)
-
-        Raises
-        ------
-        UsageError
-            Not a sequence of strings, or nothing was fitted.
-        """
+        """Return the score of every document for every query, shape (n_queries, n_docs)."""
         queries = texts_list(queries, "queries")
         self._check_fitted()
         scores = np.empty((len(queries), self.n_docs), dtype=np.float32)
@@ -152,25 +120,13 @@ class BM25:
     def search(
         self, queries: Sequence[str], k: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return the `k` best documents of each query.
-
-        Parameters
-        ----------
-        queries : sequence of str
-        k : int
-            1 to the number of documents.
+        """Return the `k` best documents of each query, best first.
 
         Returns
         -------
         indices : ndarray of int64, shape (n_queries, k)
-            Best first; equal scores by the lower index. Documents that share no token with
-            the query fill the end with score 0.
+            Equal scores, 0 for documents that share no token, by the lower index.
         scores : ndarray of float32, shape (n_queries, k)
-
-        Raises
-        ------
-        UsageError
-            As in :meth:`scores`, or `k` out of range.
         """
         queries = texts_list(queries, "queries")
         self._check_fitted()

@@ -13,8 +13,7 @@ from paper_utils.errors import UsageError
 
 #: Hash functions of a gram's UTF-8 bytes, by the number that the compiled loops know.
 HASHES = {"crc32": 0, "fnv1a": 1, "mixed": 2}
-# Words that are cut at a time: room is made for all grams that they can have.
-_WORDS = 1 << 12
+_WORDS = 1 << 12  # words that are cut at a time: room is made for all grams that they can have
 
 
 class GramSpec(NamedTuple):
@@ -49,8 +48,7 @@ class GramTable:
         self.pointers = np.zeros(1, dtype=np.int64)
         self.grams = np.empty(1 << 14, dtype=np.uint32)
         self.weights = np.empty(1 << 14, dtype=np.int32)
-        # Term t: its bucket.
-        self.n_terms = 0
+        self.n_terms = 0  # term t: its bucket
         self._term_slots = np.zeros(1 << 12, dtype=np.int32)
         self._buckets = np.empty(1 << 10, dtype=np.uint32)
 
@@ -155,8 +153,7 @@ def _crc_table() -> NDArray[np.uint32]:
     return table.astype(np.uint32)
 
 
-# Polynomial and bit order of zlib.crc32 (IEEE 802.3).
-_CRC = _crc_table()
+_CRC = _crc_table()  # polynomial and bit order of zlib.crc32 (IEEE 802.3)
 # 1: a white space of one byte; 2: first byte of one that may be longer; 0: neither.
 _KIND = np.zeros(256, dtype=np.uint8)
 _KIND[[9, 10, 11, 12, 13, 28, 29, 30, 31, 32]] = 1

@@ -35,8 +35,7 @@ class HashedNgrams:
     A text is lower-cased and split on white space; each word w becomes ``^w$`` and is cut into
     all its n-grams of the given sizes. A gram adds the weight of its size to the bucket
     ``crc32(gram) mod d``. A bucket's value is ``log(1 + sum)``, and the vector gets length one;
-    the score is the inner product. Nothing is trained or rounded: the index keeps the counts as
-    postings of four bytes.
+    the score is the inner product. Nothing is trained or rounded.
 
     Parameters
     ----------
@@ -53,8 +52,8 @@ class HashedNgrams:
     normalise : bool
         Whether *documents* get length one; queries always do, which changes no ranking.
     hash : {"crc32", "fnv1a", "mixed"}
-        Hash of a gram's UTF-8 bytes. "mixed" (64-bit FNV-1a, scrambled) stands for a hash
-        drawn at random, by `seed`.
+        Hash of a gram's UTF-8 bytes. "mixed" (64-bit FNV-1a, scrambled) stands for a hash drawn
+        at random, by `seed`.
     seed : int
         Of the hash "mixed"; 0 to 2**63 - 1.
     threads : int, optional
@@ -63,7 +62,7 @@ class HashedNgrams:
     Raises
     ------
     UsageError
-        A parameter out of range, or sizes and weights of different number.
+        A parameter or a `k` out of range, texts that are no strings, or a search before `fit`.
 
     References
     ----------
@@ -114,23 +113,10 @@ class HashedNgrams:
         self.n_docs = 0
 
     def fit(self, texts: Iterable[str]) -> HashedNgrams:
-        """Index `texts`, replacing whatever was indexed before.
+        """Index `texts`, replacing what was indexed, and return the object itself.
 
-        Parameters
-        ----------
-        texts : iterable of str
-            One document each, read once and a segment at a time: a generator may give more text
-            than fits in memory. A document without a gram is kept and always scores 0.
-
-        Returns
-        -------
-        HashedNgrams
-            The object itself.
-
-        Raises
-        ------
-        UsageError
-            Not an iterable of strings, none at all, or not one gram in all of them.
+        A generator may give more text than fits in memory: a segment is read at a time. A document
+        without a gram is kept and always scores 0; one must have a gram.
         """
         table, segments, n_docs = GramTable(self._spec), [], 0
         with ThreadPoolExecutor(self.threads) as pool:
@@ -150,26 +136,13 @@ class HashedNgrams:
     def search(
         self, queries: Sequence[str], k: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return the `k` best documents of each query.
-
-        What all queries share is scored once for all of them.
-
-        Parameters
-        ----------
-        queries : sequence of str
-        k : int
-            1 to the number of documents.
+        """Return the `k` best documents of each query, best first.
 
         Returns
         -------
         indices : ndarray of int64, shape (n_queries, k)
-            Best first; equal scores, all 0 for a query without a known gram, by the lower index.
+            Equal scores, all 0 for a query without a known gram, by the lower index.
         scores : ndarray of float64, shape (n_queries, k)
-
-        Raises
-        ------
-        UsageError
-            Not a sequence of strings, nothing was fitted, or `k` out of range.
         """
         queries = texts_list(queries, "queries")
         self._check_fitted()
@@ -182,26 +155,7 @@ class HashedNgrams:
     def search_stream(
         self, texts: Iterable[str], queries: Sequence[str], k: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return what ``fit(texts).search(queries, k)`` would, without keeping an index.
-
-        Memory stays bounded whatever the number of texts. The object itself is not changed.
-
-        Parameters
-        ----------
-        texts : iterable of str
-        queries : sequence of str
-        k : int
-
-        Returns
-        -------
-        indices, scores
-            As in :meth:`search`.
-
-        Raises
-        ------
-        UsageError
-            As in :meth:`fit` and :meth:`search`.
-        """
+        """Return what ``fit(texts).search(queries, k)`` would, in bounded memory and unindexed."""
         queries = texts_list(queries, "queries")
         k = whole("k", k, least=1)
         table, heaps, n_docs = GramTable(self._spec), _Heaps(len(queries), k), 0
@@ -217,21 +171,9 @@ class HashedNgrams:
         return heaps.ranked(lengths)
 
     def scores(self, queries: Sequence[str]) -> NDArray[np.float64]:
-        """Return the score of every document for every query.
+        """Return every document's score for every query, shape (n_queries, n_docs).
 
-        Parameters
-        ----------
-        queries : sequence of str
-
-        Returns
-        -------
-        ndarray of float64, shape (n_queries, n_docs)
-            A cosine, 0 to 1, when documents are normalised.
-
-        Raises
-        ------
-        UsageError
-            Not a sequence of strings, or nothing was fitted.
+        When documents are normalised it is a cosine, 0 to 1.
         """
         queries = texts_list(queries, "queries")
         self._check_fitted()
@@ -246,21 +188,9 @@ class HashedNgrams:
         return sums / lengths[:, None]
 
     def encode(self, texts: Sequence[str]) -> sparse.csr_array:
-        """Return the vectors of `texts`.
+        """Return the vectors of `texts`, sparse of float64, shape (n_texts, d), columns sorted.
 
-        Parameters
-        ----------
-        texts : sequence of str
-
-        Returns
-        -------
-        scipy.sparse.csr_array of float64, shape (n_texts, d)
-            Columns sorted. A text without a gram has an empty row.
-
-        Raises
-        ------
-        UsageError
-            Not a sequence of strings, or none.
+        A text without a gram has an empty row.
         """
         texts = texts_list(texts, "texts")
         table = GramTable(self._spec)
@@ -285,22 +215,9 @@ class HashedNgrams:
         return sum(segment.nbytes for segment in self._segments)
 
     def postings_read(self, queries: Sequence[str]) -> tuple[int, int]:
-        """Count the postings behind `queries`.
+        """Count the postings of all terms of all queries, and those that :meth:`search` reads.
 
-        Parameters
-        ----------
-        queries : sequence of str
-
-        Returns
-        -------
-        all, read : int
-            Of all terms of all queries; and those that :meth:`search` reads: what queries share
-            is read once per thread.
-
-        Raises
-        ------
-        UsageError
-            As in :meth:`scores`.
+        What queries share is read once per thread.
         """
         queries = texts_list(queries, "queries")
         self._check_fitted()

@@ -10,10 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from paper_utils.checks import unit_rows
 from paper_utils.errors import UsageError
 
-# Cosines held at once: 64 MiB in single precision.
-_CELLS = 1 << 24
-# Document tokens that go into one product.
-_TOKENS = 8192
+_CELLS = 1 << 24  # cosines held at once: 64 MiB in single precision
+_TOKENS = 8192  # document tokens that go into one product
 
 
 def maxsim(queries: Sequence[ArrayLike], documents: Iterable[ArrayLike]) -> NDArray[np.float32]:
@@ -21,8 +19,8 @@ def maxsim(queries: Sequence[ArrayLike], documents: Iterable[ArrayLike]) -> NDAr
 
     .. math:: s(q, x) = \sum_{i} \max_j \cos(q_i, x_j)
 
-    over the tokens i of the query and j of the document. A sum of maxima of dot products
-    is no dot product of two vectors: the limits on one vector per text do not apply to it.
+    over the tokens i of the query and j of the document. A sum of maxima of dot products is no
+    dot product of two vectors: the limits on one vector per text do not apply to it.
 
     Parameters
     ----------
@@ -38,14 +36,12 @@ def maxsim(queries: Sequence[ArrayLike], documents: Iterable[ArrayLike]) -> NDAr
     Raises
     ------
     UsageError
-        No query or document, a text without tokens, zero or non-finite vectors, or
-        different numbers of columns.
+        Nothing to score, zero or non-finite vectors, or different numbers of columns.
 
     References
     ----------
-    Khattab & Zaharia, ColBERT (SIGIR 2020), equation 3. ColBERT also pads queries with
-    [MASK] tokens and drops punctuation of documents. The book's figures take all tokens of
-    both sides, special ones and punctuation included, and no [MASK].
+    Khattab & Zaharia, ColBERT (SIGIR 2020), equation 3; there queries are padded with [MASK] and
+    documents lose their punctuation. The book's figures take all tokens, without [MASK].
 
     Examples
     --------

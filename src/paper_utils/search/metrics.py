@@ -35,13 +35,12 @@ def recall_at_k(ranks: RelevantRanks, k: int) -> NDArray[np.float64]:
     Returns
     -------
     ndarray of float64, shape (n_queries,)
-        0 to 1; NaN where no document is relevant. Below 1 for certain where more than `k`
-        documents are relevant.
+        NaN where no document is relevant. Below 1 for certain where more than `k` are.
 
     Raises
     ------
     UsageError
-        `k` is not a whole number from 1, or reaches beyond what the ranking settles.
+        `k` reaches beyond what the ranking settles.
 
     Examples
     --------
@@ -64,23 +63,17 @@ def ndcg_at_k(ranks: RelevantRanks, k: int) -> NDArray[np.float64]:
     Parameters
     ----------
     ranks, k
-        As in :func:`recall_at_k`.
+        As in :func:`recall_at_k`, which raises the same errors.
 
     Returns
     -------
     ndarray of float64, shape (n_queries,)
         0 to 1; NaN where no document is relevant.
 
-    Raises
-    ------
-    UsageError
-        As in :func:`recall_at_k`.
-
     Examples
     --------
     >>> from paper_utils.search.ranks import ranks_from_scores
-    >>> ranks = ranks_from_scores([[3, 2, 1]], [[1, 2, 0]])
-    >>> ndcg_at_k(ranks, 2).round(4)
+    >>> ndcg_at_k(ranks_from_scores([[3, 2, 1]], [[1, 2, 0]]), 2).round(4)
     array([0.8597])
     """
     check_cutoff(ranks, k)
@@ -104,20 +97,13 @@ def mrr(ranks: RelevantRanks, k: int | None = None) -> NDArray[np.float64]:
 
     Parameters
     ----------
-    ranks : RelevantRanks
-        As in :func:`recall_at_k`.
-    k : int, optional
-        Cut-off; without one the whole ranking counts, which lists do not settle.
+    ranks, k
+        As in :func:`recall_at_k`; without `k` the whole ranking counts, which lists do not settle.
 
     Returns
     -------
     ndarray of float64, shape (n_queries,)
         0 to 1; NaN where no document is relevant.
-
-    Raises
-    ------
-    UsageError
-        As in :func:`recall_at_k`.
 
     Examples
     --------

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 _BITS, _LOW = np.uint32(12), np.uint32((1 << 12) - 1)
 _CODES = 1 << 20
 
-#: Documents of a segment: its scores, 32 KiB, stay in the first cache.
-SEGMENT = 1 << 12
+SEGMENT = 1 << 12  #: documents of a segment: its scores, 32 KiB, stay in the first cache
 
 
 class Counts(NamedTuple):

@@ -11,10 +11,8 @@ from scipy import sparse
 
 from paper_utils.errors import UsageError
 
-# Up to here one pass per document counts faster than sorting the whole row.
-_FEW = 32
-# Scores held at once: 64 MiB in single precision.
-_CELLS = 1 << 24
+_FEW = 32  # up to here one pass per document counts faster than sorting the whole row
+_CELLS = 1 << 24  # scores held at once: 64 MiB in single precision
 
 
 @dataclass(frozen=True)
@@ -24,27 +22,16 @@ class RelevantRanks:
     A document with `better` documents scored strictly higher and `tied` documents at its
     own score (itself included) stands, when ties are ordered at random, at each of the
     positions ``better + 1`` to ``better + tied`` with equal probability.
-
-    Attributes
-    ----------
-    query : ndarray of int64, shape (n_relevant,)
-        Row of the query, never decreasing.
-    grade : ndarray of float64, shape (n_relevant,)
-        Relevance, above 0.
-    better, tied : ndarray of int64, shape (n_relevant,)
-    settled : ndarray of int64, shape (n_queries,)
-        How many leading positions the ranking settles: the number of documents for a full
-        ranking; for a list, its length, less the documents whose ties may run on past its end.
-    n_docs : int
-        Number of documents that were ranked.
     """
 
-    query: NDArray[np.int64]
-    grade: NDArray[np.float64]
-    better: NDArray[np.int64]
-    tied: NDArray[np.int64]
+    query: NDArray[np.int64]  #: row of the query, never decreasing
+    grade: NDArray[np.float64]  #: relevance, above 0
+    better: NDArray[np.int64]  #: documents scored strictly higher
+    tied: NDArray[np.int64]  #: documents at the same score, itself included
+    #: Of each query, the leading positions that the ranking settles: all documents, or the length
+    #: of a list, less the documents whose ties may run on past its end.
     settled: NDArray[np.int64]
-    n_docs: int
+    n_docs: int  #: documents that were ranked
 
     @property
     def n_queries(self) -> int:
@@ -64,8 +51,7 @@ def qrels_matrix(
     qrels : mapping
         Grades of the judged documents of each query; 0 means judged not relevant.
     query_ids, doc_ids : sequence
-        The ids of the rows and of the columns. Queries that `qrels` does not name get an
-        empty row.
+        The ids of rows and columns. Queries that `qrels` does not name get an empty row.
 
     Returns
     -------
@@ -74,8 +60,7 @@ def qrels_matrix(
     Raises
     ------
     UsageError
-        An id in `qrels` that is unknown, an id given twice, or a grade that is negative or
-        not a finite number.
+        An id that is unknown or given twice, or a grade that is negative or not finite.
 
     Examples
     --------
@@ -112,8 +97,8 @@ def ranks_from_scores(scores: ArrayLike, qrels: ArrayLike | sparse.sparray) -> R
     scores : array_like, shape (n_queries, n_docs)
         Larger is better. Only equal numbers are ties: nothing is rounded.
     qrels : array_like or scipy sparse array, shape (n_queries, n_docs)
-        Grades; a document is relevant where its grade is above 0. From a dictionary of
-        ids: :func:`qrels_matrix`. For a threshold t: ``qrels >= t``.
+        Grades, relevant above 0. From a dictionary of ids: :func:`qrels_matrix`; for a
+        threshold t: ``qrels >= t``.
 
     Returns
     -------
@@ -179,30 +164,27 @@ def ranks_from_lists(
     *,
     scores: ArrayLike | None = None,
 ) -> RelevantRanks:
-    """Read off where the relevant documents stand in ranked lists.
+    """Read off where the relevant documents stand in ranked lists; others stand behind the list.
 
     Parameters
     ----------
     indices : array_like of int, shape (n_queries, depth)
-        Column numbers of the documents, best first, as :func:`~paper_utils.search.topk.top_k`
-        returns them.
+        Column numbers of the documents, best first, as from :func:`~paper_utils.search.topk.top_k`.
     qrels : array_like or scipy sparse array, shape (n_queries, n_docs)
         As in :func:`ranks_from_scores`.
     scores : array_like, shape (n_queries, depth), optional
-        Scores of the listed documents; equal ones count as ties. Those tied at the end of a
-        list that does not hold every document are not settled, as more may follow: for a
-        cut-off k list more than k documents. Without scores the order is taken as it is.
+        Equal ones are ties. Those tied at the end of a list that does not hold every document are
+        not settled, as more may follow: for a cut-off k list more than k documents. Without
+        scores the order is taken as it is.
 
     Returns
     -------
     RelevantRanks
-        Relevant documents outside the list stand behind it.
 
     Raises
     ------
     UsageError
-        Indices that are no column numbers or occur twice in a row, scores that increase or
-        are NaN, shapes that disagree, or unusable grades.
+        Indices that are no columns or repeated, scores that increase or are NaN, unusable grades.
 
     Examples
     --------

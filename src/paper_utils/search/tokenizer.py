@@ -32,14 +32,12 @@ class WordTokenizer:
     * The sign between two measures, Latin, Cyrillic, ``×`` or ``*``, is the token ``x``.
     * ``ё`` is ``е``; characters typed in pieces are composed (NFC); everything else parts.
 
-    Nothing is dropped unless it is named: no default list of stop words, no shortest length.
-
     Parameters
     ----------
     stemmer : {"english", "russian"}, optional
         Snowball stemmer. Neither touches the letters of the other language.
     stop_words : iterable of str
-        Words to drop, as whole tokens before stemming; spelling is normalised as in texts.
+        Whole tokens to drop before stemming, spelt in any way; none by default.
 
     Raises
     ------

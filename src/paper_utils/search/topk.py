@@ -19,8 +19,7 @@ METRICS = ("dot", "cosine", "l2")
 _TILE = 64
 # Scores whose maximum alone is looked at first (see `_best_keys`): 8 * 8, as they go by eights.
 _CHUNK = 64
-# Scores held at once: 64 MiB in single precision.
-_CELLS = 1 << 24
+_CELLS = 1 << 24  # scores held at once: 64 MiB in single precision
 _LOW = 0xFFFFFFFF
 
 
@@ -35,21 +34,22 @@ def top_k(
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Find the `k` best documents of each query, exactly.
 
-    Every query is compared with every document. Equal scores are ordered by the lower
-    document index, and the answer does not depend on `block`.
+    Equal scores are ordered by the lower document index; the answer does not depend on `block`.
+    Dot products and cosines are summed in single precision: a score is typically within
+    ``2e-7 * |q| |x|`` of the true one, at worst ``d * 6e-8 * |q| |x|``, and documents closer than
+    that may change places. Squared distances are summed in double precision, in twice the time.
+    Memory beyond the inputs: 0.3 GiB, and a copy of each input that is not a contiguous float32
+    array or whose rows have to be normalised.
 
     Parameters
     ----------
-    queries : array_like, shape (n_queries, d)
-    documents : array_like, shape (n_docs, d)
+    queries, documents : array_like, shape (n, d)
     k : int
         How many documents per query: 1 to n_docs, or to n_docs - 1 with `exclude_self`.
     metric : {"dot", "cosine", "l2"}
-        What a score is: the dot product, the cosine, or minus the squared Euclidean
-        distance. A larger score is nearer.
+        A larger score is nearer; for "l2" it is minus the squared Euclidean distance.
     exclude_self : bool
-        Leave document i out of the answer of query i, as when a collection is compared
-        with itself. Queries and documents must then be equally many.
+        Leave document i out of the answer of query i, to compare a collection with itself.
     block : int
         Documents scored at a time.
 
@@ -58,31 +58,17 @@ def top_k(
     indices : ndarray of int64, shape (n_queries, k)
         Row numbers in `documents`, best first.
     scores : ndarray of float32, shape (n_queries, k)
-        Never increasing along a row.
 
     Raises
     ------
     UsageError
-        Unusable vectors, different numbers of columns, k out of range, an unknown metric,
-        zero rows with cosine, values so large that scores overflow, or `exclude_self`
-        with different numbers of rows.
-
-    Notes
-    -----
-    Dot products and cosines are summed in single precision (unit rows are made in double
-    precision first): a score is within about ``d * 6e-8 * |q| |x|`` of the true one at
-    worst, and typically within ``2e-7 * |q| |x|``. Documents closer than that may change
-    places. Squared distances are summed in double precision and then rounded (single
-    precision would lose small ones to cancellation), in twice the time.
-
-    Memory beyond the inputs: about 0.3 GiB, and a single-precision copy of each input that
-    is not a contiguous float32 array already, or whose rows have to be normalised.
+        Vectors that are unusable, of different width or so large that scores overflow, zero rows
+        with cosine, `k` out of range, or `exclude_self` with different numbers of rows.
 
     Examples
     --------
     >>> documents = [[1, 0], [0, 1], [1, 0], [2, 0]]
-    >>> indices, scores = top_k([[1, 0]], documents, 3)
-    >>> indices, scores
+    >>> top_k([[1, 0]], documents, 3)
     (array([[3, 0, 2]]), array([[2., 1., 1.]], dtype=float32))
     >>> top_k(documents, documents, 1, metric="cosine", exclude_self=True)[0].ravel()
     array([2, 0, 0, 0])

@@ -17,7 +17,7 @@ def minimal_dimension(k: int, scoring: str = "inner product") -> int:
     Parameters
     ----------
     k : int
-        Relevant documents of a query.
+        Relevant documents of a query, at least 1; else UsageError.
     scoring : {'inner product', 'global cut-off', 'cosine', 'euclidean', 'sign'}
         Inner product with a cut-off of the query's own; with one for all queries; of unit
         vectors; nearest by Euclidean distance; inner product with cut-off 0 (sign-rank).
@@ -25,11 +25,6 @@ def minimal_dimension(k: int, scoring: str = "inner product") -> int:
     Returns
     -------
     int
-
-    Raises
-    ------
-    UsageError
-        `k` is no positive whole number, or an unknown scoring.
 
     Examples
     --------

@@ -75,20 +75,13 @@ def dense_qrels(n_queries: int = 1000, k: int = 2) -> dict[str, set[str]]:
 
     Parameters
     ----------
-    n_queries : int
-        Queries, each with its own subset.
-    k : int
-        Relevant documents of a query.
+    n_queries, k : int
+        Queries, each with its own subset of k relevant documents; at least 1, else UsageError.
 
     Returns
     -------
     dict
         ``query_i -> {doc_a, doc_b, ...}``.
-
-    Raises
-    ------
-    UsageError
-        ``n_queries < 1`` or ``k < 1``.
 
     Examples
     --------

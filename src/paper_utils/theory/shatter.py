@@ -92,8 +92,7 @@ class _Search:
         zeros = np.diff(starts)[:, None] - ones
         if self.mode == "all":
             return np.minimum(ones.min(axis=0), zeros.min(axis=0))
-        # Pattern T with the new column, or its complement without it.
-        pairs = ones + zeros[::-1]
+        pairs = ones + zeros[::-1]  # pattern T with the new column, or its complement without it
         if self.mode == "affine":
             # The last pattern is 'all ones'; with the new column that is constant: excepted.
             pairs = pairs[:-1]

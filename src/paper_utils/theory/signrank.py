@@ -64,26 +64,14 @@ class Certificate:
 
 @dataclass(frozen=True)
 class SignRankBounds:
-    """Bounds of one relevance matrix; printing shows them with their certificates.
+    """Bounds of one relevance matrix; printing shows them with their certificates."""
 
-    Attributes
-    ----------
-    lower, upper : int
-        Of the sign-rank.
-    dimension_lower, dimension_upper : int
-        Of the least dimension with exact top-k for every query.
-    certificates : tuple of Certificate
-        Every bound found, the best and the others.
-    relevance : Relevance
-        The reduced matrix that the certificates speak of.
-    """
-
-    lower: int
-    upper: int
-    dimension_lower: int
-    dimension_upper: int
-    certificates: tuple[Certificate, ...]
-    relevance: Relevance = field(repr=False)
+    lower: int  #: of the sign-rank
+    upper: int  #: of the sign-rank
+    dimension_lower: int  #: of the least dimension with exact top-k for every query
+    dimension_upper: int  #: of the same
+    certificates: tuple[Certificate, ...]  #: every bound found, the best and the others
+    relevance: Relevance = field(repr=False)  #: reduced matrix that the certificates speak of
 
     def check(self) -> bool:
         """Verify every certificate and that the four bounds follow from them."""
@@ -139,10 +127,9 @@ def sign_rank_bounds(
     Parameters
     ----------
     qrels : mapping or 0/1 matrix
-        ``query -> relevant documents``; forms as in
-        :func:`paper_utils.theory.relevance.read_relevance`.
+        ``query -> relevant documents`` (or scores, relevant above 0), or (n_queries, n_docs).
     docs : iterable, optional
-        All documents of the collection.
+        All documents of the collection; by default those named and one more, of no query.
     repeated : {'error', 'merge'}
         What to do with queries that share a relevant set.
     seeds : iterable of int
@@ -156,13 +143,12 @@ def sign_rank_bounds(
     Raises
     ------
     UsageError
-        As :func:`paper_utils.theory.relevance.read_relevance`; also when every document is
-        relevant to every query, so that nothing has to be separated.
+        Unusable judgements; every document is relevant to every query.
 
-    Notes
-    -----
-    Sign-rank: Alon, Frankl, Rödl 1985; the chain of inequalities: Weller et al.,
-    arXiv 2508.21038, proposition 2; spectral bound: Forster 2002.
+    References
+    ----------
+    Sign-rank: Alon, Frankl, Rödl 1985; the chain of inequalities: Weller et al., arXiv 2508.21038,
+    proposition 2; spectral bound: Forster 2002.
 
     Examples
     --------
