@@ -109,7 +109,8 @@ def test_list_build_claims(book_root):
 
     code, out, error = paper("claims", "--json")
     content = json.loads(out)
-    assert content["schema_version"] == 1
+    assert content["schema_version"] == 2
+    assert content["counts"]["own"]["holds"] == content["counts"]["status"]["recomputed"] == 1
     wanted = {"id", "source", "at", "statement", "claimed", "kind", "data", "rule", "chapter"}
     wanted |= {"measured", "interval", "n", "seeds", "profile", "verdict", "status", "judged"}
     assert wanted <= set(content["claims"][0])

@@ -87,10 +87,11 @@ def test_short_answers_are_those_that_are_marked(tmp_path):
     item = judge(claim, Record("O-1", {"a": 0.25}))
     (tmp_path / "book").mkdir()
     headlines = tmp_path / "book" / "headlines.yml"
-    marked = "- {id: O-1, front: true, claim: It is., says: 'By {measured[a]:.0%}.'}\n"
-    headlines.write_text(marked + "- {id: O-1, claim: Not here., says: No.}\n")
+    found = "verdict: open, found: 'By {measured[a]:.0%}.', more: That is so."
+    marked = f"- {{id: O-1, front: true, claim: It is., {found}}}\n"
+    headlines.write_text(marked + "- {id: O-1, claim: Not here., verdict: open, found: No.}\n")
     text = front_page.answers(tmp_path, [], [item])
-    assert "**It is.** By 25%." in text and "Not here" not in text
+    assert "**By 25%.** That is so." in text and "Not here" not in text
     headlines.write_text(marked.replace("[a]", "[b]"))
     assert front_page.answers(tmp_path, [], [item]) == "", "a small profile has fewer conditions"
     headlines.write_text(marked.replace("O-1", "O-2"))

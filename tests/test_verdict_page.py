@@ -13,8 +13,8 @@ from paper_utils.claims.accepted import accepted
 from paper_utils.errors import PaperError
 
 
-def item(id, measured=None, *, source="own", rule=None, interval=None, **more):
-    claim = Claim(id, source, "Table 1", "A | b.", "own", "first", claimed=1, rule=rule, **more)
+def item(id, measured=None, *, source="own", rule=None, interval=None, kind="own", **more):
+    claim = Claim(id, source, "Table 1", "A | b.", kind, "first", claimed=1, rule=rule, **more)
     record = None if measured is None else Record(id, measured, interval, n=12)
     return judge(claim, record)
 
@@ -44,20 +44,35 @@ def test_the_summary_counts_what_the_table_shows(page):
         item("S-1", {"a": 1, "b": -1}, rule=AT_LEAST, source="someone-2026"),
         item("S-2", -1, rule=AT_LEAST, source="someone-2026"),
         item("S-3", source="someone-2026", status="published", needs="a laboratory"),
+        item("S-4", 1, rule=AT_LEAST, source="someone-2026", printed=True),
+        item("S-5", 1, rule=AT_LEAST, source="someone-2026", kind="slip"),
+        item("O-2", 1, rule=AT_LEAST, restates=["S-1", "O-1"]),
     )
     words = " ".join(text.split())
-    assert "Of 3 claims of the literature 0 hold as stated, 1 in some" in words
+    assert "Of 4 claims of the literature 1 hold as stated, 1 in some" in words
     assert "1 results of this book's own, of which 1 hold" in words
-    assert "Of all 4, 3 were measured here and 0 checked in the sources; 1 are published" in words
-    assert "| One et al. (2026) | – | 1 | 1 | 1 | 3 |" in text
-    assert text.index("### One et al. (2026)") < text.index("### Results of this book")
+    assert "Not counted are 1 that only restate others and 1 slips of the pen." in words
+    assert "Of the 5 that count, 3 were measured here, 1 recomputed from printed values" in words
+    assert "and 0 checked in the sources; 1 are published" in words
+    assert "| One et al. (2026) | 1 | 1 | 1 | 1 | 4 |" in text
+    assert "| measured here | 1 | 1 | 1 | – | 3 |" in text
+    assert "| recomputed from printed values | 1 | – | – | – | 1 |" in text
+    assert text.count("| **all** | **2** | **1** | **1** | **1** | **5** |") == 2
+    titles = re.findall("### (.+)", text)
+    assert titles[0] == "One et al. (2026)"
+    assert titles[1:] == ["Results of this book", "Side by side", "Slips of the pen"]
+    assert 'Restates <a href="#claim-S-1">S-1</a>, <a href="#claim-O-1">O-1</a>.' in text
+    assert "One et al. (2026), Table 1" in text[text.index("### Slips") :]
     marks = BeautifulSoup(text, "html.parser").select(".claim-mark")
     shown = {mark["id"]: mark["data-verdict"] for mark in marks}
     assert shown == {
         "claim-S-1": "conditional",
         "claim-S-2": "fails",
         "claim-S-3": "published",
+        "claim-S-4": "holds",
+        "claim-S-5": "holds",
         "claim-O-1": "holds",
+        "claim-O-2": "holds",
     }
 
 
@@ -67,6 +82,11 @@ def test_a_row_says_claimed_measured_interval_rule_place_and_verdict(page):
     for part in ("A \\| b.", "Table 1", "Claimed:</span> 1", "0.5 [0.25, 0.75]", "(n = 12)"):
         assert part in row
     assert "rule: at least 0" in row and "✓ holds" in row
+
+
+def test_a_number_without_an_interval_says_why(page):
+    text = page(item("O-1", 1, rule=AT_LEAST, unit="dimensions", exact="count: of one list"))
+    assert "1<br>(dimensions; n = 12; no interval: of one list)" in text
 
 
 def test_many_conditions_are_folded_and_none_is_lost(page):
@@ -85,13 +105,23 @@ def test_names_of_conditions_and_sources_are_text(page):
     assert "<b>" not in text
 
 
-def test_a_headline_quotes_the_measurement(page):
-    says = "- {id: O-1, claim: It is.,\n   says: 'By {measured[a]:+.1f}.'}"
-    assert "**It is.** By +1.0." in page(item("O-1", {"a": 1}, rule=AT_LEAST), headlines=says)
-    assert "It is." not in page(item("O-1", {"b": 1}, rule=AT_LEAST), headlines=says)
+ENTRY = "{id: O-1, claim: It is., verdict: holds, found: 'By {measured[a]:+.1f}.'}"
+
+
+def test_a_headline_sets_what_was_found_in_bold_and_the_claim_plainly(page):
+    text = page(item("O-1", {"a": 1}, rule=AT_LEAST), headlines=f"- {ENTRY}")
+    (line,) = [line for line in text.splitlines() if "It is." in line]
+    assert line.startswith('- <span class="claimed">*Claim*: It is.</span> → <span class="verdict')
+    assert "✓ holds</span> **By +1.0.** <span" in line
+
+
+def test_a_headline_is_shown_with_its_measurement_and_verdict_only(page):
+    headlines = f"- {ENTRY}"
+    assert "It is." not in page(item("O-1", {"b": 1}, rule=AT_LEAST), headlines=headlines)
+    assert "It is." not in page(item("O-1", {"a": -1}, rule=AT_LEAST), headlines=headlines)
     with pytest.raises(PaperError, match=r"headlines\.yml: 'O-1'; did you mean 'O-2'"):
-        page(item("O-2", {"a": 1}, rule=AT_LEAST), headlines=says)
-    with pytest.raises(PaperError, match="id, claim and says, not id, text"):
+        page(item("O-2", {"a": 1}, rule=AT_LEAST), headlines=headlines)
+    with pytest.raises(PaperError, match="id, claim, verdict and found, not id, text"):
         page(item("O-1", 1), headlines="- {id: O-1, text: x}")
 
 
@@ -100,6 +130,8 @@ def test_every_headline_is_measured_and_types_no_number(root):
     assert len(entries) >= 8
     for entry in entries:
         assert entry["id"] in load_claims()
-        verdict_page.headline(entry["says"], accepted(entry["id"]))
-        typed = re.sub(r"\{[^}]*\}|@\d+|BM25", " ", entry["says"] + entry["claim"])
+        text = f"{entry['claim']} {entry['found']} {entry.get('more', '')}"
+        assert verdict_page.headline(text, accepted(entry["id"]))
+        assert not re.search(r"[\\$]", text), f"{entry['id']}: TeX in a headline"
+        typed = re.sub(r"\{[^}]*\}|@\d+|BM25", " ", text)
         assert not re.search(r"\d", typed), entry["id"]

@@ -239,7 +239,7 @@ def claims(as_json: bool, source: str | None, chapter: str | None) -> None:
     from paper_utils.book.overview import overview
     from paper_utils.book.site import claims_json, collect_verdicts
     from paper_utils.book.state import Book
-    from paper_utils.claims import format_value
+    from paper_utils.claims import counts, format_value, why_exact
     from paper_utils.errors import did_you_mean
 
     book = Book(project_root())
@@ -262,10 +262,19 @@ def claims(as_json: bool, source: str | None, chapter: str | None) -> None:
                 item.status,
                 format_value(item.claim.claimed)[:40],
                 format_value(item.record.measured)[:60] if item.record else "–",
+                format_value(item.record.interval)[:40]
+                if item.record and item.record.interval is not None
+                else why_exact(item.claim)[:60] or "–",
             ]
             for item in verdicts
         ]
-        _table(["claim", "verdict", "status", "claimed", "measured"], rows)
+        _table(["claim", "verdict", "status", "claimed", "measured", "95% interval"], rows)
+        found = counts(verdicts)
+        told = [f"{n} {word.replace('_', ' ')}" for word, n in found["status"].items() if n]
+        click.echo(
+            f"Counted: {', '.join(told) or 'nothing'}. Not counted: {found['slips']} slips of the "
+            f"pen, {found['restated']} that restate other verdicts."
+        )
     old = [one["chapter"] for one in overview(book) if one["state"] != "fresh"]
     if old:
         text = f"note: not measured from the present sources: {', '.join(old)}; run: paper build"

@@ -21,6 +21,7 @@ from paper_utils.claims import (
     SCHEMA_VERSION,
     Record,
     Verdict,
+    counts,
     judge_all,
     load_claims,
     records_in,
@@ -49,6 +50,7 @@ def claims_json(verdicts: list[Verdict]) -> str:
     """Return the verdicts in the form of `_build/claims.json`."""
     content = {
         "schema_version": SCHEMA_VERSION,
+        "counts": counts(verdicts),
         "claims": [verdict.as_dict() for verdict in verdicts],
     }
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"

@@ -5,18 +5,19 @@ from __future__ import annotations
 import html
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from paper_utils.book.chapters import Chapter
-from paper_utils.claims import VERDICTS, Verdict, badge, format_value, outcome
+from paper_utils.claims import VERDICTS, Verdict, badge, counts, format_value, groups, outcome
+from paper_utils.claims.ledger import STATUSES
 from paper_utils.claims.tables import (
     OUTCOMES,
+    about_measured,
     measured_lines,
-    number_of_items,
     shown_reason,
     table_row,
     typeset,
@@ -25,6 +26,15 @@ from paper_utils.errors import PaperError, did_you_mean
 
 FOLD = 4  # conditions that are shown before the rest is folded away
 OWN = "Results of this book"
+RESTATED = "Side by side"
+SLIPS = "Slips of the pen"
+_STATUS = {
+    "measured": "measured here",
+    "recomputed": "recomputed from printed values",
+    "citation": "checked in the sources",
+    "published": "published, not run here",
+    "not_run": "not run for another reason",
+}
 
 
 def source_names(root: Path) -> dict[str, tuple[str, str]]:
@@ -51,11 +61,16 @@ def author_names(entry: Any) -> str:
 def verdict_page(root: Path, chapters: Sequence[Chapter], verdicts: Sequence[Verdict]) -> str:
     """Return the page as MyST Markdown; `verdicts` are in the order of the ledger."""
     known = source_names(root)
+    found = groups(verdicts)
+    counted = found["literature"] + found["own"]  # this book's own results stand last
     by_source: dict[str, list[Verdict]] = {}
-    for item in verdicts:  # this book's own results stand last
+    for item in counted:
         by_source.setdefault(item.claim.source, []).append(item)
-    by_source |= {"own": by_source.pop("own")} if "own" in by_source else {}
-    names = {key: html.escape(known.get(key, (key, ""))[0]) for key in by_source} | {"own": OWN}
+    by_status = {
+        key: items for key in STATUSES if (items := [x for x in counted if x.status == key])
+    }
+    sources = dict.fromkeys([*by_source, *(item.claim.source for item in verdicts)])
+    names = {key: html.escape(known.get(key, (key, ""))[0]) for key in sources} | {"own": OWN}
     links = {chapter.slug: f"[{chapter.title}](./{chapter.name}.ipynb)" for chapter in chapters}
     answers = headline_items(root, verdicts, links)
     lines = [
@@ -69,7 +84,8 @@ def verdict_page(root: Path, chapters: Sequence[Chapter], verdicts: Sequence[Ver
         "Every claim that this book takes up, beside what it measured.",
         "",
         *_summary(verdicts),
-        *_counts(by_source, names),
+        *_count_table("Source", {names[key]: items for key, items in by_source.items()}),
+        *_count_table("Status", {_STATUS[key]: items for key, items in by_status.items()}),
         *(["## The short answers", "", *answers] if answers else []),
         "## All claims",
         "",
@@ -77,67 +93,73 @@ def verdict_page(root: Path, chapters: Sequence[Chapter], verdicts: Sequence[Ver
         "decide, it is marked *(judged)* and gives its reason. Brackets after a value hold its "
         "interval, 95% unless the chapter says otherwise.",
         "",
-        _filter(by_source, names, verdicts),
+        _filter(sources, names, verdicts),
         "",
     ]
     for key, items in by_source.items():
         about = f"*{known[key][1]}* {{cite:p}}`{key}`" if key in known else ""
         lines += [f"### {names[key]}", "", about, "", _table(items, links), ""]
+    for title, about, items in (
+        (RESTATED, "Each restates the verdicts that it names. None is counted.", found["restated"]),
+        (SLIPS, "Mistakes of writing in a source. None is counted as a claim.", found["slips"]),
+    ):
+        if items:
+            lines += [f"### {title}", "", about, "", _table(items, links, names), ""]
     return "\n".join(lines)
 
 
-def _count_words(items: Sequence[Verdict]) -> str:
-    counts = Counter(item.verdict for item in items)
+def _count_words(found: Mapping[str, int]) -> str:
     return (
-        f"{counts['holds']} hold as stated, {counts['conditional']} in some of the cases that they "
-        f"cover, {counts['fails']} fail and {counts['open']} are open"
+        f"{found['holds']} hold as stated, {found['conditional']} in some of the cases that they "
+        f"cover, {found['fails']} fail and {found['open']} are open"
     )
 
 
 def _summary(verdicts: Sequence[Verdict]) -> list[str]:
-    others = [item for item in verdicts if item.claim.source != "own"]
-    own = [item for item in verdicts if item.claim.source == "own"]
-    statuses = Counter(item.status for item in verdicts)
+    found = counts(verdicts)
+    others, own = found["literature"], found["own"]
+    status, total = found["status"], sum(found["status"].values())
     judged = sum(item.judged for item in verdicts)
-    not_run = statuses["not_run"]
+    not_run = status["not_run"]
     return [
-        f"Of {len(others)} claims of the literature {_count_words(others)}. Beside them stand "
-        f"{len(own)} results of this book's own, of which {_count_words(own)}: they were found on "
-        "the way and say nothing of how often the literature is right.",
+        f"Of {sum(others.values())} claims of the literature {_count_words(others)}. Beside them "
+        f"stand {sum(own.values())} results of this book's own, of which {_count_words(own)}: they "
+        "were found on the way and say nothing of how often the literature is right. "
+        f"Not counted are {found['restated']} that only restate others and {found['slips']} slips "
+        "of the pen.",
         "",
-        f"Of all {len(verdicts)}, {statuses['measured']} were measured here and "
-        f"{statuses['citation']} checked in the sources; {statuses['published']} are published "
-        "values that nobody has run here"
+        f"Of the {total} that count, {status['measured']} were measured here, "
+        f"{status['recomputed']} recomputed from printed values and {status['citation']} checked "
+        f"in the sources; {status['published']} are published values that nobody has run here"
         + (f", and {not_run} were not run for another reason" if not_run else "")
-        + ". Each of these is counted as open and says what running it would take. "
+        + ". What was not run is open and says what running it would take. "
         f"{judged} verdicts are judged, not computed.",
         "",
     ]
 
 
-def _counts(by_source: Mapping[str, Sequence[Verdict]], names: Mapping[str, str]) -> list[str]:
-    rows = [["Source", *(OUTCOMES[word].split(" ")[1] for word in VERDICTS), "all"]]
-    rows.append(["---", *["---:"] * (len(VERDICTS) + 1)])
-    for key, items in by_source.items():
+def _count_table(head: str, rows: Mapping[str, Sequence[Verdict]]) -> list[str]:
+    """Return how many verdicts of each kind the groups have, and all together."""
+    whole = [item for items in rows.values() for item in items]
+    lines = [[head, *(OUTCOMES[word].split(" ")[1] for word in VERDICTS), "all"]]
+    lines.append(["---", *["---:"] * (len(VERDICTS) + 1)])
+    for name, items in rows.items():
         found = Counter(item.verdict for item in items)
-        rows.append([names[key], *(str(found[word] or "–") for word in VERDICTS), str(len(items))])
-    total = Counter(item.verdict for items in by_source.values() for item in items)
-    rows.append(["**all**", *(f"**{total[word]}**" for word in VERDICTS), f"**{total.total()}**"])
-    return ['<div class="verdict-counts">', "", *map(table_row, rows), "", "</div>", ""]
+        lines.append([name, *(str(found[word] or "–") for word in VERDICTS), str(len(items))])
+    total = Counter(item.verdict for item in whole)
+    lines.append(["**all**", *(f"**{total[word]}**" for word in VERDICTS), f"**{len(whole)}**"])
+    return ['<div class="verdict-counts">', "", *map(table_row, lines), "", "</div>", ""]
 
 
 def load_headlines(root: Path) -> list[dict[str, str]]:
-    """Return `book/headlines.yml`: id, claim and what it says, empty when there is no such file.
-
-    `front: true` marks those that the front page shows too.
-    """
+    """Return `book/headlines.yml`, whose head explains the fields; empty without such a file."""
     path = root / "book" / "headlines.yml"
     if not path.is_file():
         return []
     entries = yaml.safe_load(path.read_text(encoding="utf-8")) or []
     for entry in entries:
-        if set(entry) - {"front"} != {"id", "claim", "says"}:
-            raise PaperError(f"headlines.yml: id, claim and says, not {', '.join(entry)}")
+        if set(entry) - {"front", "more"} != {"id", "claim", "verdict", "found"}:
+            raise PaperError(f"headlines.yml: id, claim, verdict and found, not {', '.join(entry)}")
     return entries
 
 
@@ -154,15 +176,18 @@ def headline_items(
         if item is None:
             raise PaperError(f"headlines.yml: {entry['id']!r}; {did_you_mean(entry['id'], by_id)}")
         try:
-            text = headline(entry["says"], item)
+            found = headline(entry["found"], item)
+            more = headline(entry.get("more", ""), item)
         except (KeyError, AttributeError):
             continue  # a small profile measures fewer conditions
+        if item.verdict != entry["verdict"]:
+            continue  # another profile, another verdict: the sentence is not about it
         where = links.get(item.claim.chapter, item.claim.chapter)
         if not front:
             where = f'<a href="#claim-{item.claim.id}">{item.claim.id}</a>, {where}'
         lines.append(
-            f"- {badge(item)} **{entry['claim']}** {' '.join(text.split())} "
-            f'<span class="place">{where}</span>'
+            f'- <span class="claimed">*Claim*: {entry["claim"]}</span> → {badge(item)} '
+            f'**{found}** {more} <span class="place">{where}</span>'.replace("  ", " ")
         )
     return ["{.headlines}", *lines, ""] if lines else []
 
@@ -177,18 +202,19 @@ def headline(says: str, verdict: Verdict) -> str:
     >>> headline("Near {measured[all of it]:.0%}.", judge(claim, Record("X", {"all of it": 0.5})))
     'Near 50%.'
     """
-    return typeset(says.format(measured=verdict.record.measured, interval=verdict.record.interval))
+    text = says.format(measured=verdict.record.measured, interval=verdict.record.interval)
+    return " ".join(typeset(text).split())
 
 
 def _filter(
-    by_source: Mapping[str, Sequence[Verdict]],
+    sources_shown: Iterable[str],
     names: Mapping[str, str],
     verdicts: Sequence[Verdict],
 ) -> str:
     """Return the form that verdicts.js brings to life; without it the form stays hidden."""
     counts = Counter(outcome(item) for item in verdicts)
     sources = "".join(
-        f'<option value="{html.escape(key)}">{names[key]}</option>' for key in by_source
+        f'<option value="{html.escape(key)}">{names[key]}</option>' for key in sources_shown
     )
     boxes = "".join(
         f'<label><input type="checkbox" name="verdict" value="{word}">'
@@ -207,7 +233,10 @@ def _filter(
     )
 
 
-def _table(items: Sequence[Verdict], links: Mapping[str, str]) -> str:
+def _table(
+    items: Sequence[Verdict], links: Mapping[str, str], sources: Mapping[str, str] | None = None
+) -> str:
+    """Return a table of claims; `sources` adds the name of each one's source."""
     rows = [["Claim", "Claimed and measured", "Verdict"], ["---"] * 3]
     for item in items:
         claim = item.claim
@@ -215,10 +244,11 @@ def _table(items: Sequence[Verdict], links: Mapping[str, str]) -> str:
             f'<span class="claim-mark" id="claim-{claim.id}" '
             f'data-source="{html.escape(claim.source)}" data-verdict="{outcome(item)}"></span>'
         )
-        place = "" if claim.source == "own" else f'<span class="place">{claim.at}</span><br>'
+        at = claim.at if sources is None else f"{sources[claim.source]}, {claim.at}"
+        place = "" if claim.source == "own" else f'<span class="place">{at}</span><br>'
         rows.append(
             [
-                f"{mark}**{claim.id}** {place}{claim.statement}<br>"
+                f"{mark}**{claim.id}** {place}{claim.statement}<br>{_restates(item)}"
                 f'<span class="place">{links.get(claim.chapter, claim.chapter)}</span>',
                 f'<span class="label">Claimed:</span> {typeset(format_value(claim.claimed))}<br>'
                 f'<span class="label">Measured:</span> {_measured(item)}',
@@ -228,13 +258,18 @@ def _table(items: Sequence[Verdict], links: Mapping[str, str]) -> str:
     return "\n".join(map(table_row, rows))
 
 
+def _restates(item: Verdict) -> str:
+    links = ", ".join(f'<a href="#claim-{id}">{id}</a>' for id in item.claim.restates)
+    return f"Restates {links}.<br>" if links else ""
+
+
 def _measured(item: Verdict) -> str:
     """Return the measurement, all but the first conditions folded away."""
     if item.record is None:
         return "–"
     lines = measured_lines(item.record)
     first = "<br>" if len(lines) > 1 else ""
-    tail = [number_of_items(item.record)]
+    tail = [about_measured(item.claim, item.record)]
     if len(lines) > FOLD + 1:
         rest = "<br>".join(lines[FOLD:])
         fold = f"<details><summary>{len(lines) - FOLD} more</summary>{rest}</details>"

@@ -7,7 +7,7 @@ by hand is marked `judged` and gives its reason.
 
 from paper_utils.claims.ledger import VERDICTS, Claim, load_claims
 from paper_utils.claims.recording import glue, record, records_in, verdicts
-from paper_utils.claims.tables import badge, markdown_table, outcome
+from paper_utils.claims.tables import badge, counts, groups, markdown_table, outcome, why_exact
 from paper_utils.claims.values import format_value, plain
 from paper_utils.claims.verdict import SCHEMA_VERSION, Record, Verdict, judge, judge_all
 
@@ -18,8 +18,10 @@ __all__ = [
     "Record",
     "Verdict",
     "badge",
+    "counts",
     "format_value",
     "glue",
+    "groups",
     "judge",
     "judge_all",
     "load_claims",
@@ -29,4 +31,5 @@ __all__ = [
     "record",
     "records_in",
     "verdicts",
+    "why_exact",
 ]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+from paper_utils.claims.ledger import STATUSES, VERDICTS, Claim
 from paper_utils.claims.values import format_value
 from paper_utils.claims.verdict import Record, Verdict
 
@@ -19,6 +22,58 @@ OUTCOMES = {
     "not_run": "· not run here",
 }
 """What a badge says, by the last part of its style class: a verdict, or why there is none."""
+
+_EXACT = {
+    "identity": "an identity",
+    "count": "a count",
+    "certificate": "a certificate",
+    "arithmetic": "arithmetic",
+    "deterministic": "no sample behind it",
+}
+
+
+def groups(verdicts: Iterable[Verdict]) -> dict[str, list[Verdict]]:
+    """Return verdicts by what they count as: one group each.
+
+    Slips of the pen are no claims, and what only restates other verdicts is no result of its own.
+    """
+    found: dict[str, list[Verdict]] = {"literature": [], "own": [], "restated": [], "slips": []}
+    for item in verdicts:
+        claim = item.claim
+        own = "own" if claim.source == "own" else "literature"
+        found["slips" if claim.kind == "slip" else "restated" if claim.restates else own].append(
+            item
+        )
+    return found
+
+
+def counts(verdicts: Iterable[Verdict]) -> dict[str, Any]:
+    """Return how many verdicts there are, by group, and by status without slips and restated."""
+    found = groups(verdicts)
+    counted = found["literature"] + found["own"]
+    status = Counter(item.status for item in counted)
+
+    def by_verdict(items: Sequence[Verdict]) -> dict[str, int]:
+        seen = Counter(item.verdict for item in items)
+        return {word: seen[word] for word in VERDICTS}
+
+    return {
+        "literature": by_verdict(found["literature"]),
+        "own": by_verdict(found["own"]),
+        "restated": len(found["restated"]),
+        "slips": len(found["slips"]),
+        "status": {word: status[word] for word in STATUSES},
+    }
+
+
+def why_exact(claim: Claim) -> str:
+    """Return why a number has no interval, empty where the ledger gives no reason.
+
+    >>> why_exact(Claim("X", "own", "here", "s", "own", "c", exact="count"))
+    'no interval: a count'
+    """
+    word, _, reason = claim.exact.partition(":")
+    return f"no interval: {reason.strip() or _EXACT[word]}" if word else ""
 
 
 def outcome(verdict: Verdict) -> str:
@@ -60,9 +115,11 @@ def measured_lines(record: Record) -> list[str]:
     return lines
 
 
-def number_of_items(record: Record) -> str:
-    """Return the number of items measured as a line of its own, empty when it is not known."""
-    return "" if record.n is None else f"(n = {record.n:,})"
+def about_measured(claim: Claim, record: Record) -> str:
+    """Return unit, number of items and why there is no interval, in brackets; or nothing."""
+    items = "" if record.n is None else f"n = {record.n:,}"
+    found = "; ".join(filter(None, [claim.unit, items, why_exact(claim)]))
+    return f"({found})" if found else ""
 
 
 def shown_reason(verdict: Verdict) -> str:
@@ -85,7 +142,7 @@ def markdown_table(verdicts: Sequence[Verdict]) -> str:
     for item in verdicts:
         measured = "–"
         if item.record is not None:
-            lines = [*measured_lines(item.record), number_of_items(item.record)]
+            lines = [*measured_lines(item.record), about_measured(item.claim, item.record)]
             measured = "<br>".join(filter(None, lines))
         rows.append(
             [

@@ -12,7 +12,7 @@ from paper_utils.claims.ledger import Claim
 from paper_utils.claims.values import format_value
 from paper_utils.errors import PaperError
 
-SCHEMA_VERSION = 1  # of the fields of `Verdict.as_dict`
+SCHEMA_VERSION = 2  # of `_build/claims.json`: counts, and the fields of `Verdict.as_dict`
 
 
 @dataclass(frozen=True)
