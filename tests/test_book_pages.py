@@ -214,8 +214,58 @@ def test_a_link_to_any_page_shows_what_it_is(site, pages):
         assert tags["og:title"], path
         assert len(tags.get("og:description", "")) >= 40, path
         assert len(tags["og:description"]) <= 202, path
+        assert not re.search(r"[\\$]", tags["og:description"]), f"{path}: TeX in its description"
+        assert page.select_one("[name=description]")["content"] == tags["og:description"]
+        for name in page.select(".opening-card dt"):
+            if name.get_text().startswith("Claimed"):
+                said = " ".join(name.find_next_sibling("dd").get_text().split())
+                assert tags["og:description"][:40] not in said, f"{path} is described by a claim"
         seen[tags["og:title"]] += 1
     assert seen and seen.most_common(1)[0][1] == 1, "two pages have one title"
+
+
+CARD = """
+Title
+=====
+
+.. admonition:: In short
+   :class: opening-card
+
+   :Claimed: Everything collapses, at once and everywhere, and nothing can be done about it.
+   :Found: {}
+"""
+TWO = "Two things share the *name*: one is a mean that all vectors share."
+
+
+@pytest.mark.parametrize(
+    ("found", "shown"),
+    [
+        (TWO, TWO.replace("*", "")),
+        (f"With :math:`1/d_{{eff}}` it is so. {TWO} It is 0.5.", f"{TWO} It is 0.5."),
+        (f"{TWO} {'Then more words follow, up to the end. ' * 9}", None),
+        (f"A sentence {'of very many words ' * 20}.", None),
+    ],
+)
+def test_a_chapter_is_described_by_what_it_found(root, found, shown):
+    from docutils.core import publish_doctree
+
+    description = runpy.run_path(str(root / "book" / "_ext" / "paper_html.py"))["description"]
+    text = description(publish_doctree(CARD.format(found)))
+    assert "collapses" not in text and "*" not in text and 40 <= len(text) <= 202
+    assert text == shown.replace("*", "") if shown else text.startswith(("Two", "A sentence"))
+    assert text.endswith((".", "…"))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.md")), ids=lambda x: x.stem)
+def test_a_chapter_can_be_described_in_plain_words(path):
+    """Sentences with formulas are left out of its description: those without must say enough."""
+    card = path.read_text(encoding="utf-8").partition(":class: opening-card")[2].partition(":::")[0]
+    found = re.search(r":\*\*Found\*\*:(.*?)\n:\*\*", card, re.DOTALL)
+    assert found, f"{path.name}: the card says nothing that was found"
+    first = re.split(r"(?<=[.?!])\s+(?=[A-Z])", " ".join(found[1].split()))[0]
+    assert "$" not in first and "{math}" not in first, (
+        f"{path.name}: TeX in its description: {first}"
+    )
 
 
 def test_addresses_in_tags_are_absolute_or_absent(root):

@@ -10,10 +10,16 @@ from bs4 import BeautifulSoup
 
 from rendered import site_folder
 
+
+def one(id, source, verdict, claimed, measured, kind="measurement"):
+    return dict(locals())
+
+
 FOUND = [
-    {"id": "A-1", "source": "s", "verdict": "holds", "claimed": 0.18, "measured": {"x": 0.5}},
-    {"id": "A-2", "source": "s", "verdict": "fails", "claimed": "much", "measured": 12},
-    {"id": "A-3", "source": "t", "verdict": "open", "claimed": None, "measured": None},
+    one("A-1", "s", "holds", 0.18, {"x": 0.5}),
+    one("A-2", "s", "fails", "much", 12),
+    one("A-3", "t", "open", None, None),
+    one("A-4", "s", "fails", "[2]", None, kind="slip"),
 ]
 
 
@@ -27,6 +33,10 @@ def test_a_role_reads_one_number_of_the_ledger(values):
     assert values["measured"](FOUND, "A-2") == "12"
     assert values["claimed"](FOUND, "A-1") == "0.18"
     assert values["count"](FOUND, "s | holds") == "1" and values["count"](FOUND, "s") == "2"
+
+
+def test_slips_are_counted_apart_from_claims(values):
+    assert values["count"](FOUND, "s | fails") == values["count"](FOUND, "s | slip") == "1"
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,9 @@ _ON_PAGES = {"search": "excerpts.js"}  # pages without a body of their own
 _PREFORMATTED = re.compile(r"<pre>((?:<[^>]*>)*)([^<]*)</pre>")  # no markup inside: not code
 _PREVIEW = "social-preview.png"
 _DESCRIPTION = 200  # characters that a preview shows
+_TOO_SHORT = 40  # such a paragraph says nothing of its page
+_FORMULA_HERE = "\0"
+_SENTENCE_END = re.compile(r"(?<=[.?!])\s+(?=[^\W\d_a-zа-я])")
 
 
 def keep_together(body: str) -> str:
@@ -62,14 +65,53 @@ def mark_sentences(body: str) -> str:
 
 
 def description(doctree) -> str:
-    """Return the first sentences of a page, as plain text of at most 200 characters."""
-    for paragraph in doctree.findall(nodes.paragraph) if doctree else ():
-        text = " ".join(paragraph.astext().split())
-        if len(text) >= 40:
-            return (
-                text if len(text) <= _DESCRIPTION else f"{text[:_DESCRIPTION].rsplit(' ', 1)[0]} …"
-            )
+    """Return what a page says of itself, as plain text of at most 200 characters.
+
+    Of a chapter that is the field *Found* of its card, never what others claim; of another page
+    its first paragraph. Sentences with formulas are left out.
+    """
+    if doctree is None:
+        return ""
+    for place in [*_found_fields(doctree), doctree]:
+        for paragraph in place.findall(nodes.paragraph):
+            text = _shortened(_plain_sentences(paragraph))
+            if len(text) >= _TOO_SHORT:
+                return text
     return ""
+
+
+def _found_fields(doctree) -> list[nodes.Element]:
+    return [
+        field.children[1]
+        for card in doctree.findall(nodes.Admonition)
+        if "opening-card" in card.get("classes", ())
+        for field in card.findall(nodes.field)
+        if field.children[0].astext() == "Found"
+    ]
+
+
+def _plain_sentences(paragraph: nodes.Element) -> list[str]:
+    """Return the sentences of a paragraph that hold no formula."""
+    parts = []
+    for node in paragraph.findall(lambda x: isinstance(x, nodes.Text | nodes.math)):
+        if isinstance(node, nodes.math):
+            parts.append(_FORMULA_HERE)
+        elif not isinstance(node.parent, nodes.math):
+            parts.append(node.astext())
+    text = " ".join("".join(parts).split())
+    return [one for one in _SENTENCE_END.split(text) if _FORMULA_HERE not in one]
+
+
+def _shortened(sentences: list[str]) -> str:
+    """Return as many whole sentences as fit, or the beginning of the first one."""
+    text = ""
+    for sentence in sentences:
+        if len(text) + len(sentence) >= _DESCRIPTION:
+            break
+        text = f"{text} {sentence}".strip()
+    if text or not sentences:
+        return text
+    return f"{sentences[0][:_DESCRIPTION].rsplit(' ', 1)[0]} …"
 
 
 def link_tags(

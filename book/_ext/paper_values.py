@@ -94,12 +94,18 @@ def measured(found: list[dict], text: str) -> str:
 
 
 def count(found: list[dict], text: str) -> str:
-    """Return how many claims of a source have the verdict that the role's text names."""
+    """Return how many claims of a source have the verdict that the role's text names.
+
+    Slips of the pen are no claims; the word `slip` in place of a verdict counts them.
+    """
     source, _, verdict = (part.strip() for part in text.partition("|"))
     mine = [one for one in found if one["source"] == source]
     if not mine:
         raise LookupError(f"no claim of the source {source!r}")
-    return str(sum(verdict in ("", one["verdict"]) for one in mine))
+    slips = [one for one in mine if one["kind"] == "slip"]
+    if verdict == "slip":
+        return str(len(slips))
+    return str(sum(verdict in ("", one["verdict"]) for one in mine if one not in slips))
 
 
 class _FromClaims(SphinxRole):
