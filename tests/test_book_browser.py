@@ -239,6 +239,16 @@ class TestSearch:
         assert len(shown) > 10 and set(shown) <= set(words)
         page.close()
 
+    def test_a_chapter_is_found_with_what_it_found(self, site, pages, serve, chromium):
+        content = pages[site / "book" / "chapters" / "05-hubness.html"]
+        page = chromium.new_page()
+        page.goto(f"{serve(site)}/search.html?q=hubs")
+        texts = page.locator("#search-results li:has(a[href*='05-hubness.html']) .context")
+        texts.first.wait_for()
+        assert texts.first.text_content() == content.select_one("[name=description]")["content"]
+        assert not any("Claimed" in text for text in texts.all_text_contents())
+        page.close()
+
 
 _ROWS = "tr:has(.claim-mark)"
 _SHOWN = "rows => rows.filter(row => row.offsetParent).map(row => row.querySelector('[id]').id)"
