@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
 
 import pytest
+import yaml
 from bs4 import BeautifulSoup
 
 from rendered import site_folder
@@ -20,6 +22,7 @@ FOUND = [
     one("A-2", "s", "fails", "much", 12),
     one("A-3", "t", "open", None, None),
     one("A-4", "s", "fails", "[2]", None, kind="slip"),
+    one("A-5", "t", "holds", None, -0.09),
 ]
 
 
@@ -31,6 +34,7 @@ def values(root):
 def test_a_role_reads_one_number_of_the_ledger(values):
     assert values["measured"](FOUND, "A-1 | x | .0%") == "50%"
     assert values["measured"](FOUND, "A-2") == "12"
+    assert values["measured"](FOUND, "A-5 | | .2f | lower") == "0.09"
     assert values["claimed"](FOUND, "A-1") == "0.18"
     assert values["count"](FOUND, "s | holds") == "1" and values["count"](FOUND, "s") == "2"
 
@@ -46,6 +50,7 @@ def test_slips_are_counted_apart_from_claims(values):
         ("A-1 | y", "no condition 'y': x"),
         ("A-2 | x", "one value"),
         ("A-3", "not measured"),
+        ("A-2 | | d | lower", "12 is not lower than zero"),
     ],
 )
 def test_a_number_that_is_not_there_is_an_error(values, text, told):
@@ -61,9 +66,21 @@ def test_russian_numbers_look_russian(values):
 
 def test_the_summary_in_russian_types_no_number(root):
     text = (root / "book" / "ru.md").read_text(encoding="utf-8")
-    text = re.sub(r"\{[\w:]+\}`[^`]*`|\$[^$]*\$|\]\([^)]*\)|^\d\. ", "", text, flags=re.MULTILINE)
+    pattern = r"\{[\w:]+\}`[^`]*`|\$[^$]*\$|\]\([^)]*\)|^\d\. |«[^»]*»"  # its quotations may
+    text = re.sub(pattern, "", text, flags=re.MULTILINE)
     text = text.replace("nDCG@10", "").replace("BM25", "")
     assert re.findall(r"\d+[.,]\d+|\d{2,}", text) == []
+
+
+def test_every_number_of_the_summary_in_russian_was_accepted(values, root):
+    accepted = json.loads((root / "tests" / "expected" / "default.json").read_text("utf-8"))
+    ledger = yaml.safe_load((root / "book" / "claims.yml").read_text(encoding="utf-8"))
+    found = [one | {"measured": accepted.get(one["id"], {}).get("measured")} for one in ledger]
+    text = (root / "book" / "ru.md").read_text(encoding="utf-8")
+    roles = re.findall(r"\{(measured|claimed)\}`([^`]*)`", text)
+    assert len(roles) > 30
+    for role, named in roles:
+        assert values[role](found, named)  # else it raises: no such claim, no such condition
 
 
 def test_negative_numbers_get_a_minus_sign(values):

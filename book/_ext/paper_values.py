@@ -76,8 +76,12 @@ def claimed(found: list[dict], text: str) -> str:
 
 
 def measured(found: list[dict], text: str) -> str:
-    """Return the measurement that the role's text, `ID | condition | format`, names."""
-    name, condition, form = ([part.strip() for part in text.split("|")] + ["", ""])[:3]
+    """Return the measurement that the role's text, `ID | condition | format`, names.
+
+    A fourth part, `lower` or `higher`, drops the sign where the sentence says it: 0.09 lower.
+    """
+    parts = [part.strip() for part in text.split("|")]
+    name, condition, form, direction = [*parts, "", "", ""][:4]
     values = {one["id"]: one["measured"] for one in found}
     if name not in values:
         raise LookupError(f"no claim {name!r}")
@@ -90,6 +94,10 @@ def measured(found: list[dict], text: str) -> str:
         raise LookupError(f"{name} has one value, no condition {condition!r}")
     if value is None:
         raise LookupError(f"{name} was not measured")
+    if direction:
+        if not {"lower": -1, "higher": 1}[direction] * value > 0:
+            raise LookupError(f"{name}: {value} is not {direction} than zero")
+        value = abs(value)
     return format(value, form)
 
 
