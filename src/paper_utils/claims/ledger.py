@@ -120,7 +120,9 @@ def entries_in(text: str) -> tuple[dict[str, Any], ...]:
     """Return the entries of a ledger as they stand, unchecked and not to be changed."""
     # libyaml where PyYAML has it: a tenth of the time.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return tuple(yaml.load(text, Loader=loader) or ())  # noqa: S506 - both loaders are safe
+    found = yaml.load(text, Loader=loader) or ()  # noqa: S506 - both loaders are safe
+    # YAML reads the key `null` as nothing.
+    return tuple({"null" if key is None else key: one[key] for key in one} for one in found)
 
 
 def load_claims(path: Path | None = None) -> dict[str, Claim]:
