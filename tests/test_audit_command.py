@@ -57,6 +57,7 @@ def audited(tmp_path_factory):
     return folder / "out", invoke(*arguments)
 
 
+@pytest.mark.slow
 def test_it_ends_with_the_page_the_report_and_a_word_on_damage(audited):
     out, outcome = audited
     assert outcome.exit_code == 1, outcome.output  # a row holds NaN
@@ -75,6 +76,7 @@ def page_of(out: Path) -> Path:
     return out / "html" / "book" / "chapters" / "20-audit.html"
 
 
+@pytest.mark.slow
 def test_texts_are_shown_as_they_are(audited):
     soup = BeautifulSoup(page_of(audited[0]).read_text(encoding="utf-8"), "html.parser")
     assert "{{ 7 * 7 }}" in soup.get_text()

@@ -134,6 +134,7 @@ def test_a_profile_may_not_name_what_does_not_exist(book_root):
 # -------------------------------------------------------------------------- staleness
 
 
+@pytest.mark.slow
 def test_a_build_is_repeated_only_when_something_changed(book_root):
     assert executed(book_root) == ["first"]
     built = book_root / "book" / "chapters" / "01-first.ipynb"
@@ -231,6 +232,7 @@ def test_a_file_named_by_a_parameter_counts_by_content(tmp_path, book_root):
     assert key() != first
 
 
+@pytest.mark.slow
 def test_a_chapter_whose_source_is_gone_leaves_the_book(book_root):
     executed(book_root)
     (book_root / "notebooks" / "01-first.md").rename(book_root / "notebooks" / "03-third.md")
@@ -273,6 +275,7 @@ def test_a_failure_is_kept_aside_and_the_others_go_on(tmp_path):
     assert states == {"broken": "failed", "good": "fresh"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -297,6 +300,7 @@ def test_a_broken_source_stops_no_other_chapter(tmp_path, text, reason):
     assert states == {"broken": "broken", "good": "fresh"}
 
 
+@pytest.mark.slow
 def test_a_failed_change_keeps_the_last_good_notebook_out_of_the_site(book_root):
     executed(book_root)
     good = (book_root / "book" / "chapters" / "01-first.ipynb").read_bytes()
@@ -361,6 +365,7 @@ def test_nothing_is_left_after_an_interruption(tmp_path, how):
 # ------------------------------------------------------------------------- own runs
 
 
+@pytest.mark.slow
 def test_a_readers_run_never_touches_the_book(book_root, tmp_path):
     chapter = find_chapters(book_root)[0]
     notebook, page = make.run(book_root, chapter, {"n_items": "60"}, tmp_path / "out")
@@ -390,6 +395,7 @@ def test_too_few_titles_are_seen_before_a_kernel_starts(tmp_path):
         make._check_titles({"catalogue": "diy", "language": "all"}, 50)
 
 
+@pytest.mark.slow
 def test_a_built_notebook_runs_under_plain_papermill(book_root, tmp_path):
     executed(book_root)
     built = book_root / "book" / "chapters" / "01-first.ipynb"
@@ -424,6 +430,7 @@ def test_a_word_stays_a_word_where_a_file_bears_its_name(tmp_path, monkeypatch):
     assert make._absolute("odd: name.csv") == str(tmp_path / "odd: name.csv")
 
 
+@pytest.mark.slow
 def test_a_checkout_that_cannot_be_written_is_no_hindrance(tmp_path, monkeypatch):
     root = make_book(tmp_path / "book")
     (root / "_build").write_text("in the way")  # root may write into a folder of any mode

@@ -96,6 +96,7 @@ def states(root):
     return lines, read == "True"
 
 
+@pytest.mark.slow
 def test_the_list_of_chapters_is_read_once_and_never_wrong(tmp_path):
     root = make_book(tmp_path / "book")
     source = root / "notebooks" / "01-first.md"

@@ -135,6 +135,7 @@ def test_list_build_claims(book_root):
     assert (code, "measured 100, accepted 101" in error) == (1, True)
 
 
+@pytest.mark.slow
 def test_run_prints_where_the_notebook_is(book_root, tmp_path):
     (tmp_path / "p.yml").write_text("n_items: 70\nnoise: 1\n")
     arguments = ["run", "first", "-f", tmp_path / "p.yml", "-p", "n_items", "60"]
@@ -146,6 +147,7 @@ def test_run_prints_where_the_notebook_is(book_root, tmp_path):
     assert given == {"n_items": 60, "noise": 1.0}
 
 
+@pytest.mark.slow
 def test_a_failing_chapter_is_exit_1_without_a_traceback(tmp_path, monkeypatch):
     root = make_book(tmp_path / "book", {"01-first.md": PARAMETERS + RECORD + cell("1 / 0")})
     monkeypatch.setenv("PAPER_ROOT", str(root))

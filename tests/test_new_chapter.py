@@ -29,6 +29,7 @@ def test_the_smallest_value_of_a_parameter(default, help, smallest):
     assert Parameter("x", default, help).smallest == smallest
 
 
+@pytest.mark.slow
 def test_a_chapter_needs_its_source_and_a_line_of_the_contents(tmp_path, monkeypatch):
     root = make_book(tmp_path / "book")
     monkeypatch.setenv("PAPER_ROOT", str(root))

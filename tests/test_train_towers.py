@@ -122,6 +122,7 @@ def test_the_graded_loss_is_that_of_each_grade_by_hand():
     assert found.item() == pytest.approx(np.mean(by_hand), rel=1e-12)
 
 
+@pytest.mark.slow
 def test_training_on_grades_orders_what_is_near_above_what_is_far(task, subwords):
     model = TransformerTower(subwords, 16)
     batches = training_batches(task, n_queries=16)
