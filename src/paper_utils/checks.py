@@ -19,8 +19,6 @@ def as_vectors(
     float32 and float64 stay, float16 becomes float32, all else float64; a copy is made only where
     needed. A row of zeros has no direction. `name` is how the message calls the array.
 
-    >>> as_vectors([[1, 2], [3, 4]]).dtype
-    dtype('float64')
     >>> as_vectors([1.0, 2.0])
     Traceback (most recent call last):
     ...

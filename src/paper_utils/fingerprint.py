@@ -18,8 +18,7 @@ from pathlib import Path
 from paper_utils.paths import PACKAGE, RESOURCES
 
 _NAME = "paper_utils"
-# The packages of the project lie side by side.
-SOURCES = PACKAGE.parent
+SOURCES = PACKAGE.parent  # the packages of the project lie side by side
 PACKAGES = (_NAME, "paper_chapters", "embedding_audit")
 
 
@@ -162,11 +161,7 @@ def _parsed(path: Path) -> _Module:
 
 def modules_used(code: str, *, without: Collection[str] = ()) -> list[str]:
     """Return the dotted names, sorted, of all package modules that `code` uses, directly or not.
-
     Modules and packages named in `without` are neither counted nor followed.
-
-    >>> modules_used("from paper_utils import UsageError")
-    ['paper_utils.errors']
     """
     pending = _imported(list(ast.walk(ast.parse(code))), _NAME)
     seen: set[str] = set()
@@ -177,8 +172,7 @@ def modules_used(code: str, *, without: Collection[str] = ()) -> list[str]:
         if module in seen or left_out or path is None or module == _NAME:
             continue
         seen.add(module)
-        # `import a.b.c` runs a and a.b too.
-        for depth in range(1, module.count(".") + 1):
+        for depth in range(1, module.count(".") + 1):  # `import a.b.c` runs a and a.b too
             pending.add(".".join(module.split(".")[:depth]))
         pending |= _parsed(path).imports - seen
     return sorted(seen)
@@ -197,7 +191,6 @@ def _data_files(sources: Path) -> list[tuple[str, Path]]:
 
 def code_key(modules: Iterable[str]) -> str:
     """Return one checksum for the code of `modules` and the data files that they name.
-
     A data file counts where a module of its package names it or a folder it lies in (other than
     `resources`): as a whole text constant or as the last part of a path in one.
     """

@@ -14,10 +14,8 @@ RESOURCES = PACKAGE / "resources"
 
 
 def project_root() -> Path:
-    """Return the checkout that holds `_toc.yml`, `book/` and `notebooks/`.
-
-    `PAPER_ROOT` wins; then the checkout of an editable installation; then the working directory and
-    its parents.
+    """Return the checkout that holds `_toc.yml`, `book/` and `notebooks/`. `PAPER_ROOT` wins; then
+    the checkout of an editable installation; then the working directory and its parents.
     """
     named = os.environ.get("PAPER_ROOT")
     candidates = [Path(named)] if named else [PACKAGE.parents[1], Path.cwd(), *Path.cwd().parents]
@@ -32,10 +30,8 @@ def project_root() -> Path:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path` and move it into place on success.
-
-    A reader sees the old file or the new one, never half of one; an exception leaves
-    the old file as it was.
+    """Give a temporary path beside `path` and move it into place on success. A reader sees the old
+    file or the new one, never half of one; an exception leaves the old file as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")

@@ -119,7 +119,6 @@ _RC: dict[str, Any] = {
 
 def use_style() -> None:
     """Give every later figure of this process the book's style.
-
     In a notebook figures also become SVG files (sharp at every zoom, for lines a third of a PNG) of
     exactly the size asked for and without a date: two builds are the same to the byte. Give
     ``rasterized=True`` to a cloud of more than a thousand points.
@@ -153,12 +152,8 @@ def _notebook():
 
 def encoder_styles(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Return the colour, marker and line style of each encoder, as keywords of ``Axes.plot``.
-
-    An encoder that the book knows looks the same in every figure. Others share what is left, in
-    the order given; UsageError if nothing is left.
-
-    >>> encoder_styles(["minilm"])
-    {'minilm': {'color': '#2B49A8', 'marker': 'o', 'linestyle': '-'}}
+    An encoder that the book knows looks the same in every figure. Others share what is left, in the
+    order given; UsageError if nothing is left.
     """
     names = list(dict.fromkeys(names))
     styles = {name: _ENCODERS[name] for name in names if name in _ENCODERS}
@@ -191,7 +186,6 @@ def reference_line(
     slope: float | None = None,
 ) -> None:
     """Draw a dashed line to compare with, and write on the line itself what it is.
-
     Give exactly one of `x` (vertical), `y` (horizontal) and `slope` (positive, through the origin).
     Plot the data and set limits and scales first: the label follows them.
     """
@@ -302,8 +296,7 @@ class Table:
             first = f'<th scope="row">{html.escape(self._text(column, value))}</th>'
             body.append(f"<tr>{first}{''.join(self._cell(*pair) for pair in rest)}</tr>")
         caption = html.escape(self.caption)
-        # The region is what scrolls on a phone; tabindex lets the keyboard scroll it too.
-        return (
+        return (  # the region is what scrolls on a phone; tabindex lets the keyboard scroll it too
             f'<div class="table-scroll" role="region" aria-label="{caption}" tabindex="0">'
             f'<table class="paper-table"><caption>{caption}</caption>'
             f"<thead><tr>{''.join(head)}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
@@ -322,16 +315,8 @@ class Table:
 
 def table(frame: pd.DataFrame, caption: str, *, formats: Mapping[str, str] | None = None) -> Table:
     """Return a data frame as a table that a page, a phone and a screen reader can show.
-
     Text is escaped; the first column names the rows, the index is not shown; missing values are
     dashes, truth values yes and no. `formats` maps columns to format specifications.
-
-    >>> import pandas as pd
-    >>> frame = pd.DataFrame({"encoder": ["minilm", "<b>"], "variance": [0.01382, float("nan")]})
-    >>> table(frame, "Variance of the cosine", formats={"variance": ".3f"})
-    encoder  variance
-    minilm   0.014
-    <b>      –
     """
     if frame.empty:
         raise UsageError(f"table {caption!r} has no rows or no columns")

@@ -45,7 +45,7 @@ def bootstrap_interval(
     Parameters
     ----------
     values : array_like, shape (n,)
-        One per query. NaN (a query without a relevant document) is left out.
+        One per query, at least two. NaN (a query without a relevant document) is left out.
     level : float
         Coverage aimed at, between 0 and 1.
     n_resamples : int
@@ -58,11 +58,6 @@ def bootstrap_interval(
     Returns
     -------
     Interval
-
-    Raises
-    ------
-    UsageError
-        Infinite values, fewer than two that are not NaN, or an option out of range.
 
     References
     ----------
@@ -102,18 +97,13 @@ def t_interval(values: ArrayLike, *, level: float = 0.95) -> Interval:
     Parameters
     ----------
     values : array_like, shape (n,)
-        One value a run; the house rule asks for five runs at least.
+        One value a run, two at least; the house rule asks for five.
     level : float
         Coverage aimed at, between 0 and 1.
 
     Returns
     -------
     Interval
-
-    Raises
-    ------
-    UsageError
-        Fewer than two values, NaN, infinite values, or a level out of range.
 
     References
     ----------
@@ -142,18 +132,13 @@ def shared_interval(values: ArrayLike, members: Any, *, level: float = 0.95) -> 
     ----------
     values : array_like, shape (n_queries,)
     members : array_like or sparse array, shape (n_queries, n_docs)
-        Not zero where the value of a query rests on a document, such as its judgements.
+        Not zero where the value of a query rests on a document; every query has one.
     level : float
         Coverage aimed at, between 0 and 1.
 
     Returns
     -------
     Interval
-
-    Raises
-    ------
-    UsageError
-        Shapes that do not match, a query without a document, fewer than two of either, NaN.
 
     References
     ----------
@@ -184,11 +169,7 @@ def shared_interval(values: ArrayLike, members: Any, *, level: float = 0.95) -> 
 
 
 def wilson_interval(successes: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
-    """Return Wilson's interval for a proportion of `successes` in `n` independent trials.
-
-    >>> "{:.3f} to {:.3f}".format(*wilson_interval(99, 100))
-    '0.946 to 0.998'
-    """
+    """Return Wilson's interval for a proportion of `successes` in `n` independent trials."""
     _check_level(level)
     if not 0 <= successes <= n or n < 1:
         raise UsageError(f"{successes} successes in {n} trials: need 0 <= successes <= n, n >= 1")
@@ -197,11 +178,7 @@ def wilson_interval(successes: int, n: int, *, level: float = 0.95) -> tuple[flo
 
 
 def randomisation_p(differences: ArrayLike, *, n_resamples: int = 9999, seed: int = 0) -> float:
-    """Return the two-sided p-value of paired differences under random flips of their signs.
-
-    >>> randomisation_p([0.1, 0.2, 0.15, 0.12, 0.3, 0.2, 0.1]) < 0.02
-    True
-    """
+    """Return the two-sided p-value of paired differences under random flips of their signs."""
     data = _enough(_numbers(differences))
     if not data.any():
         return 1.0
@@ -211,11 +188,7 @@ def randomisation_p(differences: ArrayLike, *, n_resamples: int = 9999, seed: in
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
-    """Return the p-values of a family of tests, adjusted by Holm's step-down method.
-
-    >>> {name: round(p, 3) for name, p in holm({"a": 0.01, "b": 0.04, "c": 0.03}).items()}
-    {'a': 0.03, 'b': 0.06, 'c': 0.06}
-    """
+    """Return the p-values of a family of tests, adjusted by Holm's step-down method."""
     from statsmodels.stats.multitest import multipletests
 
     wrong = [name for name, p in p_values.items() if not 0 <= p <= 1]
@@ -241,18 +214,13 @@ def random_effects(effects: ArrayLike, errors: ArrayLike, *, level: float = 0.95
     Parameters
     ----------
     effects, errors : array_like, shape (n_pairs,)
-        Effect and standard error of each (encoder, set) pair.
+        Effect and standard error, above 0, of each of at least three (encoder, set) pairs.
     level : float
         Coverage aimed at, between 0 and 1.
 
     Returns
     -------
     RandomEffects
-
-    Raises
-    ------
-    UsageError
-        Fewer than three pairs, errors that are not positive, shapes that do not match.
 
     References
     ----------

@@ -146,7 +146,7 @@ def additive_recall(
     n_docs, length, k : int
         Documents in all, attributes of each, cut-off.
     vocabulary : int, optional
-        Attributes that documents draw from; without it, infinitely many.
+        Attributes that documents draw from, more than `length`; without it, infinitely many.
     apart : bool
         Whether distractors draw from `vocabulary` attributes that relevant documents do not
         hold, as in LIMIT. Their scores then drift together, which relevant ones do not follow.
@@ -156,11 +156,6 @@ def additive_recall(
     Returns
     -------
     float
-
-    Raises
-    ------
-    UsageError
-        A number out of range; k above n_docs; length not below vocabulary.
 
     Examples
     --------
@@ -251,7 +246,6 @@ def half_recall_dimension(
     n_docs: int, length: int, k: int, *, vocabulary: int | None = None
 ) -> float:
     r"""Return the rule of thumb for half of the recall: :math:`L_e\,\Phi^{-1}(1-k/N)^2`.
-
     The dimension at which an average relevant score equals the k-th best distractor's.
     """
     law = AdditiveLaw(n_docs, length, vocabulary)
@@ -299,7 +293,6 @@ def _at_most(j: int, trials: int, p: np.ndarray) -> np.ndarray:
 
 def _grid(s: float, tau: float, distractors: int, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Return nodes and weights for a mean over the normal z.
-
     Panels are narrow where the integrand falls: where k distractors are expected above.
     """
     share = min(max(k / distractors, 1e-300), 1 - 1e-12)

@@ -12,8 +12,7 @@ from paper_utils.checks import whole
 from paper_utils.errors import UsageError
 
 _THRESHOLDS = (-9.0, 9.0)  # the threshold, in standard deviations of a score, lies well within
-# A margin of more standard deviations than this takes more dimensions than attributes squared.
-_WIDEST = 1e3
+_WIDEST = 1e3  # standard deviations; a wider margin takes more dimensions than attributes squared
 
 
 @dataclass(frozen=True)
@@ -52,16 +51,10 @@ def critical_dimension(n_attributes: int, length: int, margin: float = 0.0) -> f
     -------
     float
 
-    Raises
-    ------
-    UsageError
-        Lengths or margins outside these bounds.
-
     References
     ----------
     E. Gardner, J. Phys. A 21 (1988) 257, for perceptrons whose outputs are biased; without a
-    margin it is the statistical dimension of a cone: D. Amelunxen et al., Information and
-    Inference 3 (2014) 224, theorem I.
+    margin D. Amelunxen et al., Information and Inference 3 (2014) 224, theorem I.
 
     Examples
     --------
@@ -86,7 +79,7 @@ def transition(n_attributes: int, length: int) -> Transition:
     Parameters
     ----------
     n_attributes, length : int
-        As in :func:`critical_dimension`, which raises the same errors.
+        As in :func:`critical_dimension`.
 
     Returns
     -------
@@ -121,7 +114,7 @@ def attainable_margin(n_attributes: int, length: int, d: int) -> float:
     Parameters
     ----------
     n_attributes, length, d : int
-        As in :func:`critical_dimension`, which raises the same errors; `d` at least 1.
+        As in :func:`critical_dimension`; `d` at least 1.
 
     Returns
     -------

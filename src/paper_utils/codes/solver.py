@@ -10,12 +10,10 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-# Documents solved side by side: their scores for 2,000 attributes stay in a processor's cache.
-_POOL = 512
+_POOL = 512  # documents solved side by side: their scores stay in a processor's cache
 _LOOK = 5  # steps between two looks at which documents are done
 _RELAX = 1.5  # over-relaxation of the steps; any value between 0 and 2 converges
-# Pull towards short vectors, relative to the spread of the query vectors: a wide margin.
-_PULL = 0.05
+_PULL = 0.05  # towards short vectors (a wide margin), relative to the spread of the queries
 _ENOUGH = 0.9  # a document is done when every score is this far on its side; the target is 1
 
 
@@ -87,7 +85,6 @@ class Pool:
 
 class Separator:
     """Finds a vector and a cut-off that part rows of `vectors`, (n_attributes, d), from the rest.
-
     Minimises |v|^2 with y_a (<q_a, v> - b) >= 1 by over-relaxed ADMM (J. Eckstein and D. Bertsekas,
     Math. Program. 55 (1992) 293). Unsolved sets are tried again without the pull to short vectors:
     Douglas-Rachford, which tends to the least violation (H. Bauschke, W. Moursi, 164 (2017) 263).
@@ -109,7 +106,6 @@ class Separator:
         progress: bool = True,
     ) -> Solved:
         """Solve one problem a document; `members` holds the rows that each lists.
-
         `max_steps` bounds each of the two kinds of steps. Unsolved sets have `wrong` above 0.
         """
         n = len(members)
@@ -131,7 +127,6 @@ class Separator:
         self, members: Sequence[NDArray[np.int64]], weights: NDArray[np.floating]
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Count each document's wrong scores, for rounded weights too.
-
         Also returns the least distance of a score from the wrong side; shapes (n_docs,).
         """
         wrong = np.empty(len(members), dtype=np.int64)

@@ -22,8 +22,7 @@ from paper_utils.fingerprint import sha256
 #: Longer titles are cut to this many characters: no encoder here reads more, and no shop prints it.
 MAX_TITLE = 1_000
 
-#: Languages that a catalogue can be asked for.
-LANGUAGES = ("ru", "en", "all")
+LANGUAGES = ("ru", "en", "all")  #: languages that a catalogue can be asked for
 
 #: Texts that spreadsheets and programs write where a value is missing.
 MISSING_WORDS = frozenset({"nan", "null", "none", "n/a", "<na>"})
@@ -43,19 +42,6 @@ _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
 class Catalogue:
     """Titles, what else is known of them, and what was done to them.
 
-    Attributes
-    ----------
-    name : str
-        The specification that the catalogue came from.
-    table : pandas.DataFrame, shape (n_items, n_columns)
-        ``title`` (str), ``language`` (``"ru"``, ``"en"`` or ``""`` where no letter tells), then
-        the other columns of the source; for ``diy`` the attributes (see `diy_catalogue`).
-    sha256 : str
-        Checksum of the titles in their order (see `titles_sha256`); neither a path nor another
-        column enters it.
-    notes : tuple of str
-        One sentence for each treatment that was applied.
-
     Examples
     --------
     >>> catalogue = load_catalogue("diy", n_items=50)
@@ -63,10 +49,12 @@ class Catalogue:
     (50, 50, True)
     """
 
-    name: str
+    name: str  #: the specification that the catalogue came from
+    #: ``title`` (str), ``language`` (``"ru"``, ``"en"`` or ``""`` where no letter tells), then the
+    #: other columns of the source; for ``diy`` the attributes (see `diy_catalogue`).
     table: pd.DataFrame
-    sha256: str
-    notes: tuple[str, ...] = ()
+    sha256: str  #: of the titles in their order (see `titles_sha256`), and of nothing else
+    notes: tuple[str, ...] = ()  #: one sentence for each treatment that was applied
 
     @property
     def titles(self) -> list[str]:
@@ -80,8 +68,7 @@ class Catalogue:
 def titles_sha256(titles: Iterable[str]) -> str:
     """Return the SHA-256 of titles in order, the same on every machine.
 
-    Each title enters with its length (`paper_utils.fingerprint.sha256`), so that no two lists of
-    titles run together.
+    Each title enters with its length, so that no two lists of titles run together.
 
     Parameters
     ----------
@@ -101,11 +88,7 @@ def titles_sha256(titles: Iterable[str]) -> str:
 
 
 def title_language(title: str) -> str:
-    """Return "ru" with any Cyrillic letter, "en" with Latin letters only, "" with neither.
-
-    >>> title_language("Дрель Bosch"), title_language("4x40"), title_language("4 / 40")
-    ('ru', 'en', '')
-    """
+    """Return "ru" with any Cyrillic letter, "en" with Latin letters only, "" with neither."""
     if _CYRILLIC.search(title):
         return "ru"
     return "en" if _LATIN.search(title) else ""
@@ -121,6 +104,11 @@ def load_catalogue(
 ) -> Catalogue:
     """Load a catalogue of titles.
 
+    Each treatment leaves a note: rows without a title (null, blank, or a word such as "nan") are
+    dropped; titles of more than `MAX_TITLE` characters are cut; duplicates are kept and counted;
+    titles that are numbers become text. All else, HTML included, is kept verbatim: escaping is the
+    duty of whoever renders a title.
+
     Parameters
     ----------
     spec : str or path
@@ -128,16 +116,14 @@ def load_catalogue(
         (real titles in the folder that ``PAPER_DATA`` names), or a CSV, TSV, JSON lines or Parquet
         file with a title column.
     language : {"ru", "en", "all"}
-        For ``diy`` the language of the titles (``ru`` or ``en``). For other sources which titles
-        are kept, told by their letters (`title_language`): ``ru`` with any Cyrillic letter, ``en``
-        with Latin letters only, ``all`` every title.
+        Of the titles of ``diy`` (not ``all``); else which titles are kept: ``ru`` with any Cyrillic
+        letter, ``en`` with Latin letters only.
     n_items : int, optional
         How many titles, at most. ``diy`` generates them (2,000 where none is given); from another
         source a seeded sample without replacement is drawn, in the order of the source, and a
-        smaller sample with the same seed is contained in a larger one. Where the source has fewer,
-        all are taken and a note says so. None: all.
+        smaller sample with the same seed is contained in a larger one. None: all.
     seed : int
-        Seed of the generator or of the sample, not negative.
+        Of the generator or of the sample, not negative.
     column : str, optional
         The title column of a file; where none is given ``title``, else ``name``.
 
@@ -151,22 +137,10 @@ def load_catalogue(
         Unknown name or language; a file that is missing, empty, not UTF-8, of another kind or
         without the column; no title left.
 
-    Notes
-    -----
-    Each treatment leaves a note: rows without a title (null, blank, or a word of `MISSING_WORDS`)
-    are dropped; titles of more than `MAX_TITLE` characters are cut; duplicates are kept and
-    counted; titles that are numbers become text. Everything else, HTML included, is kept verbatim:
-    escaping is the duty of whoever renders a title.
-
     Examples
     --------
     >>> load_catalogue("diy", language="en", n_items=100).table["language"].unique().tolist()
     ['en']
-    >>> load_catalogue("dyi")
-    Traceback (most recent call last):
-    ...
-    paper_utils.errors.UsageError: unknown catalogue 'dyi': did you mean 'diy'? Allowed: diy,
-    uhtt-tools, uhtt-drills, or a file (.csv, .tsv, .jsonl, .ndjson, .parquet)
     """
     if language not in LANGUAGES:
         raise UsageError(f"language {language!r}: {did_you_mean(language, LANGUAGES)}")
@@ -188,8 +162,7 @@ def load_catalogue(
         if column is not None:
             raise UsageError(f"column={column!r} is for files; {spec} has its own titles")
         dataset, filename, column, pattern = _REAL[kind]
-        # Quotation marks in these titles stand for inches; nothing is quoted.
-        table = read_table(data_file(dataset, filename), quoted=False)
+        table = read_table(data_file(dataset, filename), quoted=False)  # quotation marks are inches
         source = kind
     table, notes = _clean(table, column, source)
     if pattern is not None:
@@ -211,23 +184,18 @@ def catalogue_checksums(*names: str) -> dict[str, str]:
 
 
 def check_catalogue(spec: str | os.PathLike[str]) -> None:
-    """Check cheaply that `spec` names a catalogue that can be loaded here.
+    """Raise UsageError unless `spec` names a catalogue that can be loaded here; quick.
 
-    For a parameter check before a kernel starts: the name is known (and its data is here), or the
-    file exists, can be read, is not empty and is of an allowed kind. Its content is not read.
+    The name is known (and its data is here), or the file exists, can be read, is not empty and is
+    of an allowed kind. Its content is not read.
 
     Parameters
     ----------
     spec : str or path
         As in :func:`load_catalogue`.
 
-    Raises
-    ------
-    UsageError
-
     Examples
     --------
-    >>> check_catalogue("diy:diversity=0.3")
     >>> check_catalogue("diy:diversity=3")
     Traceback (most recent call last):
     ...

@@ -19,8 +19,7 @@ DEFAULT_N_ITEMS = 2_000
 DEFAULT_DIVERSITY = 0.5
 DIY_LANGUAGES = ("ru", "en")
 
-#: Candidates drawn at a time; a result does not depend on it.
-_BLOCK = 512
+_BLOCK = 512  #: candidates drawn at a time; a result does not depend on it
 
 _NUMBERS = (
     "voltage_v",
@@ -45,13 +44,12 @@ def diy_catalogue(
     """Generate titles of power tools with their attributes.
 
     Item i has the same attributes in both languages, and is the same whatever `n_items` is. Titles
-    are distinct, in Russian and in English. The same arguments give the same table on every
-    machine.
+    are distinct in either language. Equal arguments give equal tables on every machine.
 
     Parameters
     ----------
     n_items : int
-        At least 1.
+        At least 1, and no more than there are distinct titles.
     language : {"ru", "en"}
         Language of the titles. Russian ones have inflected and misspelt forms, е and ё, compounds
         (дрель-шуруповёрт, шуруповёрт-дрель) and units in many spellings (18В, 18 В, 18V).
@@ -78,11 +76,6 @@ def diy_catalogue(
         - ``mentions``: the attributes that both titles mention, separated by spaces.
 
         A number is NaN and a text empty where the attribute does not apply.
-
-    Raises
-    ------
-    UsageError
-        An argument out of its range, or more items than there are distinct titles.
 
     Examples
     --------
@@ -115,7 +108,6 @@ def diy_catalogue(
 
 def _distinct(seed: int, diversity: float) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
     """Yield tools with their titles until fewer than 100 of 10,000 draws are new.
-
     Titles are distinct in every language, case and ё aside, so that all have the same items.
     """
     seen: dict[str, set[str]] = {language: set() for language in DIY_LANGUAGES}

@@ -16,8 +16,7 @@ from typing import Any
 
 import yaml
 
-#: Columns that say what a tool is, in the order of the table.
-ATTRIBUTES = (
+ATTRIBUTES = (  #: columns that say what a tool is, in the order of the table
     "tool_class",
     "brand",
     "model",
@@ -44,8 +43,7 @@ ATTRIBUTES = (
     "mentions",
 )
 
-#: Uniform numbers that a tool, or its title, may use up.
-DRAWS = 96
+DRAWS = 96  #: uniform numbers that a tool, or its title, may use up
 
 _CYRILLIC_TO_LATIN = str.maketrans(
     dict(
@@ -59,12 +57,7 @@ _CYRILLIC_TO_LATIN = str.maketrans(
 
 
 class Choice:
-    """Values and their weights: ``choice(u)`` takes a uniform number to a value.
-
-    >>> choice = Choice({"a": 1, "b": 3})
-    >>> choice(0.2), choice(0.3)
-    ('a', 'b')
-    """
+    """Values and their weights: ``choice(u)`` takes a uniform number to a value."""
 
     def __init__(self, weights: Mapping[Any, float]):
         self.values = list(weights)
@@ -103,7 +96,6 @@ class Brand:
 
 class Shelf:
     """The classes and brands that a diversity leaves, and how titles mention attributes.
-
     Diversity 0: two classes, three brands, the same attributes in every title; 1: everything.
     """
 
@@ -156,7 +148,6 @@ def shelf(diversity: float) -> Shelf:
 
 def draw_item(u: Iterator[float], on: Shelf) -> dict[str, Any]:
     """Draw the `ATTRIBUTES` of one tool from uniform numbers; None where one does not apply.
-
     A grade from 0 (budget) to 1 (professional), which leans to the brand's tier, correlates watts,
     torque, capacity and a brushless motor. The result also holds ``brand_forms`` and
     ``model_russian``, for Russian titles only.

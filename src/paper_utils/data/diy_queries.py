@@ -22,8 +22,7 @@ LEVELS = ("coarse", "fine")
 #: Attributes that a fine query may name beside class and power source.
 CONSTRAINTS = ("brand", "voltage_v", "capacity_ah", "brushless", "power_w", "tip", "size_mm")
 
-#: Attributes that only one power source has: who names them need not name the source.
-_IMPLIES = {
+_IMPLIES = {  #: attributes that only one power source has: who names them need not name the source
     "voltage_v": "cordless",
     "capacity_ah": "cordless",
     "brushless": "cordless",
@@ -31,10 +30,8 @@ _IMPLIES = {
     "tip": "manual",
 }
 
-# Passes over the table in search of needs that are new; each pass draws other attributes.
-_PASSES = 12
-# Uniform numbers that one need, or one text, may use up.
-_DRAWS = 24
+_PASSES = 12  # over the table in search of new needs; each draws other attributes
+_DRAWS = 24  # uniform numbers that one need, or one text, may use up
 
 # What people type, which is not what titles print: units in words, synonyms, no capitals.
 _WORDS: dict[str, dict[str, Any]] = {
@@ -71,25 +68,16 @@ _WORDS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, eq=False)  # arrays have no truth value
 class DiyQueries:
-    """Queries with their graded relevance.
+    """Queries with their graded relevance."""
 
-    Attributes
-    ----------
-    texts : tuple of str
-    level : tuple of str
-        ``"coarse"`` or ``"fine"``, one per query; the coarse ones come first.
-    grades : scipy.sparse.csr_array of int8, shape (n_queries, n_items)
-        2 where an item has everything that the query asks for; 1 where it has only the class and
-        the power source; 0 elsewhere. Every row has a 2. A coarse query asks for nothing else, so
-        its row has no 1. For binary metrics: ``grades == 2``.
-    needs : tuple of mapping
-        What each query asks for: ``tool_class``, ``power_source`` and, for a fine query, values of
-        one to three of `CONSTRAINTS` (a ``size_mm`` is that of the class's ``size_kind``).
-    """
-
-    texts: tuple[str, ...]
-    level: tuple[str, ...]
+    texts: tuple[str, ...]  #: the queries
+    level: tuple[str, ...]  #: ``"coarse"`` or ``"fine"``, one per query; the coarse ones come first
+    #: (n_queries, n_items), int8: 2 where an item has everything that the query asks for (some item
+    #: always has); 1 where it has only the class and the power source; 0 elsewhere. A coarse query
+    #: asks for nothing else, so its row has no 1. For binary metrics: ``grades == 2``.
     grades: sparse.csr_array
+    #: What each query asks for: ``tool_class``, ``power_source`` and, for a fine query, values of
+    #: one to three of `CONSTRAINTS` (a ``size_mm`` is that of the class's ``size_kind``).
     needs: tuple[Mapping[str, Any], ...]
 
     def __len__(self) -> int:
@@ -104,8 +92,9 @@ def diy_queries(
     A query starts from an item drawn at random. A *coarse* query names its class and power source
     ("шуруповёрт аккумуляторный", cordless screwdriver); a *fine* one names up to three more of its
     attributes, of those that the item's title mentions ("дрель-шуруповёрт 18в 2ач бесщёточный",
-    brushless drill driver 18 V 2 Ah). No two queries ask for the same. The same table, seed and
-    number give the same needs and grades in both languages; only the texts differ.
+    brushless drill driver 18 V 2 Ah). No two queries ask for the same; needs and grades are equal
+    in both languages. Relevance follows the attributes, whether or not a title mentions them: no
+    search over titles need reach a recall of 1.
 
     Parameters
     ----------
@@ -114,8 +103,8 @@ def diy_queries(
     language : {"ru", "en"}
         Language of the queries; it need not be that of the titles.
     n_queries : int
-        At least 1. Half are coarse (rounded up), or as many as the table has pairs of a class and a
-        power source; the others are fine.
+        Half are coarse (rounded up), or as many as the table has pairs of a class and a power
+        source; the others are fine.
     seed : int
         Not negative.
 
@@ -126,22 +115,14 @@ def diy_queries(
     Raises
     ------
     UsageError
-        A table that lacks attributes of `diy` or has no rows, an unknown language, numbers out of
-        range, or a table with fewer different needs than queries.
-
-    Notes
-    -----
-    Relevance follows the attributes, whether or not a title mentions them: an item of the top grade
-    may have a title that does not tell. No search over titles need reach a recall of 1.
+        A table that lacks attributes, rows or different needs; a number out of range.
 
     Examples
     --------
     >>> from paper_utils.data.diy import diy_catalogue
     >>> queries = diy_queries(diy_catalogue(300, "en"), "en", n_queries=6)
-    >>> queries.level
-    ('coarse', 'coarse', 'coarse', 'fine', 'fine', 'fine')
-    >>> queries.grades.shape, int(queries.grades.max())
-    ((6, 300), 2)
+    >>> queries.level, queries.grades.shape
+    (('coarse', 'coarse', 'coarse', 'fine', 'fine', 'fine'), (6, 300))
     """
     _check(table, language, n_queries, seed)
     rows = table.to_dict("records")

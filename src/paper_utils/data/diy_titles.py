@@ -10,8 +10,7 @@ from typing import Any
 
 from paper_utils.data.diy_items import vocabulary
 
-# Endings of Russian adjectives by the masculine nominative: [gender][case].
-_ENDINGS = {
+_ENDINGS = {  # endings of Russian adjectives by the masculine nominative: [gender][case]
     "ый": {"m": ("ый", "ого", "ым"), "f": ("ая", "ой", "ой")},
     "ой": {"m": ("ой", "ого", "ым"), "f": ("ая", "ой", "ой")},
     "ий": {"m": ("ий", "ого", "им"), "f": ("ая", "ой", "ой")},
@@ -22,8 +21,7 @@ _INCHES = {6.35: "1/4", 9.525: "3/8", 12.7: "1/2", 19.05: "3/4", 25.4: "1"}
 #: Letters that look alike in both alphabets, Latin to Cyrillic.
 _LOOKALIKES = str.maketrans("ABCEHKMOPTX", "АВСЕНКМОРТХ")
 
-#: The order in which a title lists what it mentions.
-_SPECS = (
+_SPECS = (  #: the order in which a title lists what it mentions
     "tip",
     "voltage_v",
     "power_w",
@@ -42,18 +40,15 @@ _SPECS = (
 )
 
 
-# The first letter of a word that is neither a unit nor a small word.
-_IN_TITLE_CASE = re.compile(
+_IN_TITLE_CASE = re.compile(  # the first letter of a word that is neither a unit nor a small word
     r"(?<![^\s/(-])(?!(?:rpm|opm|spm|watt|with|and|for|up|to|in)\b)[a-z](?=[a-z]{2})"
 )
 
-#: A title may put these before the tool's name: "18V drill".
-_LEADS = frozenset(("tip", "voltage_v", "power_w"))
+_LEADS = frozenset(("tip", "voltage_v", "power_w"))  # may stand before the tool: "18V drill"
 
 
 class Writer:
     """Writes titles in one language.
-
     `diversity` is the chance that a wording is not the most usual one; it also scales misspellings.
     """
 
@@ -122,8 +117,7 @@ class Writer:
             chosen.append(self._pick(self.words["brushless"], next(u)))
         if item["impact"] and self.impact_is_news[item["tool_class"]]:
             chosen.append(self._pick(self.words["impact"], next(u)))
-        # "Электродрель электрическая" says it twice.
-        return " ".join(
+        return " ".join(  # "Электродрель электрическая" says it twice
             inflect(form, *grammar) for form in chosen if form[:6].lower() not in tool.lower()
         )
 
@@ -220,8 +214,7 @@ class Writer:
         if bracket:
             slots[tail] = f"({', '.join(listed)})"
         elif separator == ", " and next(u) < 0.5 and slots[tail]:
-            # The mark goes behind the word before the list.
-            slots[tail] = ", " + slots[tail]
+            slots[tail] = ", " + slots[tail]  # the mark goes behind the word before the list
         title = " ".join(pattern.format(**slots).split()).replace(" ,", ",")
         style = self._pick(("sentence", "lower", "capitals", "upper"), next(u))
         if style == "lower":
@@ -273,11 +266,7 @@ def _fill(form: str, value: Any, comma: bool, key: str = "", extra: Any = None) 
 
 
 def plural(n: int, forms: Sequence[str]) -> str:
-    """Return the form for a number: of two (one, many) or of three (one, few, many; Russian).
-
-    >>> [plural(n, ["бита", "биты", "бит"]) for n in (1, 2, 5, 11, 21, 22)]
-    ['бита', 'биты', 'бит', 'бит', 'бита', 'биты']
-    """
+    """Return the form for a number: of two (one, many) or of three (one, few, many; Russian)."""
     if len(forms) == 2:
         return forms[n != 1]
     if n % 10 == 1 and n % 100 != 11:

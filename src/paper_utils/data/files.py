@@ -12,8 +12,7 @@ import pandas as pd
 
 from paper_utils.errors import UsageError
 
-#: File kinds that are read, by the end of the file's name (upper or lower case).
-KINDS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+KINDS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")  #: ends of the names of what is read
 
 
 def check_file(path: str | os.PathLike[str]) -> Path:
@@ -39,7 +38,6 @@ def check_file(path: str | os.PathLike[str]) -> Path:
 
 def read_table(path: str | os.PathLike[str], *, quoted: bool = True) -> pd.DataFrame:
     """Read a table of one of the `KINDS`, with at least one column and distinct column names.
-
     Text is UTF-8, a byte order mark dropped. CSV and TSV cells stay text ("007" too); `quoted` says
     whether ``"`` quotes them (RFC 4180). JSON and Parquet keep their types. Nothing is unpickled.
     """

@@ -16,8 +16,7 @@ from paper_utils.errors import PaperError, UsageError
 #: Packages of this book's own installation with long docstrings on different subjects.
 PACKAGES = ("matplotlib", "networkx", "numpy", "pandas", "scipy", "sklearn", "sympy")
 
-#: Lengths in characters of the sentences that are kept: those of product titles.
-SHORTEST, LONGEST = 30, 90
+SHORTEST, LONGEST = 30, 90  #: characters of the sentences that are kept: those of product titles
 
 _SENTENCE = re.compile(r"[A-Z][a-z]*[ ,][A-Za-z0-9 ,;:()'-]+[a-z)]\.")
 
@@ -26,7 +25,6 @@ def documentation_sentences(
     n_items: int | None = None, *, seed: int = 0, packages: Sequence[str] = PACKAGES
 ) -> list[str]:
     """Return distinct English sentences from docstrings of installed packages, read as text.
-
     A sentence has `SHORTEST` to `LONGEST` characters, at least five words and 80% in lower case.
     `n_items` draws a seeded sample; without it all are returned in alphabetical order. They depend
     on the versions of the packages.
@@ -43,18 +41,12 @@ def documentation_sentences(
         return found
     if not 1 <= n_items <= len(found):
         raise UsageError(f"n_items={n_items}: {len(found):,} such sentences are installed")
-    # As in `load_catalogue`: the n smallest of independent uniform numbers.
     order = np.argsort(np.random.Generator(np.random.PCG64(seed)).random(len(found)))
     return [found[i] for i in np.sort(order[:n_items])]
 
 
 def sentences_in(docstring: str) -> Iterator[str]:
-    """Yield the sentences of ordinary English in one docstring.
-
-    >>> text = "Return the sum of all the entries. See x_1 = y.\\n\\n    >>> 1 + 1"
-    >>> list(sentences_in(text))
-    ['Return the sum of all the entries.']
-    """
+    """Yield the sentences of ordinary English in one docstring."""
     for paragraph in re.split(r"\n\s*\n", textwrap.dedent(docstring)):
         if any(mark in paragraph for mark in (">>>", "::", "---")):
             continue

@@ -139,38 +139,22 @@ _DATASETS = {
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """One row of `paper data`.
-
-    Attributes
-    ----------
-    name, what, n, licence, origin : str
-    where : str
-        The folder on this machine where its files lie or would lie; how to get them otherwise.
-    reachable : bool
-        Whether all its files are here. Their content is checked when they are fetched, not now.
-    missing : tuple of str
-        Files that are not here.
-    size : int or None
-        Bytes of all files; None where one of them is not here and has not been measured.
-    checksums : dict of str
-        Of each file: ``git:`` and a blob id, or ``sha256:`` and a digest.
-    """
+    """One row of `paper data`."""
 
     name: str
     what: str
     n: str
     licence: str
     origin: str
-    where: str
-    reachable: bool
-    missing: tuple[str, ...]
-    size: int | None
-    checksums: dict[str, str]
+    where: str  #: the folder here where its files lie or would lie; how to get them otherwise
+    reachable: bool  #: whether all its files are here; their content was checked when fetched
+    missing: tuple[str, ...]  #: files that are not here
+    size: int | None  #: bytes of all files; None where one is not here and was not measured
+    checksums: dict[str, str]  #: of each file: ``git:`` and a blob id, or ``sha256:`` and a digest
 
 
 def data_folders() -> list[Path]:
     """Return where data sets are looked for; downloads go to the first.
-
     ``PAPER_DATA`` where it is set, then the user's data folder.
     """
     named = os.environ.get("PAPER_DATA")
@@ -205,7 +189,7 @@ def data_file(dataset: str, filename: str) -> Path:
     Raises
     ------
     UsageError
-        Unknown data set or file; a file that is not here, with how to get it.
+        Unknown, or not here: then with how to get it.
 
     Examples
     --------
@@ -241,8 +225,6 @@ def datasets() -> list[DatasetInfo]:
     --------
     >>> [info.name for info in datasets()]
     ['diy', 'uhtt-tools', 'limit-small', 'limit', 'wands']
-    >>> datasets()[0].reachable
-    True
     """
     return [_info(name, dataset) for name, dataset in _DATASETS.items()]
 

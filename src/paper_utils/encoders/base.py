@@ -21,19 +21,7 @@ CHUNK = 512
 
 
 class Encoder(ABC):
-    """One side of a dual encoder: one vector for each text.
-
-    Attributes
-    ----------
-    name : str
-        What `load_encoder` was asked for.
-    dim : int
-        Number of coordinates of a vector.
-    key : str
-        Content address, 64 hexadecimal digits: the SHA-256 of everything that
-        determines the vectors beyond rounding in the last digits (weights, tokenizer,
-        code revision, library versions, dtype, pooling, seed).
-    """
+    """One side of a dual encoder, called `name`: one vector for each text."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -49,7 +37,11 @@ class Encoder(ABC):
 
     @cached_property
     def key(self) -> str:
-        """Content address of the vectors (see the class)."""
+        """Content address of the vectors, 64 hexadecimal digits.
+
+        The SHA-256 of everything that determines them beyond rounding in the last digits (weights,
+        tokenizer, code revision, library versions, dtype, pooling, seed).
+        """
         recipe = json.dumps(self.recipe(), sort_keys=True, ensure_ascii=True)
         return hashlib.sha256(recipe.encode()).hexdigest()
 
@@ -57,10 +49,10 @@ class Encoder(ABC):
     def encode(
         self, texts: Sequence[str], *, progress: bool = False, cache: bool = True
     ) -> NDArray[np.float32]:
-        """Return one vector for each text.
+        """Return one vector for each text, float32 of shape (n, dim), in the order of `texts`.
 
-        Each distinct text is encoded once. The tokenizer cuts a text at the model's window;
-        an empty text gets the vector of the special tokens (an error where there are none).
+        Each distinct text is encoded once, cut at the model's window; an empty one gets the vector
+        of the special tokens. Of unit length only where the model itself normalises.
 
         Parameters
         ----------
@@ -70,12 +62,6 @@ class Encoder(ABC):
         cache : bool
             Read and keep vectors in the folder of encodings (`PAPER_CACHE`, else the user's
             cache folder). Finished chunks are kept: an interrupted run resumes there.
-
-        Returns
-        -------
-        ndarray of float32, shape (n, dim), C-contiguous
-            In the order of `texts`. Not of unit length unless the model itself
-            normalises.
 
         Raises
         ------
@@ -89,8 +75,7 @@ class Encoder(ABC):
 class TextEncoder(Encoder):
     """An encoder that computes the vector of a text from that text alone."""
 
-    #: Whether encoding costs enough for the vectors to be kept on disk.
-    kept = True
+    kept = True  #: whether encoding costs enough for the vectors to be kept on disk
 
     @abstractmethod
     def _vectors(self, texts: list[str], bar: tqdm) -> NDArray[np.float32]:
@@ -162,11 +147,7 @@ def as_texts(texts: Sequence[str]) -> list[str]:
 
 
 def texts_key(key: str, texts: Sequence[str]) -> str:
-    """Return the SHA-256 of an encoder's key and the texts, each with its length before it.
-
-    >>> texts_key("k", ["ab", "c"]) == texts_key("k", ["a", "bc"])
-    False
-    """
+    """Return the SHA-256 of an encoder's key and the texts, each with its length before it."""
     digest = hashlib.sha256(key.encode())
     for text in texts:
         data = text.encode()

@@ -18,18 +18,14 @@ from safetensors.numpy import save
 
 log = logging.getLogger(__name__)
 
-#: Entries that this process has read, so that a duration can say what it leaves out.
-entries_read = 0
+entries_read = 0  #: by this process, so that a duration can say what it leaves out
 
-#: Checksums of the weights that this process has loaded, by encoder.
-weights: dict[str, str] = {}
+weights: dict[str, str] = {}  #: checksums of the weights that this process has loaded, by encoder
 
 
 def note_weights(name: str, recipe: Mapping[str, Any]) -> None:
     """Remember the weights that the recipe of the encoder `name` holds, if any.
 
-    Examples
-    --------
     >>> note_weights("mine", {"files": {"config.json": "0a", "model.safetensors": "1b"}})
     >>> weights.pop("mine")
     '1b'
@@ -42,13 +38,7 @@ def note_weights(name: str, recipe: Mapping[str, Any]) -> None:
 
 
 def cache_folder() -> Path:
-    """Return the folder of encodings: under `PAPER_CACHE`, else the user's cache folder.
-
-    Examples
-    --------
-    >>> cache_folder().name
-    'encodings'
-    """
+    """Return the folder of encodings: under `PAPER_CACHE`, else the user's cache folder."""
     named = os.environ.get("PAPER_CACHE")
     base = Path(named) if named else platformdirs.user_cache_path("dual-encoder-limits")
     return base.expanduser() / "encodings"
@@ -58,7 +48,6 @@ def get_or_compute(
     key: str, compute: Callable[[], NDArray[np.float32]], *, shape: tuple[int, int]
 ) -> NDArray[np.float32]:
     """Return the vectors under `key`, a content address; compute and keep them if there are none.
-
     Two processes that want the same key compute it once. An entry that is truncated, altered or not
     of `shape` is computed again with a warning; where the folder cannot be written nothing is kept.
     """

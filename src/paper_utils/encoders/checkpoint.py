@@ -19,13 +19,11 @@ from paper_utils.errors import PaperError, UsageError, did_you_mean
 
 DTYPES = ("float32", "bfloat16")
 
-# Files of a checkpoint folder that can change its vectors.
-_RELEVANT = (".json", ".safetensors", ".txt", ".model")
+_RELEVANT = (".json", ".safetensors", ".txt", ".model")  # files that can change the vectors
 
 
 def check_dtype(dtype: str, name: str, *, single_only: bool) -> None:
     """Raise unless `name` can compute in `dtype` here.
-
     `single_only` marks encoders without a network; bfloat16 needs native support of the processor.
     """
     if dtype not in DTYPES:
@@ -116,7 +114,6 @@ def in_batches(
     bar: tqdm,
 ) -> NDArray[np.float32]:
     """Run `forward` on batches of texts of like length; return float32 (n, dim) in the given order.
-
     `lengths` are tokens of each text; `forward` maps up to `size` indices of texts to (batch, dim).
     """
     vectors = np.empty((len(lengths), dim), dtype=np.float32)

@@ -18,8 +18,7 @@ from paper_utils.errors import PaperError, UsageError, did_you_mean
 if TYPE_CHECKING:
     from tokenizers.implementations import BertWordPieceTokenizer
 
-#: Name -> whose tokenizer it is, and of what kind.
-TOKENIZERS = {
+TOKENIZERS = {  #: name -> whose tokenizer it is, and of what kind
     "minilm": "all-MiniLM-L6-v2: WordPiece of English BERT, lower case, no accents",
     "phi-3": "Phi-3: SentencePiece, with bytes for unknown letters",
     "qwen": "Qwen2.5: byte pairs",
@@ -41,23 +40,12 @@ _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 
 @dataclass(frozen=True, eq=False)
 class SubwordTokenizer:
-    """Cuts a text into subword tokens.
+    """Cuts a text into subword tokens."""
 
-    Attributes
-    ----------
-    name : str
-    tokenize : callable
-        Text -> list of subword tokens as text. Bytes that are no whole letter show as U+FFFD.
-    fingerprint : str
-        SHA-256 of the file that it was read from.
-    space : str
-        What stands before a word inside a text and is cut together with it.
-    """
-
-    name: str
-    tokenize: Callable[[str], list[str]]
-    fingerprint: str
-    space: str = ""
+    name: str  #: as for :func:`load_subwords`
+    tokenize: Callable[[str], list[str]]  #: bytes that are no whole letter show as U+FFFD
+    fingerprint: str  #: SHA-256 of the file that it was read from
+    space: str = ""  #: what stands before a word inside a text and is cut together with it
 
     def in_text(self, word: str) -> list[str]:
         """Subword tokens of a word that follows another word."""
@@ -65,11 +53,7 @@ class SubwordTokenizer:
 
 
 def words(text: str) -> list[str]:
-    """Return the words of a text: letters and digits, and hyphens between them.
-
-    >>> words("Дрель-шуруповёрт Bosch (18В, 2.0Ач)")
-    ['Дрель-шуруповёрт', 'Bosch', '18В', '2', '0Ач']
-    """
+    """Return the words of a text: letters and digits, and hyphens between them."""
     return _WORD.findall(text)
 
 
@@ -79,11 +63,11 @@ def load_subwords(name: str, folder: str | Path | None = None) -> SubwordTokeniz
     Parameters
     ----------
     name : str
-        A key of :data:`TOKENIZERS`. ``minilm`` is in the package; the others are read
-        from `folder`: ``phi-3.gguf``, ``qwen.tiktoken``, and for ``mbert`` a folder
-        ``mbert`` with its ``tokenizer.json`` or ``vocab.txt``.
+        ``minilm``, which is in the package, or one that is read from `folder`: ``phi-3``
+        (``phi-3.gguf``), ``qwen`` (``qwen.tiktoken``), or ``mbert`` (a folder ``mbert`` with its
+        ``tokenizer.json`` or ``vocab.txt``).
     folder : path, optional
-        The folder that the environment variable PAPER_TOKENIZERS names when left out.
+        By default what the environment variable PAPER_TOKENIZERS names.
 
     Returns
     -------
@@ -119,8 +103,6 @@ def has_tokenizer(name: str) -> bool:
 
 def count_subwords(texts: Iterable[str], tokenizer: SubwordTokenizer) -> list[list[int]]:
     """Return the number of subword tokens of each word of each text, as cut after a space.
-
-    Each distinct word is cut once. A text without a word gives an empty list.
 
     Parameters
     ----------

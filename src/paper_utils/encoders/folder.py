@@ -7,8 +7,7 @@ from pathlib import Path
 
 from paper_utils.errors import UsageError
 
-# Each alternative is a set of files that together hold a tokenizer.
-_TOKENIZERS = (
+_TOKENIZERS = (  # each alternative is a set of files that together hold a tokenizer
     ("tokenizer.json",),
     ("vocab.txt",),
     ("vocab.json", "merges.txt"),

@@ -14,8 +14,7 @@ from paper_utils.errors import PaperError, UsageError
 
 TIMEOUT = 5  # seconds that the hub has to answer
 
-# What vectors depend on, in safe formats; .gitattributes marks a whole snapshot.
-_PATTERNS = {
+_PATTERNS = {  # what vectors depend on, in safe formats; .gitattributes marks a whole snapshot
     "allow_patterns": ["*.json", "*.txt", "*.model", "*model*.safetensors", ".gitattributes"],
     "ignore_patterns": ["onnx/*", "openvino/*", "coreml/*", "original/*"],
 }
@@ -66,7 +65,6 @@ def local_snapshot(repo: str) -> Path:
 @cache
 def offer(repo: str) -> Offer:
     """Ask the hub what a fetch of `repo` would bring, in one request of `TIMEOUT` seconds at most.
-
     Raises `PaperError` where the hub does not answer or HF_HUB_OFFLINE is set.
     """
     from huggingface_hub import HfApi, constants
@@ -94,7 +92,6 @@ def offer(repo: str) -> Offer:
 
 def fetch(repo: str) -> Path:
     """Download what `offer` describes into the hub's cache and return the folder; resumes.
-
     Too little space, an interruption or a wrong checksum raise `PaperError`.
     """
     from huggingface_hub import constants, snapshot_download

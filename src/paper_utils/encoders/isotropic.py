@@ -16,7 +16,6 @@ DIM = 384  # that of MiniLM, whose control this is
 
 class Isotropic(TextEncoder):
     """Each text gets a uniformly distributed direction by its own hash; equal texts get equal ones.
-
     The stream is SHAKE-256 of seed and text through the normal quantile function: it depends on no
     library's random generator.
     """

@@ -29,32 +29,16 @@ _PUBLISHED = (
 
 @dataclass(frozen=True)
 class EncoderInfo:
-    """One row of `paper models`.
-
-    Attributes
-    ----------
-    name, what : str
-    dim : int or None
-        None where it is known only after loading.
-    licence : str
-    size : int or None
-        Bytes of the weights; 0 where there are none, None where unknown.
-    where : str
-        Package, folder, hub or 'computed'.
-    reachable : bool
-        Whether `load_encoder` works here without a network.
-    sha256 : str or None
-        Of the weights that are expected; None where nothing is expected.
-    """
+    """One row of `paper models`."""
 
     name: str
     what: str
-    dim: int | None
+    dim: int | None  #: None where it is known only after loading
     licence: str
-    size: int | None
-    where: str
-    reachable: bool
-    sha256: str | None = None
+    size: int | None  #: bytes of the weights; 0 where there are none, None where unknown
+    where: str  #: package, folder, hub or 'computed'
+    reachable: bool  #: whether `load_encoder` works here without a network
+    sha256: str | None = None  #: of the weights; None where nothing is expected
 
 
 def load_encoder(
@@ -85,11 +69,9 @@ def load_encoder(
         ``vectors:<file>``
             Rows of a .npy, .safetensors or .parquet file, one for each text, in order.
     seed : int
-        Of the random weights (``untrained``) or directions (``random``); the others
-        ignore it.
+        Of the random weights (``untrained``) or directions (``random``); others ignore it.
     dtype : {'float32', 'bfloat16'}
-        Of the weights and the arithmetic; bfloat16 only where the processor has it
-        natively. Vectors come as float32 in either case.
+        Of weights and arithmetic; bfloat16 only where the processor has it. Vectors are float32.
     batch_size : int
         Texts in a batch; changes vectors by rounding only.
     pooling : {'mean', 'cls', 'last'}, optional
@@ -156,7 +138,6 @@ def check_encoder(name: str) -> None:
 
     Examples
     --------
-    >>> check_encoder("random")
     >>> check_encoder("minlm")
     Traceback (most recent call last):
     ...
@@ -186,13 +167,11 @@ def describe_encoder(name: str) -> EncoderInfo:
     Returns
     -------
     EncoderInfo
-        Licence, size in bytes, and whether it is reachable here.
 
     Raises
     ------
     UsageError, PaperError
-        As `check_encoder`; the hub does not answer (within five seconds) or knows no
-        such checkpoint.
+        As `check_encoder`; the hub does not answer within five seconds or knows no such checkpoint.
 
     Examples
     --------
@@ -245,9 +224,7 @@ def fetch_encoder(name: str) -> EncoderInfo:
 
     Examples
     --------
-    What comes with the installation is here already; an id of the hub would be downloaded.
-
-    >>> fetch_encoder("navec").reachable
+    >>> fetch_encoder("navec").reachable  # it comes with the installation
     True
     """
     kind, _, what = str(name).partition(":")
@@ -258,11 +235,7 @@ def fetch_encoder(name: str) -> EncoderInfo:
 
 
 def encoders() -> list[EncoderInfo]:
-    """Return what `paper models` lists: every named encoder and whether it is reachable.
-
-    >>> [info.name for info in encoders()][:4]
-    ['minilm', 'untrained', 'random', 'navec']
-    """
+    """Return what `paper models` lists: every named encoder and whether it is reachable."""
     minilm, words = is_reachable("minilm"), is_reachable("navec")
     weights = sentence.minilm_folder() / "model.safetensors" if minilm else None
     package = f"package {sentence.MINILM_PACKAGE}"

@@ -31,10 +31,9 @@ _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 
 class Navec(TextEncoder):
     """Mean of the vectors of a text's known words; not normalised.
-
-    Words are runs of letters in lower case, compounds with hyphens; no digits: "12 V" is "18 V".
-    An unknown word is looked up with е for ё, then by the parts of a compound, else left out.
-    A text without a known word gets navec's own `<unk>` vector.
+    Words are runs of letters in lower case, compounds with hyphens; no digits: "12 V" is "18 V". An
+    unknown word is looked up with е for ё, then by the parts of a compound, else left out. A text
+    without a known word gets navec's own `<unk>` vector.
     """
 
     kept = False  # averaging is about as quick as reading

@@ -113,7 +113,6 @@ class MiniLM(SentenceCheckpoint):
 
 class Untrained(SentenceCheckpoint):
     """MiniLM's architecture, tokenizer, pooling and normalisation with random weights from `seed`.
-
     As transformers initialises a new model: normal with a standard deviation of 0.02; biases 0.
     """
 

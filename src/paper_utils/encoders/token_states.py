@@ -25,51 +25,29 @@ LAYERS = ("last", "input")
 
 @dataclass(frozen=True, eq=False)
 class TokenBatch:
-    """Tokens of a few texts, padded on the right.
+    """Tokens of a few texts, padded on the right; tensors have shape (n_texts, n_tokens, ...)."""
 
-    Attributes
-    ----------
-    rows : ndarray of int64, shape (n_texts,)
-        Which of the texts these are.
-    ids : Tensor of int64, shape (n_texts, n_tokens)
-        Token ids; 0 in the padding.
-    mask : Tensor of bool, shape (n_texts, n_tokens)
-        True where there is a token, special ones included.
-    special : Tensor of bool, shape (n_texts, n_tokens)
-        True at the tokens that the tokenizer adds to every text, [CLS] and [SEP] in BERT.
-    states : Tensor of float32, shape (n_texts, n_tokens, dim)
-        Last hidden layer: what the encoder's own pooling averages. Not normalised;
-        values in the padding mean nothing.
-    embeddings : Tensor of float32, shape (n_texts, n_tokens, dim)
-        Rows of the model's embedding matrix, before positions and layers are added: the
-        same vector wherever a subword token occurs.
-    """
-
-    rows: NDArray[np.int64]
-    ids: torch.Tensor
-    mask: torch.Tensor
-    special: torch.Tensor
+    rows: NDArray[np.int64]  #: (n_texts,), which of the texts these are
+    ids: torch.Tensor  #: int64; 0 in the padding
+    mask: torch.Tensor  #: bool, true where there is a token, special ones included
+    special: torch.Tensor  #: bool, true at tokens that every text gets, [CLS] and [SEP] in BERT
+    #: float32, (..., dim): last hidden layer, which the encoder's own pooling averages. Not
+    #: normalised; values in the padding mean nothing.
     states: torch.Tensor
+    #: float32, (..., dim): rows of the model's embedding matrix, before positions and layers are
+    #: added: the same vector wherever a subword token occurs.
     embeddings: torch.Tensor
 
     def vectors(self, layer: str = "last", *, special: bool = True) -> list[NDArray[np.float32]]:
-        """Return the vectors of each text's tokens, without the padding.
+        """Return the vectors of each text's tokens, (n_tokens, dim), without the padding.
 
         Parameters
         ----------
         layer : {'last', 'input'}
             `states` or `embeddings`.
         special : bool
-            Whether special tokens are kept; the encoder's own pooling counts them.
-
-        Returns
-        -------
-        list of ndarray, shapes (n_tokens of the text, dim)
-
-        Raises
-        ------
-        UsageError
-            Another layer, or a text of special tokens alone that are to be left out.
+            Whether special tokens are kept; the encoder's own pooling counts them. UsageError where
+            a text has no other.
         """
         if layer not in LAYERS:
             raise UsageError(f"no layer {layer!r}; {did_you_mean(layer, LAYERS)}")
@@ -95,7 +73,7 @@ def token_states(
     Parameters
     ----------
     encoder : Encoder
-        'minilm', 'untrained', or a checkpoint ``hf:`` with a transformer.
+        'minilm', 'untrained', or a checkpoint ``hf:`` with a transformer; others have no tokens.
     texts : sequence of str
     progress : bool
         Show a bar.
@@ -103,12 +81,6 @@ def token_states(
     Yields
     ------
     TokenBatch
-
-    Raises
-    ------
-    UsageError
-        An encoder without tokens ('random', 'navec', vectors of a file), or a text
-        without a token.
 
     Examples
     --------

@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerBase
 
-# Case, accents, digits, units, spaces and punctuation: what pre-tokenizers differ in.
-_PROBES = (
+_PROBES = (  # case, accents, digits, units, spaces and punctuation: what pre-tokenizers differ in
     "Дрель-шуруповёрт Bosch GSR 180-LI, 18В, 2Ач",
     "Cordless drill driver 18 V 12345, it's 10 mm",
     "отвёртка  крестовая\nPH2×100 (café, №5)",
@@ -21,7 +20,6 @@ _PROBES = (
 
 def load_tokenizer(folder: Path) -> Tokenizer | None:
     """Return the tokenizer in `tokenizer.json`, unchanged; None where there is no such file.
-
     transformers rebuilds many tokenizers from their vocabulary, with pre-tokenizer and lower-casing
     from elsewhere: token ids may differ from those of the file.
     """

@@ -28,7 +28,6 @@ MAX_TOKENS = 512  # where the model's own window is not shorter
 
 class TransformerCheckpoint(TextEncoder):
     """Hidden states of the last layer, pooled over the tokens of a text in float32; not normalised.
-
     The tokenizer is that of `tokenizer.json`, unchanged: transformers rebuilds that of some model
     types (qwen2) and may swap its pre-tokenizer. Padding is on the right, with an attention mask.
     """
@@ -138,7 +137,6 @@ class TransformerCheckpoint(TextEncoder):
 
 def pad(tokens: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
     """Return token ids padded on the right with 0 and their mask, both int64 (n_texts, longest).
-
     The padding is masked, so any id of the vocabulary does.
     """
     import torch
@@ -158,8 +156,7 @@ def pool(states: torch.Tensor, mask: torch.Tensor, how: str) -> torch.Tensor:
     ----------
     states : Tensor, shape (n_texts, n_tokens, dim)
     mask : Tensor of 0 and 1, or bool, shape (n_texts, n_tokens)
-        0 where a token does not count: padding, or tokens to be left out. Each row has
-        a 1; a text of one token is that token under every pooling.
+        0 where a token does not count: padding, or tokens to be left out. Each row has a 1.
     how : {'mean', 'cls', 'last', 'max'}
         Mean of the tokens; the first; the last; the largest value of each coordinate.
 
@@ -168,16 +165,10 @@ def pool(states: torch.Tensor, mask: torch.Tensor, how: str) -> torch.Tensor:
     Tensor, shape (n_texts, dim)
         Not normalised.
 
-    Raises
-    ------
-    UsageError
-        Another `how`, a mask whose shape does not fit, or a text without a token.
-
     Examples
     --------
     >>> import torch
-    >>> states = torch.tensor([[[1.0], [3.0], [9.0]]])
-    >>> mask = torch.tensor([[1, 1, 0]])
+    >>> states, mask = torch.tensor([[[1.0], [3.0], [9.0]]]), torch.tensor([[1, 1, 0]])
     >>> [pool(states, mask, how).item() for how in ("mean", "cls", "last", "max")]
     [2.0, 1.0, 3.0, 3.0]
     """

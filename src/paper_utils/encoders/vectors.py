@@ -61,7 +61,6 @@ def check_vectors(path: Path) -> None:
 
 def read_vectors(path: Path) -> NDArray[np.float32]:
     """Return the matrix in a file as finite float32, shape (n_items, dim).
-
     ``.npy``: a two-dimensional array, not pickled. ``.safetensors``: one tensor, or the one called
     ``embeddings`` or ``vectors``. ``.parquet``: one column of lists, other columns ignored, or
     numeric columns only.
@@ -101,8 +100,7 @@ def _read_safetensors(path: Path) -> NDArray:
                 )
             if file.get_slice(chosen[0]).get_dtype() != "BF16":
                 return file.get_tensor(chosen[0])
-        # NumPy has no bfloat16.
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework="pt") as file:  # NumPy has no bfloat16
             return file.get_tensor(chosen[0]).float().numpy()
     except SafetensorError as error:
         raise _damaged(path, error) from None

@@ -21,7 +21,6 @@ CENTRINGS = ("none", "titles' mean", "own means")
 
 def centred_scores(documents: ArrayLike, queries: ArrayLike) -> dict[str, NDArray[np.float32]]:
     """Score documents for queries (at least four) as they are, and centred in two ways.
-
     Documents lose their mean; queries lose the same, or a mean of *other* queries, of those at odd
     places for even ones and vice versa: no query enters the mean that is taken out of it.
     """
@@ -42,7 +41,6 @@ def search_gains(
     scores: Mapping[str, NDArray], grades: Any, fine: ArrayLike, *, k: int = 10
 ) -> dict[str, dict[str, Any]]:
     """Measure search by several scores (n_queries, n_docs); `grades`, of the same shape, 0 to 2.
-
     nDCG at k of all queries, recall at 2 k of `fine` queries for grade 2, each (mean, low, high) by
     a 95% bootstrap over queries; `_gain` over the first scores is paired by query. `hubness_row` is
     of how often the queries list a document.
@@ -68,7 +66,6 @@ def search_by_centring(
     documents: ArrayLike, queries: ArrayLike, grades: Any, fine: ArrayLike, *, k: int = 10
 ) -> dict[str, Any]:
     """Measure `search_gains` of `centred_scores`, by `CENTRINGS`.
-
     ``between_means``: cosine between the mean directions of the documents and of the queries.
     """
     rows: dict[str, Any] = search_gains(centred_scores(documents, queries), grades, fine, k=k)

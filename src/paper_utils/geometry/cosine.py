@@ -67,16 +67,11 @@ def cosine_moments(X: ArrayLike) -> CosineMoments:
     Parameters
     ----------
     X : array_like, shape (n_items, d)
-        At least two rows, none zero; they are normalised here. Equal rows each count.
+        At least two finite rows, none zero; they are normalised here. Equal rows each count.
 
     Returns
     -------
     CosineMoments
-
-    Raises
-    ------
-    UsageError
-        Fewer than two rows; a zero row; NaN or infinite entries.
 
     Examples
     --------
@@ -132,7 +127,7 @@ def cosine_moments_by_pairs(X: ArrayLike) -> tuple[float, float]:
     Parameters
     ----------
     X : array_like, shape (n_items, d)
-        As for :func:`cosine_moments`, which raises the same errors.
+        As for :func:`cosine_moments`.
 
     Returns
     -------
@@ -162,16 +157,11 @@ def centre(X: ArrayLike, mean: ArrayLike | None = None) -> NDArray[np.float64]:
     X : array_like, shape (n_items, d)
         Rows of any length, none of them zero.
     mean : array_like, shape (d,), optional
-        Subtract this instead: queries are to be centred by the mean of the *catalogue*.
+        Subtract this (no row may equal it): queries are centred by the mean of the *catalogue*.
 
     Returns
     -------
     ndarray of float64, shape (n_items, d)
-
-    Raises
-    ------
-    UsageError
-        As for :func:`cosine_moments`; `mean` of another shape; a row equal to the mean.
 
     Examples
     --------
@@ -233,7 +223,6 @@ def _jackknife(
     row_sum: NDArray[np.float64], row_square: NDArray[np.float64]
 ) -> tuple[float, float]:
     """Leave-one-item-out standard errors of the mean and the variance over pairs.
-
     `row_sum[i]` and `row_square[i]` are sums of z and z² over the pairs of item i.
     """
     n = len(row_sum)

@@ -110,7 +110,6 @@ class ParticipationMoments:
 
 def participation_moments(X: ArrayLike) -> tuple[ParticipationMoments, ParticipationMoments]:
     """Traces behind the participation ratio of `X` (n_items, d), of all items and without each one.
-
     The first holds floats, the second arrays of shape (n_items,), in O(n d min(n, d)) operations.
     `sigma2` and `trace2` are complete U-statistics (Himeno & Yamada 2014), unbiased for every
     distribution with four moments; their ratio nearly so. They are NaN for three items.

@@ -13,9 +13,7 @@ from paper_utils.search.topk import select_top_k
 
 _CELLS = 1 << 22  # scores held at once: 32 MiB in double precision
 
-# Below the smallest tail that double precision holds; only a cosine 37 standard deviations off
-# could come here.
-_TINY = 1e-300
+_TINY = 1e-300  # smaller tails double precision does not hold: 37 standard deviations off
 
 
 def whiten(X: ArrayLike, reference: ArrayLike | None = None) -> NDArray[np.float64]:
@@ -34,16 +32,12 @@ def whiten(X: ArrayLike, reference: ArrayLike | None = None) -> NDArray[np.float
     ----------
     X : array_like, shape (n_items, d)
     reference : array_like, shape (n_reference, d), optional
-        Take mean and covariance from these rows: queries are to be whitened like the catalogue.
+        Mean and covariance are of these rows, two of them different: queries are to be
+        whitened like the catalogue.
 
     Returns
     -------
     ndarray of float64, shape (n_items, d)
-
-    Raises
-    ------
-    UsageError
-        NaN, zero rows, fewer than two different rows of reference, or a row at the mean.
 
     References
     ----------
@@ -84,7 +78,7 @@ def mutual_proximity(X: ArrayLike, queries: ArrayLike | None = None) -> NDArray[
     Parameters
     ----------
     X : array_like, shape (n_items, d)
-        At least three rows.
+        At least three rows, none zero.
     queries : array_like, shape (n_queries, d), optional
         Without them the rows of `X` are scored with each other.
 
@@ -93,11 +87,6 @@ def mutual_proximity(X: ArrayLike, queries: ArrayLike | None = None) -> NDArray[
     ndarray of float64, shape (n_queries, n_items)
         :math:`-\ln(1-\text{MP})`, which orders pairs as MP does and does not run out of digits near
         1; 0 and more. Without queries the diagonal is minus infinity.
-
-    Raises
-    ------
-    UsageError
-        NaN, zero rows, too few of them, or a row at the same cosine to all others.
 
     References
     ----------
@@ -124,7 +113,7 @@ def mutual_neighbours(
     Parameters
     ----------
     X, queries
-        As for :func:`mutual_proximity`, which raises the same errors.
+        As for :func:`mutual_proximity`.
     k : int
         From 1 to the number of rows, or to one fewer without queries.
 

@@ -69,7 +69,7 @@ def k_occurrence(
     Parameters
     ----------
     X : array_like, shape (n_rows, d)
-        The possible neighbours.
+        The possible neighbours; with the cosine none may be zero.
     k : int
         From 1 to the number of points, or to one fewer without `queries`.
     queries : array_like, shape (n_queries, d), optional
@@ -85,11 +85,6 @@ def k_occurrence(
     Returns
     -------
     KOccurrence
-
-    Raises
-    ------
-    UsageError
-        NaN or infinite entries; zero rows with the cosine; `k` out of range; values that overflow.
 
     References
     ----------
@@ -136,11 +131,7 @@ def k_occurrence(
 
 def equal_rows(X: ArrayLike, *, metric: str = "cosine") -> tuple[NDArray[np.int64], NDArray]:
     """Find the groups of equal rows; with the cosine, of equal direction in single precision.
-
     Return the first row of each group, ascending, and the group of each row.
-
-    >>> equal_rows([[1, 1], [0, 1], [2, 2]])
-    (array([0, 1]), array([0, 1, 0]))
     """
     rows = unit_rows(X).astype(np.float32) if metric == "cosine" else as_vectors(X)
     rows = np.ascontiguousarray(rows + 0)  # -0.0, whose bits differ, becomes 0.0
@@ -154,7 +145,6 @@ def equal_rows(X: ArrayLike, *, metric: str = "cosine") -> tuple[NDArray[np.int6
 
 def occurrences_in_lists(indices: ArrayLike, n_points: int) -> KOccurrence:
     """Count how often each of `n_points` points is in lists of neighbours, shape (n_queries, k).
-
     For lists of an approximate index or of mutual proximity. All points count as different.
     """
     lists = np.asarray(indices)
@@ -200,16 +190,11 @@ def hubness_skewness(counts: ArrayLike) -> float:
     Parameters
     ----------
     counts : array_like, shape (n_points,)
-        How often each point occurs, as in `KOccurrence.counts`.
+        How often each point occurs, as in `KOccurrence.counts`; not all may be equal.
 
     Returns
     -------
     float
-
-    Raises
-    ------
-    UsageError
-        Fewer than two counts; negative ones; or all equal.
 
     References
     ----------
@@ -239,17 +224,12 @@ def robin_hood_index(counts: ArrayLike) -> float:
 
     Parameters
     ----------
-    counts : array_like, shape (n_points,)
+    counts : array_like, shape (n_points,), not all zero
 
     Returns
     -------
     float
         From 0 (all equal) to below 1 (one point has them all).
-
-    Raises
-    ------
-    UsageError
-        Fewer than two counts; negative ones; or all zero.
 
     References
     ----------
@@ -269,7 +249,6 @@ def robin_hood_index(counts: ArrayLike) -> float:
 
 def poisson_reference(k: int) -> dict[str, float]:
     """Return ``variance``, ``skewness``, ``antihubs`` and ``robin_hood`` of counts without hubs.
-
     Every query lists k of many points at random: the counts are Poisson with mean k.
     """
     from scipy.stats import poisson

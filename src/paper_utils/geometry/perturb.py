@@ -17,7 +17,6 @@ _STREAM = 0x6E6F6973  # "nois"
 
 def noise_sd(noise: float, d: int, reading: str = "A", *, norm: float = 1.0) -> float:
     """Standard deviation per coordinate of noise of variance `noise` 'relative to the norm' N.
-
     N is `norm`; what the readings A to D mean, :func:`perturb` says.
     """
     if reading not in READINGS:
@@ -41,7 +40,6 @@ def noise_sd(noise: float, d: int, reading: str = "A", *, norm: float = 1.0) -> 
 
 def cosine_after_noise(noise: float, d: int, reading: str = "A", *, norm: float = 1.0) -> float:
     """Cosine of a vector and itself plus noise: (1 + (d - 1)σ²/N²)^(-1/2), σ from :func:`noise_sd`.
-
     The relative error is of order σ²/N²; only the d - 1 coordinates across the vector turn it.
     """
     relative = noise_sd(noise, d, reading, norm=norm) / norm
@@ -69,11 +67,6 @@ def perturb(
     ndarray, shape (n_items, d)
         float32 for float32 input, else float64.
 
-    Raises
-    ------
-    UsageError
-        Zero rows, NaN or infinite entries, or a parameter out of range.
-
     Examples
     --------
     >>> moved = perturb([[3.0, 4.0]], 1e-4, "D", seed=1)
@@ -93,11 +86,7 @@ def perturb(
 
 
 def to_bfloat16(x: ArrayLike) -> NDArray[np.float32]:
-    """Round to the nearest bfloat16 (8 bits of significand), ties to even; the result is float32.
-
-    >>> to_bfloat16([1.0, 0.971, 0.972, 0.973])
-    array([1.        , 0.97265625, 0.97265625, 0.97265625], dtype=float32)
-    """
+    """Round to the nearest bfloat16 (8 bits of significand), ties to even; returned as float32."""
     values = np.asarray(x, dtype=np.float32)
     if not np.isfinite(values).all():
         raise UsageError("only finite numbers can be rounded to bfloat16")
@@ -109,7 +98,6 @@ def to_bfloat16(x: ArrayLike) -> NDArray[np.float32]:
 
 def to_int8(vectors: ArrayLike) -> NDArray[np.float32]:
     """Round each coordinate to one of 256 levels between its least and its largest value.
-
     The scalar quantiser of vector stores, one byte per coordinate. Returned, shape (n_items, d), is
     what the codes stand for; a constant coordinate stays exact.
     """
@@ -121,7 +109,6 @@ def to_int8(vectors: ArrayLike) -> NDArray[np.float32]:
 
 def to_binary(vectors: ArrayLike) -> NDArray[np.float32]:
     """Keep the sign of each coordinate of (n_items, d) vectors: +1 for above zero, else -1.
-
     A dot product of such rows is d less twice their Hamming distance: rankings are full of ties.
     """
     X = as_vectors(vectors, name="vectors", allow_zero=False)

@@ -46,7 +46,6 @@ class CentredRows:
 
 def covariance_spectrum(X: ArrayLike) -> NDArray[np.float64]:
     """Eigenvalues of the covariance (divisor n - 1) of the rows of `X` (n_items, d), largest first.
-
     There are min(n_items, d), none negative: with few items the zero ones are left out. Normalise
     the rows first if lengths are not to count.
     """
@@ -97,11 +96,6 @@ def power_law_spectrum(
     Returns
     -------
     ndarray of float64, shape (d,)
-
-    Raises
-    ------
-    UsageError
-        Both or neither given, or a number out of range.
 
     Examples
     --------
@@ -189,11 +183,6 @@ def gaussian_cosine_moments(
     -------
     mean, var : float
         To about 1e-13 absolute.
-
-    Raises
-    ------
-    UsageError
-        Not such a spectrum; `mean` of another shape or not finite.
 
     Examples
     --------

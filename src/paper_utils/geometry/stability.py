@@ -54,7 +54,7 @@ def topk_overlap(
     Parameters
     ----------
     before, after : array_like, shape (n_queries, n_documents)
-        Scores, larger is better. Only equal numbers are ties: nothing is rounded.
+        Finite scores, larger is better. Only equal numbers are ties: nothing is rounded.
     k : int
         From 1 to n_documents - 1.
     relevant : array_like or scipy sparse array, shape (n_queries, n_documents), optional
@@ -63,11 +63,6 @@ def topk_overlap(
     Returns
     -------
     TopKOverlap
-
-    Raises
-    ------
-    UsageError
-        Scores that are not finite, shapes that disagree, or `k` out of range.
 
     Examples
     --------
@@ -154,11 +149,9 @@ def rank_margin(scores: ArrayLike, k: int) -> NDArray[np.float64]:
 
 
 def expected_margin(score_sd: float, n_docs: int, k: int) -> float:
-    """Mean margin s_k - s_(k+1) of `n_docs` Gaussian scores, σ/(k h(z)), to first order.
-
-    The scores are independent. Differences between the largest ones are exponential with mean
-    1/(k h), h the hazard at the upper quantile k/n (Rényi 1953): h(z) = φ(z)/(k/n) with
-    z = Φ⁻¹(1 - k/n).
+    """Mean margin s_k - s_(k+1) of `n_docs` Gaussian scores, σ/(k h(z)), to first order. The scores
+    are independent. Differences between the largest ones are exponential with mean 1/(k h), h the
+    hazard at the upper quantile k/n (Rényi 1953): h(z) = φ(z)/(k/n) with z = Φ⁻¹(1 - k/n).
     """
     if not (math.isfinite(score_sd) and score_sd > 0):
         raise UsageError(f"score_sd must be above 0 and finite, not {score_sd}")
@@ -172,7 +165,6 @@ def expected_margin(score_sd: float, n_docs: int, k: int) -> float:
 
 def swap_probability(margins: ArrayLike, score_noise: float) -> NDArray[np.float64]:
     """Probability that two documents this far apart change places, Φ(-margin / (σ√2)).
-
     σ, `score_noise`, is the standard deviation of the error of one score; errors are independent.
     """
     margins = np.asarray(margins, dtype=np.float64)
@@ -185,7 +177,6 @@ def swap_probability(margins: ArrayLike, score_noise: float) -> NDArray[np.float
 
 def margin_auc(margins: ArrayLike, changed: ArrayLike) -> Interval:
     """Area under the ROC curve of small margins for the queries whose top k changed; 0.5 is chance.
-
     It is the probability that a changed query has a smaller margin than an unchanged one, ties one
     half. 95% interval: DeLong, DeLong and Clarke-Pearson (1988), normal, cut at 0 and 1. All NaN
     with fewer than `FEWEST` queries of either kind.
@@ -204,5 +195,6 @@ def margin_auc(margins: ArrayLike, changed: ArrayLike) -> Interval:
     v_small = (ranks[:m] - rankdata(small)) / n
     v_large = 1 - (ranks[m:] - rankdata(large)) / m
     area = float(v_small.mean())
+    # house rule: DeLong's variance is asymptotic
     half = 1.959964 * math.sqrt(v_small.var(ddof=1) / m + v_large.var(ddof=1) / n)
     return Interval(area, max(0.0, area - half), min(1.0, area + half), m + n)

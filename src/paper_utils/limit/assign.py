@@ -24,7 +24,6 @@ def relevant_rows(
     seed: int,
 ) -> Iterator[NDArray[np.int64]]:
     """Yield the attributes (length,) of the first `n` documents, in random order.
-
     `qrels` is (n_queries, n_docs). A document lists the attributes `of_queries` of the queries to
     which it is relevant, and is filled from `free`, the attributes of no query.
     """
@@ -41,7 +40,6 @@ def distractor_rows(
     free: NDArray[np.int64], n: int, length: int, seed: int
 ) -> Iterator[NDArray[np.int64]]:
     """Yield for `n` documents (length,) distinct attributes drawn uniformly from `free`.
-
     A longer sequence of the same seed begins with the shorter one.
     """
     stream = uniform_stream(seed, _DISTRACT)

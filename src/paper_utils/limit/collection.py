@@ -23,7 +23,6 @@ def named_collection(
     source: str, n_docs: int | None = None, *, seed: int = 0, language: str = "en"
 ) -> LimitData:
     """Return LIMIT-small, a replica of LIMIT, or generated data with 1,000 queries for 46 people.
-
     Without `n_docs` the replica has 50,000 documents and generated data have 46, as LIMIT-small
     always has. Only generated data have a `language`.
     """

@@ -19,40 +19,24 @@ from paper_utils.data.sources import data_file, find_dataset
 from paper_utils.errors import UsageError, did_you_mean
 from paper_utils.limit.sentences import read_documents, read_query
 
-#: Data sets of this form that `load_limit` finds by name.
-NAMES = ("limit-small", "limit")
+NAMES = ("limit-small", "limit")  #: data sets of this form that `load_limit` finds by name
 
 
 @dataclass(frozen=True, eq=False)
 class LimitData:
-    """A collection in LIMIT's form.
+    """A collection in LIMIT's form."""
 
-    Attributes
-    ----------
-    name : str
-    doc_ids, documents : tuple of str
-        In LIMIT the id is the person's name, with which the text begins.
-    query_ids, queries : tuple of str
-    qrels : scipy.sparse.csr_array of bool, shape (n_queries, n_docs)
-        True where the document is relevant; no query is without one.
-    attributes : tuple of str
-        What people may like; empty when the texts are not sentences of LIMIT's form.
-    doc_attributes : tuple of ndarray of int64
-        Of each document, its attributes as places in `attributes`, in the order of the text.
-        Empty when the attributes are unknown, as is `query_attributes`.
-    query_attributes : ndarray of int64, shape (n_queries,)
-        The attribute that each query asks for.
-    """
-
-    name: str
-    doc_ids: tuple[str, ...]
-    documents: tuple[str, ...]
+    name: str  #: what it was loaded or made as
+    doc_ids: tuple[str, ...]  #: in LIMIT the person's name, with which the text begins
+    documents: tuple[str, ...]  #: texts
     query_ids: tuple[str, ...]
-    queries: tuple[str, ...]
+    queries: tuple[str, ...]  #: texts
+    #: bool, (n_queries, n_docs): true where the document is relevant; no query is without one.
     qrels: sparse.csr_array
-    attributes: tuple[str, ...]
+    attributes: tuple[str, ...]  #: what people may like; empty, as the next two, where not known
+    #: Of each document, its attributes as places in `attributes`, in the order of the text.
     doc_attributes: tuple[NDArray[np.int64], ...]
-    query_attributes: NDArray[np.int64]
+    query_attributes: NDArray[np.int64]  #: (n_queries,), the attribute that each query asks for
 
     @property
     def relevant(self) -> NDArray[np.int64]:
@@ -72,8 +56,7 @@ def load_limit(source: str | os.PathLike[str] = "limit-small") -> LimitData:
         ``limit-small`` or ``limit``, found as `paper data` shows and checked against the pinned
         commit; or a folder with ``corpus.jsonl`` (``_id``, ``text``, and a ``title`` that is put
         before the text), ``queries.jsonl`` (``_id``, ``text``) and ``qrels.jsonl`` (``query-id``,
-        ``corpus-id`` and, if there are others than 1, ``score``). A score of 0 means judged not
-        relevant; any above 0, relevant.
+        ``corpus-id`` and, if there are others than 1, ``score``; relevant above 0).
 
     Returns
     -------
@@ -84,9 +67,8 @@ def load_limit(source: str | os.PathLike[str] = "limit-small") -> LimitData:
     Raises
     ------
     UsageError
-        A file that is missing, unreadable or not that of the pinned commit (half downloaded);
-        missing fields; ids given twice or unknown; empty texts; a score that is no number from
-        0; a document judged twice for a query; a query without a relevant document.
+        A file that is missing, unreadable or not that of the pinned commit; missing fields, empty
+        texts; ids or judgements given twice or unknown; a query without a relevant document.
 
     Examples
     --------
@@ -126,7 +108,6 @@ def checked_file(dataset: str, filename: str) -> Path:
 
 def released_checksums(*names: str) -> dict[str, str]:
     """Return the checksums of the released files of some data sets of `NAMES`, all by default.
-
     LIMIT's corpus, a large download, is not among them: its replica stands in.
     """
     return {
@@ -141,7 +122,6 @@ def read_judgements(
     path: str | os.PathLike[str], query_ids: Sequence[str], doc_ids: Sequence[str]
 ) -> sparse.csr_array:
     """Return relevance, bool (n_queries, n_docs), with rows and columns in the order of the ids.
-
     Raises `UsageError` for unknown ids, double judgements and queries without a relevant document.
     """
     table = read_table(path)

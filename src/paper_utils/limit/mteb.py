@@ -21,23 +21,17 @@ def write_mteb(data: LimitData, folder: str | os.PathLike[str]) -> Path:
     ----------
     data : LimitData
     folder : str or path
-        Created when it is not there.
+        Created when it is not there. PaperError: it cannot be written.
 
     Returns
     -------
     pathlib.Path
         The folder, which :func:`~paper_utils.limit.data.load_limit` reads back.
 
-    Raises
-    ------
-    PaperError
-        The folder cannot be written.
-
     Examples
     --------
     >>> import tempfile
-    >>> from paper_utils.limit.data import load_limit
-    >>> from paper_utils.limit.generate import generate_limit
+    >>> from paper_utils import generate_limit, load_limit
     >>> data = generate_limit(4, 2, n_attributes=5)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     load_limit(write_mteb(data, folder)).documents == data.documents

@@ -28,7 +28,6 @@ _DRAWS = 8
 
 def uniform_stream(seed: int, stream: int) -> np.random.Generator:
     """Return an independent stream of random numbers; `stream` has one number for each use.
-
     Only its `random` may be used for data: NumPy may change other methods between versions.
     """
     whole("seed", seed, least=0)

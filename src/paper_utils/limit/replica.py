@@ -18,8 +18,7 @@ from paper_utils.limit.data import LimitData, checked_file, read_judgements, rea
 from paper_utils.limit.names import invent_names
 from paper_utils.limit.sentences import read_query, write_document
 
-#: Attributes of a document of LIMIT.
-LENGTH = 45
+LENGTH = 45  #: attributes of a document of LIMIT
 
 _LIST_SHA256 = "539b9228ab59b282ad054924acf62e4c0397e2a10f2e8c5c0e14a25a111a1c13"
 
@@ -34,9 +33,8 @@ def limit_replica(n_docs: int = 50_000, seed: int = 0) -> LimitData:
 
     Parameters
     ----------
-    n_docs : int
-        At least 46.
-    seed : int
+    n_docs, seed : int
+        At least 46, and not negative.
 
     Returns
     -------
@@ -46,21 +44,17 @@ def limit_replica(n_docs: int = 50_000, seed: int = 0) -> LimitData:
     Raises
     ------
     UsageError
-        Fewer documents than 46, an unusable seed, or released files that are not here or not
-        those of the pinned commit.
+        A number out of range, or released files that are not here or not those of the pinned
+        commit (``paper data fetch limit``).
 
     References
     ----------
-    O. Weller et al., "On the theoretical limitations of embedding-based retrieval",
-    arXiv 2508.21038, section 5.2.
+    O. Weller et al., arXiv 2508.21038, section 5.2.
 
     Examples
     --------
-    Needs the released queries and judgements (``paper data fetch limit``).
-
-    >>> replica = limit_replica(1000)  # doctest: +SKIP
-    >>> len(replica.documents), len(replica.queries)  # doctest: +SKIP
-    (1000, 1000)
+    >>> len(limit_replica(1000).documents)  # doctest: +SKIP
+    1000
     """
     query_ids, queries = read_queries("limit")
     named = [read_query(query) for query in queries]

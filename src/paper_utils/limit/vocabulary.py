@@ -20,7 +20,6 @@ def load_vocabulary(language: str = "en") -> tuple[str, ...]:
 
 def load_synonyms(language: str = "en") -> tuple[str, ...]:
     """Return another phrase for each attribute of `load_vocabulary`, in order; empty where none.
-
     No phrase but the empty one is repeated.
     """
     check_language(language)

@@ -120,7 +120,7 @@ def critical_n(
         'sigmoid': logistic loss with trained scale and offset. 'hinge': squared hinge with
         L-BFGS. 'max-margin': the least margin itself, from a random and a cyclic start.
     seeds : iterable of int
-        Starts; the more, the larger the best of them: compare at equal numbers.
+        Distinct starts; the more, the larger the best of them: compare at equal numbers.
     protocol : Protocol
         Settings of 'infonce' and 'sigmoid'.
     largest : int
@@ -129,11 +129,6 @@ def critical_n(
     Returns
     -------
     CriticalN
-
-    Raises
-    ------
-    UsageError
-        A number out of range, an unknown objective, no seeds or repeated ones.
 
     References
     ----------

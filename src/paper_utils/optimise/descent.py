@@ -21,8 +21,7 @@ from paper_utils.theory.construction import check_sets
 LOSSES = ("infonce", "sigmoid")
 # exp2 of the logits must stay in the range of float32 without subtracting a maximum.
 LEAST_TEMPERATURE = 0.0125
-# Score matrices of several seeds are stepped together while they fit in a core's cache.
-BATCH = 250_000
+BATCH = 250_000  # cells of several seeds' score matrices that are stepped together: a core's cache
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,7 @@ class Protocol:
     max_iterations: int = 100_000
     patience: int = 1000  # stop after so many steps without a loss `min_delta` below the best
     min_delta: float = 1e-5
-    # steps between looks at the accuracy; the first with every set on top stops
-    check_every: int = 50
+    check_every: int = 50  # steps between looks; the first with every set on top stops
 
     def __post_init__(self) -> None:
         if not self.temperature >= LEAST_TEMPERATURE:
@@ -77,7 +75,6 @@ def descend(
     protocol: Protocol = PUBLISHED,
 ) -> list[Descent]:
     """Optimise free embeddings of relevant sets, shape (n_sets, k): one run a seed, in their order.
-
     'infonce': softmax over all documents, averaged over relevant pairs. 'sigmoid': logistic loss of
     every pair with a trained scale and offset, started at 10 and -10. `start` gives the vectors
     (queries, docs) of a single run. Runs do not depend on each other.

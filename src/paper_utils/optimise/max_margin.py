@@ -14,8 +14,7 @@ from paper_utils.theory.lbfgs import minimise
 from paper_utils.theory.realise import LEAST_MARGIN
 
 STARTS = ("random", "cyclic")
-# The softened minimum follows the true one as the temperature falls.
-TEMPERATURES = tuple(float(t) for t in np.geomspace(0.1, 1e-3, 7))
+TEMPERATURES = tuple(float(t) for t in np.geomspace(0.1, 1e-3, 7))  # the soft minimum hardens
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,6 @@ def max_margin(
     enough: float = np.inf,
 ) -> MaxMargin:
     r"""Maximise the least margin from one start: a local optimum, so a lower bound of the widest.
-
     Minimises :math:`T \log \sum_S \sum_{i \in S, j \notin S} \exp((s_{Sj} - s_{Si})/T)` by L-BFGS
     as T falls. 'cyclic' starts from documents equally spaced on a closed curve of random integer
     frequencies (better in few dimensions). A margin above `enough` ends the search.

@@ -31,7 +31,6 @@ def run(
     progress: bool = True,
 ) -> Path:
     """Compute the experiment `name`, on all local cores by default, and write its record.
-
     `scheduler` is the address of a running Dask scheduler, such as ``tcp://host:8786``. Tasks that
     were finished before an interruption are not repeated, where code and data are the same.
     """

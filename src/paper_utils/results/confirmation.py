@@ -20,7 +20,6 @@ _KEPT = 3
 
 def confirm(name: str, *, budget: float = BUDGET, seed: int = 0) -> dict[str, Any]:
     """Compute some tasks of the record `name` anew; add to it, and return, what was found.
-
     Where a value differs by more than the experiment's tolerance the record notes that, is stale
     from then on, and the error says where. Whatever else goes wrong leaves it as it was.
     """
@@ -107,7 +106,6 @@ def draw(
     chosen: Experiment, content: Mapping[str, Any], budget: float, seed: int
 ) -> Iterator[dict[str, Any]]:
     """Yield recorded tasks at random: one of the cheaper half of each kind, then what fits.
-
     A task that disagreed last time comes first. Time runs between one task and the next.
     """
     began, chance = time.perf_counter(), random.Random(f"{chosen.name} {seed}")

@@ -30,9 +30,8 @@ _BESIDE = {*_ADDED, "schema_version", "code_key", "commit", "disagreement"}
 @dataclass(frozen=True)
 class Result:
     """A recorded result.
-
-    `tasks` holds (parameters, value, seconds); `provenance` all else that the file says; `state`
-    is 'current', 'confirmed' or 'stale' (see :func:`state_of`); `function` computes it today.
+    `tasks` holds (parameters, value, seconds); `provenance` all else that the file says; `state` is
+    'current', 'confirmed' or 'stale' (see :func:`state_of`); `function` computes it today.
     """
 
     name: str
@@ -49,7 +48,6 @@ class Result:
     @property
     def label(self) -> str:
         """Return one line: when it was recorded, how long it took, how to re-run it, and where.
-
         A confirmation shows, and not its date: one more changes no page.
         """
         took = duration_text(self.provenance["duration_s"])
@@ -99,8 +97,6 @@ class Result:
 def duration_text(seconds: float) -> str:
     """Return a duration as a reader sees it.
 
-    Examples
-    --------
     >>> duration_text(90), duration_text(600), duration_text(9000)
     ('90 s', '10 min', '2.5 h')
     """
@@ -141,10 +137,8 @@ def _result(known: Entry, content: Mapping[str, Any]) -> Result:
 
 
 def state_of(content: Mapping[str, Any], code_key: str) -> str:
-    """Return what a record is worth to the code with `code_key`.
-
-    'current': computed by it; 'confirmed': recomputed in part by it; else 'stale', as is one
-    whose recomputation differed.
+    """Return what a record is worth to the code with `code_key`. 'current': computed by it;
+    'confirmed': recomputed in part by it; else 'stale', as is one whose recomputation differed.
     """
     if "disagreement" in content:
         return "stale"
@@ -164,7 +158,6 @@ def is_current(name: str) -> bool:
 
 def shown(path: Path) -> str:
     """Return all that a page may show of the record in `path`, for its fingerprint.
-
     One more confirmation changes nothing; another state does.
     """
     known = index().get(path.stem)

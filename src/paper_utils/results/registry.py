@@ -20,11 +20,9 @@ from paper_utils.errors import PaperError, UsageError, did_you_mean
 from paper_utils.fingerprint import code_key, modules_used
 from paper_utils.results.tolerance import Tolerance
 
-#: Packages whose modules, at any depth, may register experiments.
-PLACES = ("paper_chapters",)
+PLACES = ("paper_chapters",)  #: packages whose modules, at any depth, may register experiments
 
-# These carry values about and cannot change them.
-_PLUMBING = tuple(
+_PLUMBING = tuple(  # these carry values about and cannot change them
     f"paper_utils.{name}"
     for name in ("results", "fingerprint", "paths", "errors", "encoders.cache")
 )
@@ -42,7 +40,6 @@ def command(name: str) -> str:
 @dataclass(frozen=True)
 class Entry:
     """An experiment as its source names it.
-
     `module` registers it; `function` is ``module:function``, where the function is defined.
     """
 
@@ -65,10 +62,9 @@ class Entry:
 @dataclass(frozen=True)
 class Experiment:
     """A long computation by name.
-
-    `function(**task)` is pure and gives a JSON-able mapping; `tasks()` lists its keyword
-    arguments, `data()` the checksums of the real data that enters. Tasks are of one kind where
-    they have the same parameters and the same values of those that `kinds` names.
+    `function(**task)` is pure and gives a JSON-able mapping; `tasks()` lists its keyword arguments,
+    `data()` the checksums of the real data that enters. Tasks are of one kind where they have the
+    same parameters and the same values of those that `kinds` names.
     """
 
     name: str
@@ -109,7 +105,6 @@ def experiment(
     kinds: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Mapping[str, Any]]], Callable[..., Mapping[str, Any]]]:
     """Register the decorated function as the experiment `name`, as in :class:`Experiment`.
-
     `name` and `what` must be literals: they are also read off the source.
     """
 

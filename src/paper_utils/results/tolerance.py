@@ -17,7 +17,6 @@ def _is_number(value: Any) -> bool:
 @dataclass(frozen=True)
 class Tolerance:
     """What a recomputed number may differ by, and why.
-
     `rel` and `abs` are as for `math.isclose`; `se` counts standard errors, for a number X beside
     which X_se, X se or se stands; the largest of the three is allowed. What stands under the keys
     `unchecked`, durations and speeds above all, is counted and never compared.

@@ -29,9 +29,8 @@ class GramSpec(NamedTuple):
 
 class GramTable:
     """The words met so far, the buckets of their grams, and numbers for both.
-
-    Words are numbered in the order of their first appearance, and so are the buckets that occur
-    at all ('terms'): no array has the length of the whole hash space.
+    Words are numbered in the order of their first appearance, and so are the buckets that occur at
+    all ('terms'): no array has the length of the whole hash space.
     """
 
     def __init__(self, spec: GramSpec) -> None:
@@ -59,7 +58,6 @@ class GramTable:
 
     def read(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Lower-case the texts, split them on white space and number their words.
-
         Return the words of all texts in one array, and where each text begins: (n_texts + 1,).
         """
         # A lone surrogate has no UTF-8; it gets the bytes that it would have.

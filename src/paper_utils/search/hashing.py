@@ -25,8 +25,7 @@ from paper_utils.search.postings import (
     split_shared,
 )
 
-# Characters of a segment's texts at most, so that long documents make short segments.
-_CHARACTERS = 1 << 24
+_CHARACTERS = 1 << 24  # of a segment's texts, so that long documents make short segments
 
 
 class HashedNgrams:
@@ -52,8 +51,7 @@ class HashedNgrams:
     normalise : bool
         Whether *documents* get length one; queries always do, which changes no ranking.
     hash : {"crc32", "fnv1a", "mixed"}
-        Hash of a gram's UTF-8 bytes. "mixed" (64-bit FNV-1a, scrambled) stands for a hash drawn
-        at random, by `seed`.
+        Hash of a gram's UTF-8 bytes. "mixed" (64-bit FNV-1a, scrambled) stands for a random one.
     seed : int
         Of the hash "mixed"; 0 to 2**63 - 1.
     threads : int, optional
@@ -73,8 +71,7 @@ class HashedNgrams:
     Examples
     --------
     >>> index = HashedNgrams(d=4096).fit(["Ann likes tea.", "Bob likes cake.", ""])
-    >>> indices, scores = index.search(["who likes cakes?"], 2)
-    >>> indices
+    >>> index.search(["who likes cakes?"], 2)[0]
     array([[1, 0]])
     """
 
@@ -298,7 +295,6 @@ def _postings(segments: Sequence[Segment], n_terms: int) -> NDArray[np.int64]:
 
 def _shared(query_terms, postings: NDArray[np.int64]):
     """Choose what is scored once for many queries, and return it with each query's rest.
-
     Terms are tried from the one that most queries have: the first j of them are worth their
     `postings`, times the queries that have all j.
     """

@@ -37,11 +37,6 @@ def recall_at_k(ranks: RelevantRanks, k: int) -> NDArray[np.float64]:
     ndarray of float64, shape (n_queries,)
         NaN where no document is relevant. Below 1 for certain where more than `k` are.
 
-    Raises
-    ------
-    UsageError
-        `k` reaches beyond what the ranking settles.
-
     Examples
     --------
     >>> from paper_utils.search.ranks import ranks_from_scores
@@ -63,7 +58,7 @@ def ndcg_at_k(ranks: RelevantRanks, k: int) -> NDArray[np.float64]:
     Parameters
     ----------
     ranks, k
-        As in :func:`recall_at_k`, which raises the same errors.
+        As in :func:`recall_at_k`.
 
     Returns
     -------
@@ -81,7 +76,6 @@ def ndcg_at_k(ranks: RelevantRanks, k: int) -> NDArray[np.float64]:
     discounted = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(k) + 2.0))])
     ends = np.minimum(ranks.better + ranks.tied, k)
     discount = (discounted[ends] - discounted[np.minimum(ranks.better, k)]) / ranks.tied
-    # Best order: highest grades first, within each query.
     order = np.lexsort((-ranks.grade, ranks.query))
     first = np.searchsorted(ranks.query, np.arange(ranks.n_queries))
     place = np.minimum(np.arange(len(order)) - first[ranks.query], k)
@@ -145,7 +139,6 @@ def summary(values: Mapping[object, ArrayLike]) -> dict[str, list[float]]:
 
 def _reciprocal(better: int, tied: int, relevant: int, k: int) -> float:
     """Expected reciprocal rank of the first of `relevant` documents within one tie.
-
     Of r relevant ones among e, the first is at place j with probability C(e - j, r - 1) / C(e, r).
     """
     places = np.arange(1, tied - relevant + 2)

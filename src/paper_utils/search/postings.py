@@ -60,10 +60,8 @@ def make_segment(first: int, counts: Counts, n_terms: int, values, normalise: bo
 
 
 def count_terms(words, offsets, pointers, grams, weights, n_terms: int) -> Counts:
-    """Sum the weights of the grams of each text.
-
-    `words` and `offsets` are those of :meth:`~paper_utils.search.grams.GramTable.read`, the next
-    three the grams of each word.
+    """Sum the weights of the grams of each text. `words` and `offsets` are those of
+    :meth:`~paper_utils.search.grams.GramTable.read`, the next three the grams of each word.
     """
     # numpy's large arrays come in huge pages; those made inside a compiled loop do not.
     most = int(_grams_of(words, pointers))
@@ -145,10 +143,9 @@ def search_segment(
     best, places, lengths,
 ):  # fmt: skip
     """Push a segment's documents onto the heap of each query.
-
-    `best` and `places`, shape (n_queries, k), are heaps with the worst document first: the
-    lowest score and, among equals, the last place. Documents come in increasing order, so that
-    one that only equals the worst never replaces it.
+    `best` and `places`, shape (n_queries, k), are heaps with the worst document first: the lowest
+    score and, among equals, the last place. Documents come in increasing order, so that one that
+    only equals the worst never replaces it.
     """
     n, k = len(scales), best.shape[1]
     base = np.zeros(n, dtype=np.float64)
@@ -206,9 +203,8 @@ def _sift_down(heap, place, score, doc):
 @njit(cache=True, nogil=True)
 def split_shared(pointers, terms, weights, base_terms, base_weights, n_terms):
     """Take out of each query what all share.
-
-    A query that has every term of the base, with at least its weight, keeps the rest only;
-    another keeps all. Nothing is ever subtracted from a score, so that what is exactly 0 stays 0.
+    A query that has every term of the base, with at least its weight, keeps the rest only; another
+    keeps all. Nothing is ever subtracted from a score, so that what is exactly 0 stays 0.
     """
     n_queries = len(pointers) - 1
     base = np.zeros(n_terms, dtype=np.float64)

@@ -95,7 +95,7 @@ def ranks_from_scores(scores: ArrayLike, qrels: ArrayLike | sparse.sparray) -> R
     Parameters
     ----------
     scores : array_like, shape (n_queries, n_docs)
-        Larger is better. Only equal numbers are ties: nothing is rounded.
+        Larger is better, NaN is refused. Only equal numbers are ties: nothing is rounded.
     qrels : array_like or scipy sparse array, shape (n_queries, n_docs)
         Grades, relevant above 0. From a dictionary of ids: :func:`qrels_matrix`; for a
         threshold t: ``qrels >= t``.
@@ -103,11 +103,6 @@ def ranks_from_scores(scores: ArrayLike, qrels: ArrayLike | sparse.sparray) -> R
     Returns
     -------
     RelevantRanks
-
-    Raises
-    ------
-    UsageError
-        NaN scores, shapes that disagree, or grades that are negative or not finite.
 
     Examples
     --------
@@ -136,7 +131,6 @@ def ranks_from_scores(scores: ArrayLike, qrels: ArrayLike | sparse.sparray) -> R
 
 def ranks_in_blocks(score: Callable[[slice], ArrayLike], qrels: sparse.csr_array) -> RelevantRanks:
     """Rank as `ranks_from_scores` does, with the scores of some queries at a time.
-
     `score` takes a slice of queries and returns their scores, shape (n_rows, n_docs).
     """
     n_queries, n_docs = qrels.shape

@@ -17,8 +17,7 @@ METRICS = ("dot", "cosine", "l2")
 # in another order: equal documents would then get scores that differ in the last bit, and a
 # tie would be lost. With every block a multiple of this many rows no edge is left.
 _TILE = 64
-# Scores whose maximum alone is looked at first (see `_best_keys`): 8 * 8, as they go by eights.
-_CHUNK = 64
+_CHUNK = 64  # scores whose maximum alone is looked at first (see `_best_keys`): 8 * 8
 _CELLS = 1 << 24  # scores held at once: 64 MiB in single precision
 _LOW = 0xFFFFFFFF
 
@@ -102,7 +101,7 @@ def select_top_k(scores: ArrayLike, k: int) -> tuple[NDArray[np.int64], NDArray[
     Parameters
     ----------
     scores : array_like, shape (n_queries, n_docs)
-        Compared in single precision.
+        Finite; compared in single precision.
     k : int
         1 to n_docs.
 
@@ -111,11 +110,6 @@ def select_top_k(scores: ArrayLike, k: int) -> tuple[NDArray[np.int64], NDArray[
     indices : ndarray of int64, shape (n_queries, k)
         Column numbers, best first.
     scores : ndarray of float32, shape (n_queries, k)
-
-    Raises
-    ------
-    UsageError
-        Scores that are not a finite matrix, or k out of range.
 
     Examples
     --------
@@ -196,7 +190,6 @@ def _minus_squared_distance(
 
 def _best_keys(scores: torch.Tensor, k: int, first: int) -> torch.Tensor:
     """Return the k largest keys of each row; `scores` is contiguous, its width whole chunks.
-
     Looks at the maxima of chunks of 64, then of 8 within the k best chunks, then at the scores of
     the k best of these. No other chunk can hold one of the k best scores: each of the k has a
     document that beats all of its own, by score or, at the same score, by index.
@@ -274,6 +267,5 @@ def _padded(rows: torch.Tensor) -> torch.Tensor:
 def _as_tensor(array: NDArray) -> torch.Tensor:
     """Wrap an array without copying it, read-only ones (memory maps) too."""
     with warnings.catch_warnings():
-        # We only read.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(array)

@@ -33,16 +33,9 @@ def trigonometric_queries(
     sets: ArrayLike, angles: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     r"""Return unit queries (n_sets, 2k) and cut-offs (n_sets,) of sets on the trigonometric curve.
-
     :math:`f_S(t) = \prod_{i \in S} (1 - \cos(t - t_i))` is zero on S and positive elsewhere. The
     query holds minus its Fourier coefficients and the cut-off (positive) is its mean: scores equal
     the cut-off on S and lie below it elsewhere.
-
-    >>> angles = equal_angles(5)
-    >>> queries, cutoffs = trigonometric_queries([[0, 2]], angles)
-    >>> scores = trigonometric_curve(angles, 2) @ queries[0]
-    >>> np.round(scores - cutoffs[0], 3).tolist()
-    [0.0, -0.425, 0.0, -1.112, -1.112]
     """
     t = np.asarray(angles, dtype=np.float64)
     members = check_sets(sets, t.size)
@@ -88,7 +81,6 @@ def set_margins(
     docs: ArrayLike, queries: ArrayLike, sets: ArrayLike, *, block: int = 4096
 ) -> NDArray[np.float64]:
     """Return each set's lowest score minus the highest outside it: positive for the exact top-k.
-
     Shapes (n, d), (n_sets, d) and (n_sets, k); `block` queries are scored at a time.
     """
     D, Q = np.asarray(docs, dtype=np.float64), np.asarray(queries, dtype=np.float64)

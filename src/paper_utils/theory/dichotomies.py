@@ -9,7 +9,6 @@ from paper_utils.checks import whole
 
 def homogeneous_dichotomies(n: int, d: int) -> int:
     """Count the dichotomies of n points in general position by half-spaces through the origin.
-
     Cover 1965: ``2 sum_{i<d} C(n-1, i)``. This is scoring with threshold 0.
     """
     whole("n", n, least=1)
@@ -19,7 +18,6 @@ def homogeneous_dichotomies(n: int, d: int) -> int:
 
 def affine_dichotomies(n: int, d: int) -> int:
     """Count the dichotomies of n points in general position by arbitrary half-spaces.
-
     Cover 1965: ``2 sum_{i<=d} C(n-1, i)``. This is top-k: scoring with a threshold per query.
     """
     whole("d", d, least=1)

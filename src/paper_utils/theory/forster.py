@@ -13,7 +13,6 @@ from paper_utils.errors import UsageError
 
 def spectral_bound(M: ArrayLike) -> float:
     """Bound the sign-rank of ``sign(M)`` from below: ``sqrt(n m) min|M_ij| / |M|_2``.
-
     Forster 2002 for sign matrices; Forster et al. 2001 for any matrix without zeros.
     """
     A = as_vectors(M, name="M").astype(np.float64)
@@ -25,7 +24,6 @@ def spectral_bound(M: ArrayLike) -> float:
 
 def reweighted_spectral_bound(matrix: ArrayLike) -> tuple[float, float]:
     """Maximise the spectral bound over one weight w on the relevant cells; return bound and weight.
-
     ``sqrt(n m) min(w, 1) / |w A - (1 - A)|_2`` for 0/1 relevance A, shape (n_queries, n_docs). For
     all k-subsets no weights of single cells do better (by convexity and symmetry).
     """

@@ -39,9 +39,8 @@ def minimal_dimension(k: int, scoring: str = "inner product") -> int:
 
 def largest_margin(m: int, k: int) -> float:
     """Return the ceiling ``eps*(m, k) = m / sqrt(k (m - 1) (m - k))`` of the least margin.
-
-    No unit vectors, in any dimension, separate all k-subsets of m documents by more; the
-    regular simplex with centroid queries attains it (arXiv 2601.20844).
+    No unit vectors, in any dimension, separate all k-subsets of m documents by more; the regular
+    simplex with centroid queries attains it (arXiv 2601.20844).
     """
     check_subset_size(m, k)
     return m / math.sqrt(k * (m - 1) * (m - k))
@@ -58,13 +57,9 @@ def log_subsets(n: int, k: int) -> float:
 
 def packing_dimension(n: int, k: int, margin: float) -> int:
     """Bound the dimension from below when all k-subsets of n have a margin of unit vectors' scores.
-
     Queries differ by at least the margin, so balls of radius margin/2 around them are disjoint:
     ``C(n, k) <= (1 + 2 / margin)^d`` (Weller et al., theorem 1, margin = 2 gamma). Says nothing
     where the margin is not :func:`feasible`.
-
-    >>> packing_dimension(100, 2, 0.2), packing_dimension(10**11, 2, 0.2)
-    (4, 21)
     """
     _check_margin(margin)
     return math.ceil(log_subsets(n, k) / math.log1p(2.0 / margin) - 1e-9)
@@ -83,7 +78,6 @@ def _check_margin(margin: float) -> None:
 
 def packing_margin(n: int, k: int, d: int) -> float:
     """Bound the least margin of unit vectors in d dimensions from above, by volume.
-
     The inverse of :func:`packing_dimension`: ``2 / (C(n, k)^(1/d) - 1)``.
     """
     whole("d", d, least=1)
@@ -92,7 +86,6 @@ def packing_margin(n: int, k: int, d: int) -> float:
 
 def cap_margin(n: int, k: int, d: int) -> float:
     """Bound the least margin of unit vectors in d >= 2 dimensions from above, by area.
-
     Sharper than :func:`packing_margin`: queries lie on the sphere and differ by at least the
     margin, so caps of angular radius arcsin(margin / 2) around them are disjoint there.
     """
@@ -115,11 +108,7 @@ def cap_margin(n: int, k: int, d: int) -> float:
 
 def margin_ceiling(n: int, k: int, d: int) -> float:
     """Return the least of the three upper bounds on the margin in d dimensions.
-
     Below the minimal dimension 2k no margin is positive for ``n >= 3k``: 0 there.
-
-    >>> [round(margin_ceiling(46, 2, d), 3) for d in (3, 4, 5, 45)]
-    [0.0, 0.331, 0.533, 0.731]
     """
     check_subset_size(n, k)
     whole("d", d, least=1)

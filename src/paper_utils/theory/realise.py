@@ -14,8 +14,7 @@ from paper_utils.theory.lbfgs import minimise
 # Margins to reach, one after the other: a wide one shapes the cloud, a narrow one can be met.
 MARGINS = (0.1, 0.03, 0.01, 0.003, 0.001)
 PATIENCE = 30
-# Scores of unit vectors in float64 are off by some 1e-15; a margin that counts is far above.
-LEAST_MARGIN = 1e-12
+LEAST_MARGIN = 1e-12  # float64 scores of unit vectors are off by some 1e-15
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,6 @@ class Realisation:
 
 def least_margin(matrix: ArrayLike, queries: ArrayLike, docs: ArrayLike) -> float:
     """Return the least margin between a query's relevant and irrelevant scores, in float64.
-
     Positive exactly when each query has a cut-off between the two groups; a query with one group
     only puts no condition. Shapes (n_queries, n_docs), (n_queries, d) and (n_docs, d).
     """
@@ -57,7 +55,6 @@ def realise(
     max_evaluations: int = 1000,
 ) -> Realisation:
     """Look for d-dimensional vectors with exact top-k for every query of a 0/1 relevance matrix.
-
     Minimises ``sum max(0, 1 - (<q, d+> - <q, d->) / margin)^2`` over pairs, for one margin after
     the other, until all are in order. Success proves an upper bound on the dimension, failure
     nothing. Queries are unit vectors; `unit_docs` says whether documents are (cosine).

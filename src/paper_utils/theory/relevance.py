@@ -105,13 +105,9 @@ def read_relevance(
     repeated: str = "error",
 ) -> Relevance:
     """Check relevance judgements and merge equal columns.
-
     `qrels` is a 0/1 matrix (n_queries, n_docs) or maps queries to sets of documents or to dicts of
     scores, relevant above 0. Without `docs`, a mapping's collection is what it names and one more
     document, of no query. `repeated`: whether equal relevant sets are an 'error' or 'merge'.
-
-    >>> read_relevance({"a": {"x", "y"}, "b": {"y"}}).matrix.astype(int).tolist()
-    [[1, 1, 0], [0, 1, 0]]
     """
     if repeated not in ("error", "merge"):
         raise UsageError(f"repeated = {repeated!r}: {did_you_mean(repeated, ['error', 'merge'])}")

@@ -32,13 +32,7 @@ def largest_shattered(
     matrix: ArrayLike, *, mode: str = "all", cap: int | None = None, max_nodes: int = 3000
 ) -> Shattered:
     """Search for a largest set of columns with all patterns, in one of the module's three senses.
-
     Ends at a set of size `cap`, or with the best so far when `max_nodes` sets were extended.
-
-    >>> from paper_utils.theory.relevance import subset_matrix
-    >>> pairs = subset_matrix(7, 2)
-    >>> [len(largest_shattered(pairs, mode=mode)) for mode in ("all", "signed", "affine")]
-    [2, 5, 5]
     """
     if mode not in MODES:
         raise UsageError(f"mode = {mode!r}: {did_you_mean(mode, MODES)}")

@@ -20,11 +20,9 @@ from paper_utils.theory.realise import least_margin, realise
 from paper_utils.theory.relevance import Relevance, read_relevance
 from paper_utils.theory.shatter import largest_shattered, shows_patterns
 
-# Above so many cells the dense eigenvalue and singular value decompositions are skipped.
-MAX_DENSE = 4_000_000
+MAX_DENSE = 4_000_000  # cells above which dense decompositions are skipped
 MAX_HINGE = 2_000_000
-# Sets that the search for shattered sets extends before it settles for the best so far.
-MAX_NODES = 1000
+MAX_NODES = 1000  # sets extended in search of shattered ones before the best so far is taken
 
 
 @dataclass(frozen=True)
@@ -189,7 +187,6 @@ def _combine(found: Iterable[Certificate]) -> tuple[int, int, int, int]:
 
 def sign_changes(matrix: NDArray[np.bool_], *, cyclic: bool) -> int:
     """Count the most changes between 0 and 1 along a row, with or without the step back.
-
     A polynomial with a root at each change has the signs of the row: the moment curve realises s
     changes in s dimensions and a threshold, the trigonometric curve s (even) around a circle.
     """

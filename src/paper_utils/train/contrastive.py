@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     import torch
     from sentence_transformers import SentenceTransformer
 
-#: Of cosines, in every training of an encoder here.
-TEMPERATURE = 0.05
+TEMPERATURE = 0.05  #: of cosines, in every training of an encoder here
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,8 +24,7 @@ class Batch:
 
     queries: tuple[str, ...]
     documents: tuple[str, ...]
-    # shape (n_queries, n_docs), from 0 up, or bool; a query's documents of less are its negatives
-    grades: NDArray[np.integer | np.bool_]
+    grades: NDArray[np.integer | np.bool_]  # (n_queries, n_docs), from 0; less is a negative
 
     def __post_init__(self) -> None:
         shape = len(self.queries), len(self.documents)
@@ -36,16 +34,9 @@ class Batch:
 
 def multi_positive_infonce(scores: torch.Tensor, relevant: torch.Tensor) -> torch.Tensor:
     """Return InfoNCE of relevant documents P against the others N, without repulsion within P.
-
     For scores s over the temperature, (n_queries, n_docs), the mean over queries and over p in P of
-    −log(e^{s_p} / (e^{s_p} + Σ_{j in N} e^{s_j})). A. van den Oord et al. 2018, equation 4;
-    M. Henderson et al., "Efficient natural language response suggestion", 2017, section 4.4.
-
-    >>> import torch
-    >>> scores = torch.zeros(1, 4)
-    >>> loss = multi_positive_infonce(scores, torch.tensor([[True, True, False, False]]))
-    >>> round(loss.exp().item(), 6)  # each positive among itself and two negatives
-    3.0
+    −log(e^{s_p} / (e^{s_p} + Σ_{j in N} e^{s_j})). A. van den Oord et al. 2018, equation 4; M.
+    Henderson et al., "Efficient natural language response suggestion", 2017, section 4.4.
     """
     import torch
 
@@ -58,14 +49,8 @@ def multi_positive_infonce(scores: torch.Tensor, relevant: torch.Tensor) -> torc
 
 def graded_infonce(scores: torch.Tensor, grades: torch.Tensor) -> torch.Tensor:
     """Return the mean of InfoNCE at each grade: what has it or more against what has less.
-
     Scores (over the temperature) and grades have shape (n_queries, n_docs); each query has a
     document of the largest grade. Two grades give :func:`multi_positive_infonce`.
-
-    >>> import torch
-    >>> loss = graded_infonce(torch.zeros(1, 3), torch.tensor([[2, 1, 0]]))
-    >>> round(loss.item(), 4)  # (log 3 + log 2) / 2
-    0.8959
     """
     import torch
 
@@ -81,7 +66,6 @@ def embedding_loss(
     model: SentenceTransformer, penalty: Callable[[torch.Tensor], torch.Tensor] | None = None
 ) -> Callable[[Batch], torch.Tensor]:
     """Return what `train` minimises: :func:`graded_infonce` of a batch's cosines / `TEMPERATURE`.
-
     `model` needs a `tokenizer` and returns `sentence_embedding`. `penalty` maps the unit vectors of
     a batch's documents, shape (n_docs, d), to what is added to the loss.
     """

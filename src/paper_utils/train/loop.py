@@ -27,7 +27,6 @@ def train(
     progress: str | None = None,
 ) -> list[float]:
     """Train `model` in place, one AdamW step a batch; return the loss before each step.
-
     The rate warms up over a tenth of `n_steps`, then decays linearly; weight decay 0.01, gradients
     cut at norm 1. `loss_of` maps a batch to a scalar; `seed` is that of dropout and leaves the
     caller's random numbers alone; `progress` labels a bar. Leaves `model` in evaluation mode.

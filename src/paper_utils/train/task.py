@@ -30,13 +30,11 @@ N_TEST_QUERIES = 330  # some thirty of them coarse: there are no more kinds of t
 # whole 95% interval of the paired difference above 0, and by more than on the coarse ones.
 MARGIN = 0.05
 
-#: Wordings that training never shows.
-HELD_OUT_FORMS = {
+HELD_OUT_FORMS = {  #: wordings that training never shows
     "ru": r"вольт|ватт|а/ч|без щ[её]ток|акб",
     "en": r"volt|watt|amp hour|no brushes|millimet",
 }
-# One need in four.
-_HELD_OUT_PART = 4
+_HELD_OUT_PART = 4  # one need in four
 _PAIRS_PER_CONSTRAINT = 20
 _OTHER_IMPACT = {"drill": "impact-drill", "impact-drill": "drill"}
 
@@ -51,9 +49,8 @@ class CatalogueTask:
     training_queries: DiyQueries
     items: pd.DataFrame  # the test's
     queries: DiyQueries  # the test's, over `items`
-    # test queries for a combination of attributes that training lacks, (n_queries,)
-    held_out: NDArray[np.bool_]
-    new_form: NDArray[np.bool_]  # test queries in a wording that training lacks, (n_queries,)
+    held_out: NDArray[np.bool_]  # (n_queries,), test queries for attributes that training lacks
+    new_form: NDArray[np.bool_]  # (n_queries,), test queries in a wording that training lacks
 
     @property
     def fine(self) -> NDArray[np.bool_]:
@@ -71,7 +68,6 @@ def catalogue_task(
     n_queries: int = N_TEST_QUERIES,
 ) -> CatalogueTask:
     """Return the task of a language ('ru' or 'en'); both have the same items and needs.
-
     `n_train_queries` counts training queries before what is held out is dropped.
     """
     for name, value in (("n_train", n_train), ("n_items", n_items)):
@@ -100,13 +96,8 @@ def catalogue_task(
 
 def is_held_out(need: Mapping[str, Any]) -> bool:
     """Return whether training may not have a query for this combination of attributes.
-
     One fine need in four, by a checksum of its class and attributes, whatever the seed; never a
     coarse one, of which there are only some thirty.
-
-    >>> drill = {"tool_class": "drill", "power_source": "cordless"}
-    >>> [is_held_out(drill | {"voltage_v": float(volts)}) for volts in (10, 12, 14, 18)]
-    [True, True, False, False]
     """
     if not any(name in need for name in CONSTRAINTS):
         return False
@@ -126,7 +117,6 @@ def _some(queries: DiyQueries, rows: NDArray[np.int64]) -> DiyQueries:
 
 def attribute_pairs(task: CatalogueTask, *, seed: int = 0) -> pd.DataFrame:
     """Return minimal pairs: of two items, `right` fits a query and `wrong` fails in one attribute.
-
     Columns ``query``, ``right``, ``wrong`` (row numbers) and ``attribute``. Both titles mention the
     attribute (but none mentions brushes); 'impact' tells drills from impact drills. `seed` draws
     the sample where a query has more than 20 pairs for an attribute.
