@@ -8,8 +8,7 @@ from typing import Any
 from embedding_audit.measure import Measure
 from paper_utils.claims.remedies import Remedy, Symptom, advice_table
 
-#: What a row of the table can come to.
-STATES = ("applies", "unsure", "no", "not_measured")
+STATES = ("applies", "unsure", "no", "not_measured")  #: what a row of the table can come to
 
 
 def symptom_state(symptom: Symptom, measures: Mapping[str, Measure]) -> str:
@@ -22,13 +21,7 @@ def symptom_state(symptom: Symptom, measures: Mapping[str, Measure]) -> str:
 
 
 def remedy_state(row: Remedy, measures: Mapping[str, Measure]) -> str:
-    """Return one of :data:`STATES`: the weakest of the row's symptoms.
-
-    >>> symptom = Symptom("cosine.mean", "above", 0.2)
-    >>> row = Remedy("a", "A", "yes", (symptom,), "B.", "", "hubness", (), ())
-    >>> remedy_state(row, {"cosine.mean": Measure(0.5, 0.4, 0.6)})
-    'applies'
-    """
+    """Return one of :data:`STATES`: the weakest of the row's symptoms."""
     found = [symptom_state(symptom, measures) for symptom in row.when]
     return next((state for state in ("no", "not_measured", "unsure") if state in found), "applies")
 
@@ -53,7 +46,6 @@ def advise(
     measures: Mapping[str, Measure], table: Sequence[Remedy] | None = None
 ) -> list[dict[str, Any]]:
     """Return every row of `table` (the package's) with its state, those that apply first.
-
     Each is a mapping of ``id``, ``state``, ``title``, ``because`` (list of str), ``remedy``,
     ``helps``, ``cost``, ``chapter``, ``backed``. A row without symptoms applies when no other does.
     """

@@ -32,7 +32,6 @@ _BOUND = "a bound, not an estimate: it has no interval"
 
 def bound_measures(judged: Judged, seed: int) -> dict[str, Measure]:
     """Bound what any vectors need for these judgements.
-
     ``sign_rank_low``, ``sign_rank_high``, ``dimension_low``, ``free_fit_d`` (smallest dimension in
     which free vectors rank a sample right), ``gap`` (median gap of the embeddings), ``solved``
     (share of queries with all that is relevant on top), ``gap_ceiling``, ``margin_d``.
@@ -114,7 +113,6 @@ def additive_measure(
     own: RelevantRanks, judged: Judged, texts: Sequence[str] | None, seed: int
 ) -> Measure:
     """Return the dimension at which sums of random vectors would have the same recall.
-
     `texts` are those of the documents: their mean number of tokens is the length of the sums.
     """
     if texts is None:

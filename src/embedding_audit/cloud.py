@@ -48,11 +48,9 @@ from embedding_audit.scan import Scan
 from paper_utils.geometry.hubness import poisson_reference
 from paper_utils.geometry.spectrum import gaussian_cosine_moments
 
-#: Queries of the stability; in the nulls.
-STABILITY_QUERIES, STABILITY_NULL_QUERIES = 500, 100
+STABILITY_QUERIES, STABILITY_NULL_QUERIES = 500, 100  #: queries of the stability; in the nulls
 
-#: Rows of a null of which only moments are taken.
-NULL_ROWS = 50_000
+NULL_ROWS = 50_000  #: rows of a null of which only moments are taken
 
 _FEW_COLUMNS = 1024  # eigenvalues of every group left out, up to here
 
@@ -124,10 +122,12 @@ def norm_measures(scan: Scan) -> dict[str, Measure]:
     scale = float(norms.max())
     small = norms / scale
     mean, sd = float(small.mean()), float(small.std(ddof=1))
+    # house rule: n is the number of rows, at which t is normal
     half = 1.96 * sd / math.sqrt(n)
     cv = sd / mean
     # Delta method; the fourth moment is that of the data.
     z = (small - mean) / sd if sd > 1e-12 * mean else np.zeros(n)
+    # house rule: as above
     error = 1.96 * cv * math.sqrt(max(0.0, float((z**4).mean()) - 1) / (4 * n) + cv**2 / n)
     unit = float((np.abs(norms - 1) < 1e-3).mean())
     return {
@@ -229,10 +229,8 @@ def _gain(before: Measure, after: Measure) -> Measure:
 def stability(
     cloud: Cloud, queries: NDArray[np.float32] | None, where: Workers | None = None
 ) -> dict[str, Measure]:
-    """Measure the top-k overlap of the vectors with changed ones.
-
-    `queries` are unit vectors, shape (n_queries, d); None: rows of the catalogue are the queries,
-    and do not find themselves.
+    """Measure the top-k overlap of the vectors with changed ones. `queries` are unit vectors, shape
+    (n_queries, d); None: rows of the catalogue are the queries, and do not find themselves.
     """
     k = min(cloud.k, cloud.rows.n - 2)
     names = applicable(cloud.rows.d)

@@ -21,7 +21,6 @@ class Workers:
         self, function: Callable[..., Any], shared: Any, tasks: Sequence[Any], what: str
     ) -> Iterator[Any]:
         """Yield ``function(shared, task)`` for each task, in the order of the tasks.
-
         `function` must be one that another process can import; `shared` is sent there once; `what`
         is for the progress bar.
         """

@@ -61,7 +61,6 @@ def run_audit(
     tell: Callable[[str], None],
 ) -> Audited:
     """Execute the audit's notebook on a user's files; `settings` are further parameters of it.
-
     Files are read once here, so that what is wrong with them is said before a kernel starts; `tell`
     receives the forecast. UsageError: options that do not go together, or files that cannot be
     used; PaperError: the notebook failed.

@@ -70,7 +70,6 @@ FAULTS: dict[str, tuple[Callable[[NDArray], NDArray], str, str]] = {
 
 def inject_faults(n: int = 200, d: int = 16, seed: int = 0) -> tuple[Report, list[dict]]:
     """Audit a sound cloud, and the same cloud with each fault.
-
     A row has ``fault``, ``measure``, ``sound`` and ``with fault`` (values), and ``found``: whether
     the interval with the fault lies outside that of the sound cloud, on the side expected.
     """
@@ -101,7 +100,6 @@ def sampled_skewness(
     points: Points, n_queries: int, k: int = 10, draws: int = 100, seed: int = 0
 ) -> tuple[float, NDArray[np.float64]]:
     """Return the skewness with all points as queries, and estimates from samples of `n_queries`.
-
     Estimates have shape (draws,); NaN where a sample is too small to tell.
     """
     everything = nearest(points, np.arange(points.n), k)

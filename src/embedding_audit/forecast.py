@@ -17,8 +17,7 @@ from embedding_audit.readers import Vectors
 # product that the neighbour search reaches.
 _SECONDS_A_NUMBER = 1.0e-6
 _SHARE = 0.7
-# Starting a kernel and its libraries; executing the page; rendering it.
-_START_SECONDS = 18.0
+_START_SECONDS = 18.0  # starting a kernel and its libraries; executing the page; rendering it
 _BASE_BYTES = 1.3 * 2**30
 _HELD = 512 * 2**20
 

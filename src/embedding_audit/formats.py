@@ -29,8 +29,7 @@ from paper_utils.errors import UsageError
 #: Fields and arrays that are taken for the vectors where a file holds several.
 VECTOR_NAMES = ("embeddings", "embedding", "vectors", "vector", "values")
 
-# What the parsers of damaged headers may raise; each becomes one line.
-_DAMAGE = (
+_DAMAGE = (  # what the parsers of damaged headers may raise; each becomes one line
     ValueError,
     TypeError,
     LookupError,

@@ -219,7 +219,6 @@ def _encoded(titles: Titles, model: str, seed: int) -> Inputs:
 
 def read_texts(path: str) -> tuple[pd.DataFrame, tuple[str, ...] | None, tuple[str, ...]]:
     """Read texts: a line each (.txt), or the column title, name, text or query of a table.
-
     Returns a table of ``title`` (missing ones are ""), ``language`` and the other columns; the ids,
     where there are any; and notes.
     """

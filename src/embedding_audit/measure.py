@@ -113,7 +113,6 @@ def not_measured(reason: str) -> Measure:
 
 def from_jackknife(value: float, left_out: list[float], n: int) -> Measure:
     """Return a measure whose interval comes from leaving out groups of units.
-
     `left_out` are the values with each of G groups of about equal size left out. The interval is
     value ± t se with G - 1 degrees of freedom; there is none where a value is not finite.
     """

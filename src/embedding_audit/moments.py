@@ -19,8 +19,7 @@ from embedding_audit.measure import Measure, from_jackknife
 from paper_utils.geometry.dimension import _moments as participation_of_traces
 from paper_utils.geometry.dimension import components_for, entropy_rank
 
-#: Bytes that the scatters of all groups may take.
-_ROOM = 400 * 2**20
+_ROOM = 400 * 2**20  #: bytes that the scatters of all groups may take
 _MOST_GROUPS, _FEWEST_GROUPS = 20, 5
 
 # Squared distance to the mean direction below which unit vectors are equal up to rounding.
@@ -89,7 +88,6 @@ def merge_groups(old: list[Moments] | None, new: list[Moments]) -> list[Moments]
 
 def cosine_statistics(m: Moments) -> dict[str, float]:
     """Return mean and variance of the cosine of two distinct unit vectors, and their parts.
-
     The numbers of :func:`paper_utils.geometry.cosine.cosine_moments`, from moments alone: ``mean``,
     ``variance``, ``mu2``, ``spectral``, ``cross``, ``cross_share``, ``inverse_d_eff``.
     """
@@ -117,7 +115,6 @@ def cosine_statistics(m: Moments) -> dict[str, float]:
 
 def trace_dimensions(m: Moments) -> dict[str, float]:
     """Return the participation ratio, plain and unbiased, IsoScore, and the unbiased one over d.
-
     Of at least four unit vectors; that they have unit length gives the fourth moment.
     """
     n, d = m.n, len(m.mean)

@@ -19,11 +19,9 @@ from embedding_audit.points import Points
 from paper_utils.geometry.hubness import robin_hood_index
 from paper_utils.search.topk import top_k
 
-#: Points that are compared at a time, and queries.
-BLOCK, CHUNK = 65_536, 8_192
+BLOCK, CHUNK = 65_536, 8_192  #: points that are compared at a time, and queries
 
-#: Groups of queries that are left out one after the other for the intervals.
-GROUPS = 20
+GROUPS = 20  #: groups of queries that are left out one after the other for the intervals
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no truth value
@@ -63,13 +61,7 @@ def nearest(
     where: Workers | None = None,
     what: str = "neighbours",
 ) -> Lists:
-    """Find the `k` nearest other points of the points numbered `queries` (ascending), exactly.
-
-    >>> from embedding_audit.points import InMemoryPoints
-    >>> corners = InMemoryPoints(np.array([[1, 0], [0, 1], [0.8, 0.6]], dtype=np.float32))
-    >>> nearest(corners, np.arange(3), 1).indices.ravel()
-    array([2, 2, 0])
-    """
+    """Find the `k` nearest other points of the points numbered `queries` (ascending), exactly."""
     rows = points.take(queries)
     blocks = [(a, min(a + BLOCK, points.n)) for a in range(0, points.n, BLOCK)]
     chunks = [(a, min(a + CHUNK, len(rows))) for a in range(0, len(rows), CHUNK)]
@@ -94,8 +86,7 @@ def _block_lists(shared, task) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     indices, scores = top_k(rows[first:last], block, min(k + 1, len(block)), metric="dot")
     indices = indices + start
     own = indices == queries[first:last, None]
-    # A list without its own point gives up its last one.
-    missing = ~own.any(axis=1)
+    missing = ~own.any(axis=1)  # a list without its own point gives up its last one
     own[missing, -1] = True
     if indices.shape[1] <= k and missing.any():  # a small block: nothing may be given up
         scores = np.where(own & ~missing[:, None], -np.inf, scores)
@@ -114,7 +105,6 @@ def sample(n: int, most: int, seed: int) -> NDArray[np.int64]:
 
 def hub_measures(lists: Lists) -> dict[str, Measure]:
     """Measure the k-occurrence: ``skewness``, ``antihubs``, ``robin_hood`` and ``largest``.
-
     All but the first need every point as a query. Intervals are for other queries of the same kind.
     """
     m, n, k = len(lists.queries), lists.n_points, lists.k
@@ -131,6 +121,7 @@ def hub_measures(lists: Lists) -> dict[str, Measure]:
     hoods = [robin_hood_index(total - counts[g]) for g in range(groups) if m > sizes[g]]
     found["robin_hood"] = from_jackknife(robin_hood_index(total), hoods, m)
     largest = int(total.max())
+    # house rule: a binomial count over m rows
     error = 1.96 * math.sqrt(largest * (1 - largest / m))
     found["largest"] = Measure(largest, max(float(k), largest - error), largest + error, n=m)
     return found
@@ -163,7 +154,6 @@ def _skewnesses(lists: Lists) -> tuple[float, list[float]]:
 
 def _skewness(seen: NDArray, queries: int, n: int) -> float:
     """Skewness of the occurrences with all n points as queries, from those of a sample.
-
     With m of M queries drawn without replacement, E (c)_r = (N)_r (m)_r / (M)_r for the falling
     factorials of the thinned count c of a point that occurs N times.
     """
@@ -191,7 +181,6 @@ def counts_of(lists: Lists) -> NDArray[np.int64]:
 
 def with_duplicates(lists: Lists, point_of_row: NDArray[np.int64]) -> Lists:
     """Return the lists (scores 1 inside a point) that the rows get where equal rows stay apart.
-
     A row first finds the other rows of its own point, then those of the neighbours of its point;
     equal rows come in the order of the file, as an exact search shows them.
     """
@@ -227,7 +216,6 @@ def two_nearest_dimension(
     points: Points, lists: Lists, *, most: int = 5_000, seed: int = 0
 ) -> Measure:
     """Estimate the intrinsic dimension from the two nearest neighbours (Facco et al. 2017).
-
     `points` are all different, and at most `most` queries are used; distances of the nearest are
     computed again in double precision.
     """
@@ -235,8 +223,7 @@ def two_nearest_dimension(
         return not_measured("fewer than three neighbours")
     some = sample(len(lists.queries), most, seed)
     near = lists.indices[some][:, : min(8, lists.k)]
-    # Read at once: a null is made anew for every pass over it.
-    queries = lists.queries[some]
+    queries = lists.queries[some]  # read at once: a null is made anew for every pass over it
     needed = np.union1d(queries, near)
     rows = points.take(needed)
     own = rows[np.searchsorted(needed, queries)].astype(np.float64)
@@ -256,5 +243,6 @@ def two_nearest_dimension(
     if not x.any():
         return not_measured("the two nearest neighbours of every point are equally far")
     value = float(x @ y / (x @ x))
+    # house rule: the estimator's asymptotic error over n rows
     half = 1.96 * value / math.sqrt(n)
     return Measure(value, value - half, value + half, n=n)

@@ -86,7 +86,6 @@ def overlaps(
     what: str = "stability",
 ) -> dict[str, Measure]:
     """Measure the top-k overlap with and without each change.
-
     Change -> expected overlap over queries, ties ordered at random, with a bootstrap interval;
     ``margin``: median of s_k - s_(k+1); ``tied``: share of queries with a tie across the cut.
     """
@@ -216,7 +215,6 @@ def _overlap(
 
 def expected_overlap(before: NDArray, after: NDArray, k: int) -> NDArray[np.float64]:
     """Return the top-k overlap of scores (n_queries, n_documents), all queries at once.
-
     The `overlap` of :func:`paper_utils.geometry.stability.topk_overlap`, which compares positions
     and orders besides and takes its time over each query.
     """

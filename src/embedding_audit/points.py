@@ -12,8 +12,7 @@ from embedding_audit.moments import Moments, grouped, merge_groups
 from embedding_audit.readers import Vectors
 from paper_utils.checks import unit_rows
 
-#: Points that are queries where not all are, and in the nulls.
-QUERIES, NULL_QUERIES = 5_000, 2_000
+QUERIES, NULL_QUERIES = 5_000, 2_000  #: points that are queries where not all are, and in the nulls
 
 #: Unit vectors up to this size are kept in memory; larger sets are made anew for each block.
 _ROOM = 512 * 2**20

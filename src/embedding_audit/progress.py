@@ -12,15 +12,13 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-#: Environment variable with the file that a notebook's runner watches.
-VARIABLE = "PAPER_PROGRESS"
+VARIABLE = "PAPER_PROGRESS"  #: environment variable with the file that a notebook's runner watches
 
 
 def track(items: Collection[T], what: str) -> Iterator[T]:
     """Yield `items` and say how many are done.
-
-    In a notebook that the `paper` command executes, the words go to the runner (the page stays
-    free of them); in a terminal tqdm shows a bar; elsewhere nothing is said.
+    In a notebook that the `paper` command executes, the words go to the runner (the page stays free
+    of them); in a terminal tqdm shows a bar; elsewhere nothing is said.
     """
     total = len(items)
     path = os.environ.get(VARIABLE)

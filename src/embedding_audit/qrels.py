@@ -25,7 +25,6 @@ def read_qrels(
     path: str | os.PathLike[str], query_ids: Sequence[str], doc_ids: Sequence[str]
 ) -> tuple[sparse.csr_array, tuple[str, ...]]:
     """Read which documents are relevant to which query: grades above 0, shape (n_queries, n_docs).
-
     TREC (``query 0 document grade``), or a table with columns such as ``query-id``, ``corpus-id``,
     ``score``; without a grade every line means relevant. UsageError: an unknown id, a pair judged
     twice, a grade that is no number, or nothing relevant.

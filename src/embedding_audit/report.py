@@ -47,8 +47,7 @@ from paper_utils.claims.remedies import Remedy
 from paper_utils.errors import UsageError
 from paper_utils.paths import write_text
 
-#: Changes with the meaning of a key, not with new keys.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 1  #: changes with the meaning of a key, not with new keys
 
 
 @dataclass(frozen=True, eq=False)  # tables have no truth value

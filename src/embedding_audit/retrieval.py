@@ -21,11 +21,9 @@ from paper_utils.statistics import bootstrap_interval
 #: Cut-offs of the curve, as far as there are documents.
 DEPTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
-#: Judged queries that are scored; a seeded sample of more.
-MOST_QUERIES = 1000
+MOST_QUERIES = 1000  #: judged queries that are scored; a seeded sample of more
 
-#: Documents up to which BM25 is run beside.
-MOST_TEXTS = 100_000
+MOST_TEXTS = 100_000  #: documents up to which BM25 is run beside
 
 _CELLS = 1 << 26  # scores held at once
 _BLOCK = 16_384
@@ -53,7 +51,6 @@ class Judged:
 
     def scores(self, part: slice, mean: NDArray[np.float64] | None = None) -> NDArray[np.float32]:
         """Return the cosines of some queries with all documents, -inf for what is no point.
-
         With `mean`, that of the documents, they are taken less it, and the queries less their own.
         """
         queries = self.queries[part]
@@ -93,7 +90,6 @@ def chances(found: RelevantRanks, depth: int) -> NDArray[np.float64]:
 
 def oracle(found: RelevantRanks, depth: int, k: int) -> NDArray[np.float64]:
     """Return the recall at `k` that a perfect re-ranker of the best `depth` gets, per query.
-
     With h relevant documents expected among the best `depth` of R it is min(h, k) / R.
     """
     hits = np.bincount(found.query, chances(found, depth), minlength=found.n_queries)
@@ -106,10 +102,9 @@ def retrieval_measures(
     judged: Judged, mean: NDArray[np.float64], seed: int
 ) -> tuple[dict[str, Measure], RelevantRanks, list[dict[str, float]]]:
     """Measure recall, nDCG and reciprocal rank, and the recall that re-ranking could give.
-
     `mean`, the mean direction of the documents, is subtracted for ``recall_10_centred``. Also
-    returned: the ranks, and a curve of ``depth``, ``recall``, ``oracle`` (at 10) and
-    ``shuffled``, the null in which each query has the judgements of another one.
+    returned: the ranks, and a curve of ``depth``, ``recall``, ``oracle`` (at 10) and ``shuffled``,
+    the null in which each query has the judgements of another one.
     """
     n, n_docs = judged.shape
     other = judged.relevance[np.roll(np.arange(n), 1)]
@@ -148,7 +143,6 @@ def lexical_measures(
     seed: int,
 ) -> dict[str, Measure]:
     """Measure BM25 on the same queries, and the sum of reciprocal ranks of both.
-
     ``recall_10_bm25``, ``recall_10_hybrid`` (Cormack, Clarke and Büttcher 2009, constant 60), and
     ``hybrid_gain`` over `own`, the ranks by the embeddings.
     """

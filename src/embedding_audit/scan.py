@@ -16,11 +16,9 @@ from embedding_audit.readers import Vectors
 from paper_utils.checks import unit_rows
 from paper_utils.errors import UsageError
 
-#: Rows read at a time.
-BLOCK = 8192
+BLOCK = 8192  #: rows read at a time
 
-#: Usable rows below which no audit is made.
-FEWEST_ROWS = 20
+FEWEST_ROWS = 20  #: usable rows below which no audit is made
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no truth value
@@ -43,7 +41,6 @@ class Scan:
 
 def scan(vectors: Vectors, where: Workers | None = None) -> Scan:
     """Look at every row once; those without a direction are named and left out of everything else.
-
     UsageError: fewer than `FEWEST_ROWS` usable rows, or all of one direction.
     """
     n, d = vectors.shape

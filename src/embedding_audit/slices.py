@@ -51,14 +51,8 @@ class Slice:
 
 def labels_of(table: pd.DataFrame) -> dict[str, NDArray]:
     """Return the columns by which a catalogue is cut, and each row's value.
-
     ``language`` (where there are two), ``length`` (thirds of the number of characters), and up to
     `MOST_COLUMNS` other columns whose values repeat.
-
-    >>> table = pd.DataFrame({"title": ["a", "bb", "ccc"] * 60, "language": "en"})
-    >>> table["brand"] = ["x", "y", "y"] * 60
-    >>> sorted(labels_of(table))
-    ['brand', 'length']
     """
     found: dict[str, NDArray] = {}
     languages = table["language"].to_numpy(dtype=str)
@@ -95,10 +89,9 @@ def slice_measures(
     found: tuple[NDArray[np.int64], NDArray[np.float64]] | None,
 ) -> list[Slice]:
     """Measure the largest slices of each column; the null ``shuffled`` is the value of all rows.
-
     `counts` is how often each row's point is among the `k` neighbours (None: not every point is a
-    query); `found` the relevant documents among these rows, and the chance that each is in the
-    best 10.
+    query); `found` the relevant documents among these rows, and the chance that each is in the best
+    10.
     """
     whole = _moments(points, np.zeros(points.n, dtype=int), 1)[0]
     overall = {name: one.value for name, one in _geometry(whole).items()}
@@ -163,7 +156,6 @@ def summary(
     slices: Sequence[Slice], points: Points, languages: NDArray | None
 ) -> dict[str, Measure]:
     """Return what the slices say together; `languages` is that of each row.
-
     ``cosine_range``, ``seen_min``, and ``language_gap``: mean cosine inside a language less that
     between two, over the two largest.
     """

@@ -10,8 +10,7 @@ import numpy as np
 from embedding_audit.measure import Measure, not_measured, ratio_of
 from paper_utils.encoders.fertility import TOKENIZERS, count_subwords, load_subwords, words
 
-#: Texts that are cut; a seeded sample of more.
-MOST_TEXTS = 10_000
+MOST_TEXTS = 10_000  #: texts that are cut; a seeded sample of more
 _GROUPS = 20
 
 
@@ -22,7 +21,6 @@ def tokenizer_name(model: str | None) -> str:
 
 def subword_measures(texts: Sequence[str], tokenizer: str, seed: int) -> dict[str, Measure]:
     """Measure subword tokens per word, the share of words that are cut, and words per text.
-
     The null ``shuffled`` has the letters of each word shuffled, which no vocabulary knows.
     """
     chosen = list(texts)

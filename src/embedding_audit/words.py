@@ -10,11 +10,7 @@ from paper_utils.claims.tables import typeset
 
 
 def sentence(key: str, one: Measure) -> str:
-    """Return what a measured value says.
-
-    >>> sentence("rows.used", Measure(98, n=100))
-    '98 of 100 rows can be used.'
-    """
+    """Return what a measured value says."""
     if one.value is None:
         return f"Not measured: {one.reason or 'not defined here'}."
     row = measure_table()[key]

@@ -21,7 +21,6 @@ _DRAWS = 100_000  # queries behind the covariance of the cut-offs
 
 def additive_ranks(law: AdditiveLaw, d: float, n_queries: int, seed: int = 0) -> NDArray[np.int64]:
     """Draw the relevant documents' ranks (from 1) for independent queries under the law.
-
     Shape (n_queries, law.n_relevant), best first.
     """
     law.recall(d, 1)  # checks d
@@ -70,9 +69,8 @@ def additive_fit(
     seed: int = 0,
 ) -> AdditiveFit:
     """Fit one dimension to one system's recalls at two or more cut-offs, and test the fit.
-
-    The covariance of cut-offs is that of ranks drawn from the law. Queries count as independent:
-    if they share documents, the true variance is larger (see `AdditiveFit.design_effect`).
+    The covariance of cut-offs is that of ranks drawn from the law. Queries count as independent: if
+    they share documents, the true variance is larger (see `AdditiveFit.design_effect`).
     """
     rows = check_recalls(recalls, law.n_docs)
     told = {k: law.dimension(r, k) for k, r in rows.items()}
@@ -151,7 +149,6 @@ def resampled_recalls(
 
 def document_effect(values: ArrayLike, qrels: sparse.csr_array) -> float:
     """Estimate how much shared documents inflate the variance of a mean over queries.
-
     `values` holds one number a query; NaN where all are equal. Queries with a relevant document in
     common count as correlated, others not: P. M. Aronow, C. Samii and V. A. Assenova,
     "Cluster-robust variance estimation for dyadic data", Political Analysis 23, 2015.

@@ -27,8 +27,7 @@ SEEDS = {46: 40, 50_000: 5}
 GRID = (32, 64, 128, 256, 512, 1024, 2048, 4096)  # the dimensions of the published grid
 GRID_SEEDS = {"limit-small": 5, "limit": 1}
 
-# As Qwen publishes it with its byte-pair ranks.
-_SPLIT = (
+_SPLIT = (  # as Qwen publishes it with its byte-pair ranks
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|"
     r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
@@ -67,10 +66,9 @@ def limit_layout(
     seed: int = 0,
 ) -> Layout:
     """Draw a collection of LIMIT's design: pairs of active documents, and distractors.
-
-    Query i names attribute i, which two of the `n_active` documents hold, a new pair for each.
-    They are filled up to `length` from `spare` attributes that no query names; the other documents
-    draw all of theirs from these.
+    Query i names attribute i, which two of the `n_active` documents hold, a new pair for each. They
+    are filled up to `length` from `spare` attributes that no query names; the other documents draw
+    all of theirs from these.
     """
     pairs = np.array([(i, j) for i in range(n_active) for j in range(i)])
     if n_queries > len(pairs) or n_active > n_docs or length > spare:
@@ -115,7 +113,6 @@ def _simulation_tasks() -> list[dict[str, Any]]:
 )
 def simulated_recall(n_docs: int, d: int, cosine: bool = False) -> dict[str, Any]:
     """Simulate additive codes on collections of LIMIT's two sizes, `n_docs` 46 or 50,000.
-
     `cosine` divides scores by the length of the document's sum. Returns `recall`: cut-off -> one
     value a seed, which draws both collection and vectors.
     """
@@ -136,7 +133,6 @@ def simulated_recall(n_docs: int, d: int, cosine: bool = False) -> dict[str, Any
 
 def qwen_tokens(texts: Sequence[str]) -> list[list[int]]:
     """Return the byte-pair tokens that Qwen2.5 makes of each text.
-
     Environment variable `PAPER_TOKENIZERS`: the folder with ``qwen.tiktoken``.
     """
     import tiktoken
@@ -198,7 +194,6 @@ def _grid_data() -> dict[str, str]:
 )
 def token_recall(corpus: str, tokens: str, dims: Sequence[int] = GRID) -> dict[str, Any]:
     """Simulate sums of random token vectors on ``limit-small`` or on the replica of ``limit``.
-
     `tokens` is a key of `TOKENS`. Returns `recall`: dimension -> for each seed the recalls at
     `CUTOFFS`; `length`, `query_length`: mean tokens of a document and of a query.
     """

@@ -28,13 +28,11 @@ from paper_utils.train.task import CatalogueTask
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-#: Chosen on the English task of seed 100, which no result uses.
-STEPS, RATE = 1000, 3e-4
+STEPS, RATE = 1000, 3e-4  #: chosen on the English task of seed 100, which no result uses
 
 
 class CrossEncoder(torch.nn.Module):
     """A transformer of two layers over ``[CLS] query [SEP] title [SEP]``, and one score.
-
     The score is linear in the mean of the query's final states (after R. Nogueira and K. Cho, 2019,
     without pre-training). Keys start equal to queries, so that a token attends to its like in the
     other text: A. Trockman and J. Z. Kolter, "Mimetic initialization", ICML 2023.
@@ -88,7 +86,6 @@ def trained_cross_encoder(
     task: CatalogueTask, tower: torch.nn.Module | None = None, *, progress: str | None = None
 ) -> tuple[CrossEncoder, float]:
     """Return a trained cross-encoder, and the processor seconds that its training took.
-
     With a trained `tower`, half of the negatives are its mistakes on the training queries.
     """
     model = CrossEncoder(learn_tokenizer(training_texts(task)), seed=task.seed)

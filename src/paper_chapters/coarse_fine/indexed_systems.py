@@ -46,7 +46,6 @@ class System:
 
 def lexical_systems(titles: Sequence[str]) -> dict[str, System]:
     """Return ``BM25``, ``character TF-IDF``, ``NUMEN`` at 32,768 and ``set codes`` of words at 256.
-
     TF-IDF is of 3- to 5-grams within words.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -96,7 +95,6 @@ def _set_codes(titles: Sequence[str]) -> System:
 
 def pretrained_systems(task: CatalogueTask) -> dict[str, System]:
     """Return encoders that were not trained on the task: MiniLM and, in Russian, ``navec``.
-
     MiniLM also ``centred`` (each side by its mean, that of queries from the training queries),
     ``whitened`` (by the titles' covariance), and by late interaction of tokens (``MaxSim``).
     """
@@ -172,7 +170,6 @@ def reading_system(
     depth: int | None = None,
 ) -> System:
     """Return a system that reads each query together with titles, kept as subword tokens.
-
     It reads the `depth` titles that `first` ranks highest and puts them first in its own order;
     without `first` it reads all. `training_s`: processor seconds of training.
     """

@@ -18,15 +18,12 @@ from paper_utils.train.task import CatalogueTask
 
 #: What a row holds beside the pairs, in the order of the tables.
 MEASURES = ("fine", "coarse", "recall@10", "mrr", "held out", "new wording")
-#: Of reciprocal rank fusion, from the paper that proposed it.
-RRF = 60
-#: Of an attribute whose pairs are worth an interval.
-FEWEST_QUERIES = 5
+RRF = 60  #: of reciprocal rank fusion, from the paper that proposed it
+FEWEST_QUERIES = 5  #: of an attribute whose pairs are worth an interval
 
 
 def values_by_query(task: CatalogueTask, scores: NDArray) -> dict[str, NDArray[np.float64]]:
     """Return each measure of scores (n_queries, n_items), one value for each query it covers.
-
     nDCG@10 (gains 2^grade − 1) of ``fine`` and ``coarse`` queries, and of fine ones for a ``held
     out`` combination or in a ``new wording``; ``recall@10`` and ``mrr`` of fine queries, of items
     of grade 2. Scores are rounded to 5 decimals; ties count at their expectation.
@@ -46,7 +43,6 @@ def values_by_query(task: CatalogueTask, scores: NDArray) -> dict[str, NDArray[n
 
 def pair_values(scores: NDArray, pairs: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
     """Return the share of `attribute_pairs` in the right order, one value a query, by attribute.
-
     A tie counts half; ``all`` counts each attribute of a query once.
     """
     rounded = _rounded(scores)
@@ -60,7 +56,6 @@ def pair_values(scores: NDArray, pairs: pd.DataFrame) -> dict[str, NDArray[np.fl
 
 def row(system: str, task: CatalogueTask, scores: NDArray, pairs: pd.DataFrame) -> dict[str, Any]:
     """Return means with bootstrap intervals over queries: `MEASURES`, and ``pairs`` by attribute.
-
     An attribute of fewer than `FEWEST_QUERIES` queries is left out.
     """
     values = values_by_query(task, scores)
@@ -74,7 +69,6 @@ def row(system: str, task: CatalogueTask, scores: NDArray, pairs: pd.DataFrame) 
 
 def gain(task: CatalogueTask, scores: NDArray, other: NDArray) -> dict[str, list[float]]:
     """Return what `scores` has above `other` in each measure: mean, low, high, standard error.
-
     The bootstrap is paired: it resamples the differences of the same queries.
     """
     first, second = values_by_query(task, scores), values_by_query(task, other)
@@ -88,7 +82,6 @@ def gain(task: CatalogueTask, scores: NDArray, other: NDArray) -> dict[str, list
 
 def pooled(parts: Sequence[Sequence[float]]) -> dict[str, float]:
     """Return the mean with its 95% interval over seeds of (mean, low, high, standard error).
-
     The variance is the larger of that between seeds, which includes training, and that within.
     """
     if not parts:
@@ -103,7 +96,6 @@ def pooled(parts: Sequence[Sequence[float]]) -> dict[str, float]:
 
 def difference(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
     """Return the difference of two pooled means with an interval as if they were independent.
-
     On the same queries the true interval is narrower.
     """
     half = np.hypot(one["high"] - one["mean"], other["high"] - other["mean"])
@@ -113,7 +105,6 @@ def difference(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str
 
 def pooled_rows(values: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return the `rows` of several seeds as one: ``[system][measure]`` as from `pooled`.
-
     ``[system]["pairs"]`` keeps the attributes that have an interval in every seed.
     """
     tables = [{str(found["system"]): found for found in value["rows"]} for value in values]
@@ -135,11 +126,7 @@ def _with_error(part: Sequence[float]) -> tuple[float, ...]:
 
 def reranked(first: NDArray, second: NDArray, depth: int) -> NDArray[np.float64]:
     """Return scores that put the first `depth` of `first` in the order of `second`, then the rest.
-
     Shapes (n_queries, n_items). Ties at the depth go by place.
-
-    >>> reranked(np.array([[3.0, 2, 1]]), np.array([[0.0, 5, 9]]), 2).argsort()[:, ::-1]
-    array([[1, 0, 2]])
     """
     n = first.shape[1]
     if not 1 <= depth <= n:
@@ -154,7 +141,6 @@ def reranked(first: NDArray, second: NDArray, depth: int) -> NDArray[np.float64]
 
 def fused(*systems: NDArray) -> NDArray[np.float64]:
     """Return reciprocal rank fusion, the sum of 1/(60 + rank); ties share their mean rank.
-
     Cormack, Clarke, Büttcher, "Reciprocal rank fusion outperforms Condorcet and individual rank
     learning methods", SIGIR 2009.
     """

@@ -23,7 +23,6 @@ def training_batches(
     task: CatalogueTask, *, n_queries: int = 64, hard: int = 1, seed: int = 0
 ) -> Iterator[Batch]:
     """Yield training batches without end: a query's item of grade 2, and `hard` of grade 1 if any.
-
     Grade 1 has the right class and power source but lacks an attribute. All items of a batch stand
     against each query with exact grades: what another query brought may fit this one too.
     """
@@ -68,7 +67,6 @@ def training_lists(
     seed: int = 0,
 ) -> Iterator[Lists]:
     """Yield training lists without end: an item of the top grade, and `negatives` below it.
-
     With first-stage scores `first`, shape (n_training_queries, n_training_items), half of the
     negatives (rounded up) are its mistakes within `depth`, which a re-ranker has to tell apart.
     """

@@ -32,11 +32,9 @@ _ROUNDS, _QUERIES = 3, 20
 
 
 def measured(task: CatalogueTask, systems: Mapping[str, System]) -> list[dict[str, Any]]:
-    """Return a row of quality and cost for each system, timed in turns.
-
-    A round takes 20 queries one at a time, or 3 of systems that need 10 s each; the quickest of 3
-    rounds counts, in processor time, after 3 queries to warm up. `fine`, `coarse`: nDCG@10 with its
-    interval.
+    """Return a row of quality and cost for each system, timed in turns. A round takes 20 queries
+    one at a time, or 3 of systems that need 10 s each; the quickest of 3 rounds counts, in
+    processor time, after 3 queries to warm up. `fine`, `coarse`: nDCG@10 with its interval.
     """
     texts = list(task.queries.texts)
     some = texts[:: max(1, len(texts) // _QUERIES)][:_QUERIES]
@@ -96,7 +94,6 @@ def _tasks() -> list[dict[str, Any]]:
 )
 def catalogue_speed(language: str, size: str = "full", seed: int = 0) -> dict[str, Any]:
     """Return `rows` of quality and cost (`measured`) in one language, on one thread.
-
     `size` ``small``: a small task with the lexical systems alone, for a look in seconds.
     """
     if size not in ("full", "small"):

@@ -28,12 +28,7 @@ _PARTS = 4  # of a batch, by length
 
 
 def learn_tokenizer(texts: Iterable[str], *, size: int = 4000) -> Tokenizer:
-    """Train byte-pair merges of at most `size` tokens: lower-cased, numbers apart from letters.
-
-    >>> tokenizer = learn_tokenizer(["дрель 18В", "дрель 12В"] * 3, size=60)
-    >>> tokenizer.encode("Дрель 18в", add_special_tokens=False).tokens
-    ['дрель', '18', 'в']
-    """
+    """Train byte-pair merges of at most `size` tokens: lower-cased, numbers apart from letters."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE(unk_token=_SPECIAL[UNKNOWN]))
@@ -166,7 +161,6 @@ def by_length(
     *more: torch.Tensor,
 ) -> torch.Tensor:
     """Return `function(ids, mask, *more)` of rows, called with rows of similar length.
-
     Most of a batch is padding. `function` gives one result a row, whatever the padding; rows keep
     their order.
     """
@@ -195,7 +189,6 @@ def timed(call: Callable[[], Any]) -> tuple[Any, float]:
 
 def spectral_penalty(weight: float):
     """Return the penalty ``−weight · log((Tr S)² / Tr S² / min(n − 1, d))``: 0 for a flat spectrum.
-
     S is the covariance of a batch's n vectors. It counters Krasnov's spectral degeneration; his
     outlook names 'spectral regularisation' without a formula, so this form is ours.
     """

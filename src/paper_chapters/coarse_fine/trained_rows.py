@@ -52,9 +52,8 @@ def _seeds() -> list[dict[str, Any]]:
 )
 def trained_rows(language: str, seed: int) -> dict[str, Any]:
     """Train on one language and seed (of task, weights, batches, dropout); return rows of the test.
-
-    `rows` by `rows.row`; `gains` of one system over another, paired; `oracle`, recall
-    by depth; `d_eff` of the tower's titles; `practice_s`, processor seconds of training.
+    `rows` by `rows.row`; `gains` of one system over another, paired; `oracle`, recall by depth;
+    `d_eff` of the tower's titles; `practice_s`, processor seconds of training.
     """
     task = catalogue_task(language, seed)
     pairs = attribute_pairs(task)

@@ -33,10 +33,8 @@ TOWER_STEPS, TOWER_RATE = 600, 1e-3
 DSSM_STEPS, DSSM_RATE = 1500, 1e-3
 #: Of the two towers that stand beside the cross-encoder, and of those that stand alone.
 DIMENSION, DIMENSIONS = 128, (16, 64, 128, 512)
-#: Weight of the spectral penalty, beside a loss that ends near 0.1.
-PENALTY = 0.1
-#: How a tower may be trained.
-KINDS = (
+PENALTY = 0.1  #: weight of the spectral penalty, beside a loss that ends near 0.1
+KINDS = (  #: how a tower may be trained
     "transformer",
     "transformer, spectral penalty",
     "transformer, no hard negatives",
@@ -54,7 +52,6 @@ def trained_tower(
     progress: str | None = None,
 ) -> tuple[torch.nn.Module, float]:
     """Return a trained tower of one of `KINDS`, and the processor seconds that training took.
-
     `n_steps`: fewer than the experiments take, for a look.
     """
     if kind not in KINDS:
@@ -106,7 +103,6 @@ def _variants() -> list[dict[str, Any]]:
 )
 def tower_variant(language: str, kind: str, d: int, seed: int = 0) -> dict[str, Any]:
     """Train one tower (one of `KINDS`) and return its row of the test.
-
     With `d_eff` of the titles, `practice_s`, and `fine per query` for paired comparisons.
     """
     task = catalogue_task(language, seed)

@@ -21,9 +21,8 @@ SMALL = {"n_train": 300, "n_items": 250, "n_train_queries": 240, "n_queries": 90
 
 def attribute_oracle(task: CatalogueTask) -> NDArray[np.float64]:
     """Return how much of what each query needs each title says, (n_queries, n_items).
-
-    An attribute counts where the item has it and its title mentions
-    it; brand, class and power source always count as mentioned. The last two weigh 10.
+    An attribute counts where the item has it and its title mentions it; brand, class and power
+    source always count as mentioned. The last two weigh 10.
     """
     items = task.items
     said = [{*text.split(), "brand", "tool_class", "power_source"} for text in items["mentions"]]
@@ -60,9 +59,8 @@ def _tasks() -> list[dict[str, Any]]:
 )
 def untrained_rows(language: str, seed: int = 0, size: str = "full") -> dict[str, Any]:
     """Return rows of the systems not trained on the task, on the test of one language and seed.
-
-    `size` ``small``: a small task without neural encoders, for a look in seconds. Numbers
-    of items, queries and `pairs`; `rows` by `rows.row`; `oracle`, recall by depth.
+    `size` ``small``: a small task without neural encoders, for a look in seconds. Numbers of items,
+    queries and `pairs`; `rows` by `rows.row`; `oracle`, recall by depth.
     """
     if size not in ("full", "small"):
         raise UsageError(f"size must be 'full' or 'small', not {size!r}")

@@ -17,7 +17,6 @@ ENCODERS = ("minilm", "untrained", "random")
 
 def cosine_row(X: ArrayLike) -> dict[str, Any]:
     """Cosine moments of vectors (n_items, d), raw and centred, and their dimensions.
-
     `mean`, `var`, `mu2`, `cross_share`, `d_c` as in `CosineMoments`, with `_se`. `d_eff`:
     participation ratio of the covariance, plug-in and `_unbiased`. `d_uncentred`: 1/(mean squared
     cosine of distinct pairs). At least four rows, none zero.
@@ -53,8 +52,7 @@ def _tasks() -> list[dict[str, Any]]:
     ]
     # navec knows Russian words only; everything else gets one and the same vector.
     real += [{"catalogue": one, "encoder": "navec", "language": "ru"} for one in catalogues]
-    # What anybody can recompute: the chapter does it live, at its default parameters.
-    built_in = [
+    built_in = [  # what anybody can recompute: the chapter does it live, at its default parameters
         {"catalogue": "diy", "encoder": encoder, "language": "ru", "n_items": 1200}
         for encoder in ENCODERS
     ]
@@ -73,7 +71,6 @@ def cosine_of_titles(
     catalogue: str, encoder: str, language: str = "all", n_items: int | None = None
 ) -> dict[str, Any]:
     """Measure one encoder on one catalogue: language -> `cosine_row`.
-
     ``all`` is joined by each language that has some but not all of the titles.
     """
     titles = load_catalogue(catalogue, language=language, n_items=n_items)

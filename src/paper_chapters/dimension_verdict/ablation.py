@@ -58,7 +58,6 @@ def _data() -> dict[str, str]:
 )
 def ablation(source: str, n_docs: int = 46, seed: int = 0) -> dict[str, Any]:
     """Measure all systems of the synthesis on ``limit-small`` or on ``generated`` data of its form.
-
     `recall`, `at_10`: mean recall@2, @10 by system, over `SEEDS` draws where vectors are random.
     `hits`: by system a digit a query, how many of its two documents (`pairs`) are in the top 2.
     `covariance`, `sharing`: of systems' mean recall@2, queries independent or sharing documents.
@@ -100,7 +99,6 @@ def ablation(source: str, n_docs: int = 46, seed: int = 0) -> dict[str, Any]:
 
 def change(found: dict[str, Any], system: str, before: str | None = None) -> tuple[float, float]:
     """Return a system's mean recall@2, or its change from `before`, paired by query, and ±.
-
     Per cent or points, and half of the 95% interval, by the larger variance of those with
     independent queries and with queries that share documents.
     """

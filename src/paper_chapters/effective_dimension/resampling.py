@@ -16,13 +16,8 @@ def group_jackknife_se(
     X: ArrayLike, statistic: Callable[[NDArray], float], *, groups: int = 10
 ) -> float:
     """Standard error of a statistic of independent rows (n_items, d), leaving out groups of rows.
-
     Row i is in group i modulo `groups`; 10 groups give the error itself to about a quarter. No
     bootstrap: its repeated rows are neighbours at distance zero and span fewer directions.
-
-    >>> X = np.random.default_rng(0).normal(size=(4000, 1))  # of a mean: 1/√n
-    >>> f"{group_jackknife_se(X, lambda rows: rows.mean(), groups=100):.3f}"
-    '0.015'
     """
     array = as_vectors(X)
     if not 2 <= groups <= len(array):

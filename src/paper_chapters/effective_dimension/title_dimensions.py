@@ -35,13 +35,7 @@ def dimension_of_draws(
     X: NDArray[np.floating], n_items: int, *, draws: int = DRAWS, seed: int = 0
 ) -> dict[str, float]:
     """Mean `dimension_row` of samples of `n_items` rows of `X` (n_pool, d), without replacement.
-
     `_se` stays that of *one* set of `n_items` rows.
-
-    >>> X = np.random.default_rng(0).normal(size=(4000, 50))
-    >>> row = dimension_of_draws(X, 200)
-    >>> f"{row['n']} {row['unbiased']:.0f} ± {row['unbiased_se']:.1f}"
-    '200 50 ± 0.7'
     """
     if len(X) < n_items:
         raise UsageError(f"{len(X)} rows are fewer than the {n_items} of a sample")
@@ -66,15 +60,9 @@ def all_estimators(X: ArrayLike) -> dict[str, float]:
 
 def mixture_parts(X: ArrayLike, groups: Sequence[Any]) -> dict[str, float]:
     """What two groups of rows do to the participation ratio of all rows, exactly.
-
     1/`mixed` = (1 - b)²/`within` + 2b(1 - b)c + b², of covariances with divisor n. b (`between`):
     share of the variance between the groups; `within`: participation ratio around each group's
     mean; c (`along`): share of the variance within that lies along the difference of the means.
-
-    >>> X = np.random.default_rng(0).normal(size=(400, 50)) + np.repeat([[0], [1]], 200, axis=0)
-    >>> parts = mixture_parts(X, ["ru"] * 200 + ["en"] * 200)
-    >>> " ".join(f"{name} {value:.2f}" for name, value in parts.items())
-    'between 0.20 along 0.02 within 44.29 mixed 15.95'
     """
     X, labels = np.asarray(X, dtype=np.float64), np.asarray(groups)
     names, sizes = np.unique(labels, return_counts=True)
@@ -124,7 +112,6 @@ def dimension_at_diversity(
     encoder: str, language: str, diversity: float, seed: int = 0, n_items: int = 500
 ) -> dict[str, float]:
     """Measure generated titles at one diversity: `dimension_row`, and the distinct `words`.
-
     `seed` is both the catalogue's and the encoder's.
     """
     titles = load_catalogue(
@@ -139,7 +126,6 @@ def dimension_at_diversity(
 
 def random_words(n_items: int, *, seed: int = 0, length: int = 6) -> list[str]:
     """Lines of Russian words drawn evenly from the 20,000 most frequent ones of navec.
-
     What is broadest: no domain, no grammar.
     """
     vocabulary = load_encoder("navec").pack.vocab
@@ -167,7 +153,6 @@ def _data() -> dict[str, str]:
 )
 def dimension_of_real_titles(encoder: str) -> dict[str, Any]:
     """Measure one encoder on sets of real titles of equal number and language.
-
     `sets`, and `categories` with enough titles: `dimension_of_draws` with number available, median
     characters, distinct words of the first sample; `full`: all titles by language; `mixing`:
     `mixture_parts` of languages; `estimators`: of Russian drills and of as many Russian tools.

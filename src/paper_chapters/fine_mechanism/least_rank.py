@@ -27,13 +27,8 @@ SIZES = {
 
 def relevance(level: str, seed: int = 0, *, size: str = "full") -> NDArray[np.bool_]:
     """Return the relevance (n_queries, n_items) of the test's queries of one of `LEVELS`.
-
-    Equal rows are there once: such queries can share a vector, so the least dimension is the
-    same. ``both``: one set of item vectors answers all. Both languages have the same needs.
-
-    >>> A = relevance("coarse", size="small")
-    >>> int(A.sum(axis=0).max())  # an item is of one kind
-    1
+    Equal rows are there once: such queries can share a vector, so the least dimension is the same.
+    ``both``: one set of item vectors answers all. Both languages have the same needs.
     """
     if level not in LEVELS:
         raise UsageError(f"level {level!r}: {did_you_mean(level, LEVELS)}")
@@ -77,10 +72,9 @@ def _tasks() -> list[dict[str, Any]]:
 )
 def least_dimensions(level: str, control: bool, seed: int, size: str) -> dict[str, Any]:
     """Bound the dimension of one level's relevance, or of a random `control`; fit free vectors.
-
     `rates`: dimension -> share of starts that put every relevant item above all others (squared
-    hinge, L-BFGS), until two in a row succeed always; `gap`: least margin at the last, median
-    of starts; `free`: least dimension where a start succeeds; bounds are [lower, upper].
+    hinge, L-BFGS), until two in a row succeed always; `gap`: least margin at the last, median of
+    starts; `free`: least dimension where a start succeeds; bounds are [lower, upper].
     """
     A = relevance(level, seed, size=size)
     if control:

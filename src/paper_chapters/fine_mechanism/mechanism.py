@@ -27,8 +27,7 @@ from paper_utils.search.ranks import ranks_from_scores
 from paper_utils.statistics import bootstrap_interval
 from paper_utils.train.task import CatalogueTask, attribute_pairs, catalogue_task
 
-#: Numbers of leading principal components kept or removed.
-CUTS = (1, 5, 10, 20, 50)
+CUTS = (1, 5, 10, 20, 50)  #: numbers of leading principal components kept or removed
 N_CHANGED = 150  # titles changed for each attribute
 SEEDS = (0, 1)  # of sources without a network, which take seconds; encoders have the first
 #: Sources of vectors; the first ones are encoders, the others are made from them or from letters.
@@ -47,8 +46,7 @@ SOURCES = (
 )
 SMALL = {"n_train": 200, "n_items": 250, "n_train_queries": 80, "n_queries": 90}
 QUICK = ("random", "hashed, 1024", "hashed, 128", "letters, 64", "letters, 256")
-#: Attributes of the minimal pairs, by the column that changes.
-CHANGED = (
+CHANGED = (  #: attributes of the minimal pairs, by the column that changes
     "tool_class",
     "brand",
     "voltage_v",
@@ -62,7 +60,6 @@ CHANGED = (
 
 class VectorSource:
     """Vectors of texts by name, fitted on the titles of a task where there is something to fit.
-
     `name`: one of `SOURCES`, or an encoder. ``hashed, d``: NUMEN's buckets; ``letters, d``: latent
     semantic analysis of letter 3- to 5-grams, fitted on the training titles.
     """
@@ -110,7 +107,6 @@ def _letters(texts: list[str], d: int, seed: int):
 
 def changed_titles(task: CatalogueTask, *, limit: int = N_CHANGED) -> pd.DataFrame:
     """Return `title` and `other` that differ in one printed `attribute`, at most `limit` for each.
-
     A number becomes another that the catalogue has for the class, a brand another brand, the word
     for the class that of another; ``brushless`` and ``impact`` lose their word.
     """
@@ -159,8 +155,7 @@ _WORDS = {
 }
 
 
-#: What must follow a number that is to be changed.
-_UNITS = {
+_UNITS = {  #: what must follow a number that is to be changed
     "voltage_v": r"(?=\s?-?(?:в|v))",
     "capacity_ah": r"(?=\s?(?:а|a))",
     "power_w": r"(?=\s?-?(?:вт|ватт|w))",
@@ -209,7 +204,6 @@ def principal_directions(X: NDArray) -> NDArray[np.float64]:
 
 def shares(differences: NDArray, directions: NDArray, k: int) -> NDArray[np.float64]:
     """Return the share of each difference's squared length in the first `k` directions, (n,).
-
     `directions` (d, d) are orthonormal columns. An isotropic direction has k/d on average; zeros
     give NaN.
     """
@@ -220,7 +214,6 @@ def shares(differences: NDArray, directions: NDArray, k: int) -> NDArray[np.floa
 
 def pair_accuracy(scores: NDArray, pairs: pd.DataFrame) -> dict[str, list[float]]:
     """Return the share of pairs in the right order, by attribute and over all: [mean, low, high].
-
     A tie counts half; the bootstrap resamples queries.
     """
     rounded = np.round(scores, 6)
@@ -237,7 +230,6 @@ def pair_accuracy(scores: NDArray, pairs: pd.DataFrame) -> dict[str, list[float]
 
 def projected(X: NDArray, Q: NDArray, directions: NDArray, *, cut: int, keep: bool) -> NDArray:
     """Return cosines (n_queries, n_items) without the first `cut` directions, or in only them.
-
     Both sides are centred by their own mean first.
     """
     basis = directions[:, :cut] if keep else directions[:, cut:]
@@ -292,7 +284,6 @@ def mechanism(source: str, language: str, seed: int, small: bool) -> dict[str, A
 
 def measure_source(task: CatalogueTask, vectors: Any, *, limit: int = N_CHANGED) -> dict[str, Any]:
     """Measure a callable ``vectors(texts, queries=False)`` that returns unit rows, (n_texts, d).
-
     `shares`, `length` (0: the source is blind to it) of difference vectors by attribute, beside
     those of ``any two titles`` and ``class means``; by what was done: accuracy on `pairs`, nDCG@10
     of `coarse` and `fine` queries; `margin`: median of the 10th minus the 11th score.

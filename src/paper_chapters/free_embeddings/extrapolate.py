@@ -60,8 +60,7 @@ def fit_polynomial(d: ArrayLike, n: ArrayLike, degree: int = 3) -> PolynomialFit
     rss = float(residuals @ residuals)
     inverse = np.linalg.inv(R)
     covariance = inverse @ inverse.T * rss / (count - degree - 1)
-    # Back to powers of d itself.
-    back = np.zeros((degree + 1, degree + 1))
+    back = np.zeros((degree + 1, degree + 1))  # back to powers of d itself
     power = np.array([1.0])
     for j in range(degree + 1):
         back[: j + 1, j] = power

@@ -27,7 +27,6 @@ def infonce(
     queries: NDArray, docs: NDArray, sets: NDArray, temperature: float
 ) -> tuple[float, NDArray, NDArray]:
     """Return the mean of -log softmax over relevant pairs, and its gradients by queries and docs.
-
     Shapes (n_sets, d), (n, d) and, of the relevant `sets`, (n_sets, k); lengths are not scaled.
     """
     m, k = sets.shape
@@ -53,7 +52,6 @@ def descend_monotonically(
     look_every: int = 10,
 ) -> Flow:
     """Follow the InfoNCE gradient on the sphere in steps that each lower the loss.
-
     A step that would raise the loss is halved until it does not. Unlike Adam at a fixed rate, this
     cannot overshoot: where the accuracy falls, the objective causes it. `queries` (n_sets, d) and
     `docs` (n, d) are the start, scaled to unit length; it ends early when no step lowers the loss.

@@ -51,7 +51,6 @@ def _other_tasks() -> list[dict[str, Any]]:
 )
 def critical_row(objective: str, d: int, n_seeds: int, largest: int) -> dict[str, Any]:
     """Search the critical n of one of `OBJECTIVES` in d dimensions, up to `largest`.
-
     `best`, `sure`, `per_seed` as in `CriticalN`; `n`, `solved`: each n tried, and by how many seeds
     it was solved.
     """

@@ -15,8 +15,7 @@ from paper_utils.results import Tolerance, experiment
 
 
 def _published_tasks() -> list[dict[str, Any]]:
-    # Fewer starts where one costs a minute.
-    return [
+    return [  # fewer starts where one costs a minute
         {"objective": AS_PUBLISHED, "d": d, "n_seeds": 6 if d <= 12 else 3, "largest": 400}
         for d in range(2, 17)
     ]

@@ -47,7 +47,6 @@ def cloud(
     law: str, n: int, d: int, *, kappa: float = 0.0, d_eff: float | None = None, seed: int = 0
 ) -> NDArray[np.float64]:
     """Draw n independent points (n, d) of a ``normal``, ``uniform`` or ``torus`` distribution.
-
     ``uniform``: the cube from 0 to 1; ``torus``: d angles as points of d circles, (n, 2 d), without
     a middle or border. ``normal`` only: `kappa`, squared length of the mean over the total
     variance; `d_eff`, participation ratio of a power-law spectrum, else all variances are equal.
@@ -108,7 +107,6 @@ def hubness_of_cloud(
     law: str, metric: str, d: int, n: int, kappa: float = 0.0, d_eff: float | None = None
 ) -> dict[str, list[float]]:
     """Measure five clouds of one distribution: each measure of `hubness_row`, one value a seed.
-
     ``skewness_5`` is that of the five nearest neighbours.
     """
     rows = []
@@ -125,12 +123,7 @@ def hubness_of_cloud(
 
 
 def hubness_by_reduction(X: ArrayLike, k: int = K) -> dict[str, KOccurrence]:
-    """Count k-occurrences among distinct rows (n_items, d) under each of `REDUCTIONS`.
-
-    >>> found = hubness_by_reduction(cloud("normal", 1000, 50, kappa=1))
-    >>> {name: round(counts.skewness, 1) for name, counts in found.items()}
-    {'none': 2.5, 'centring': 0.2, 'whitening': 0.2, 'mutual proximity': 0.3}
-    """
+    """Count k-occurrences among distinct rows (n_items, d) under each of `REDUCTIONS`."""
     return {
         "none": k_occurrence(X, k),
         "centring": k_occurrence(centre(X), k),
@@ -140,19 +133,13 @@ def hubness_by_reduction(X: ArrayLike, k: int = K) -> dict[str, KOccurrence]:
 
 
 def towards_mean(X: ArrayLike, counts: ArrayLike) -> float:
-    """Rank correlation of the counts with the cosine to the mean direction.
-
-    >>> X = cloud("normal", 1000, 50, kappa=1)
-    >>> round(towards_mean(X, k_occurrence(X).counts), 1)
-    0.9
-    """
+    """Rank correlation of the counts with the cosine to the mean direction."""
     U = unit_rows(X)
     return float(spearmanr(U @ U.mean(axis=0), counts).statistic)
 
 
 def titles_row(X: NDArray, *, reductions: bool) -> dict[str, Any]:
     """Hubness of vectors of titles (n_items, d): with duplicates ``kept`` and ``merged``.
-
     ``mu2``, squared length of the mean unit vector, and ``towards_mean`` are of the merged rows;
     `reductions` compares hubness reductions on at most `SAMPLE` of them.
     """
@@ -191,7 +178,6 @@ def titles_row(X: NDArray, *, reductions: bool) -> dict[str, Any]:
 )
 def hubness_of_titles(catalogue: str, encoder: str) -> dict[str, Any]:
     """Measure one encoder on all titles of a real catalogue: `titles_row` of ``all`` and ``ru``.
-
     Hubness reductions are compared on the Russian titles.
     """
     titles = load_catalogue(catalogue, language="all")
@@ -205,7 +191,6 @@ def hubness_of_titles(catalogue: str, encoder: str) -> dict[str, Any]:
 
 def reduced_scores(documents: ArrayLike, queries: ArrayLike) -> dict[str, NDArray[np.float32]]:
     """Score documents for queries under each hubness reduction, fitted to the documents alone.
-
     Scores are (n_queries, n_docs), in single precision so that equal documents tie.
     """
     U, V = unit_rows(documents), unit_rows(queries)
@@ -251,7 +236,6 @@ def search_with_reductions(
     encoder: str, language: str, n_items: int = 2000, n_queries: int = N_QUERIES, seed: int = 0
 ) -> dict[str, Any]:
     """Search generated titles with one encoder: ``search``, `search_gains` by hubness reduction.
-
     ``titles``: `hubness_row` by reduction, of the neighbours of titles among themselves.
     """
     documents, queries, grades, fine = encoded_search(encoder, language, n_items, n_queries, seed)

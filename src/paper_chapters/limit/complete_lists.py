@@ -11,15 +11,9 @@ from paper_utils.search.ranks import RelevantRanks
 
 def complete_at_k(ranks: RelevantRanks, k: int) -> NDArray[np.float64]:
     """Return the probability that the first `k` hold every relevant document, shape (n_queries,).
-
     Ties are ordered at random. Of e documents with one score, m of them among the first `k`, r
     relevant ones are all among these with probability ``C(e - r, m - r) / C(e, m)``. NaN where no
     document is relevant.
-
-    >>> from paper_utils.search.ranks import ranks_from_scores
-    >>> ranks = ranks_from_scores([[0.9, 0.5, 0.5, 0.1], [1, 1, 1, 1]], [[1, 0, 1, 0]] * 2)
-    >>> complete_at_k(ranks, 2)
-    array([0.5       , 0.16666667])
     """
     check_cutoff(ranks, k)
     # One relevant document of a tie after the other: the i-th has m - i places of e - i left.

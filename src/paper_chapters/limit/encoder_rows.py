@@ -23,8 +23,7 @@ from paper_utils.results import Result, experiment, get, result_path
 from paper_utils.search.metrics import summary
 from paper_utils.search.ranks import RelevantRanks
 
-#: Relevant documents of each query of LIMIT.
-_K = 2
+_K = 2  #: relevant documents of each query of LIMIT
 
 # The same measurement, an hour long. The chapter shows it once it is recorded.
 experiment(

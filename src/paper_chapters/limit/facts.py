@@ -70,10 +70,9 @@ def _spread(values: Sequence[int]) -> list[float]:
     tolerance=SEEDED,
 )
 def limit_facts(source: str) -> dict[str, Any]:
-    """Return :func:`graph_facts` and :func:`text_facts` of one collection.
-    Of 'limit', with the documents of the replica, also the size of its attribute list, how many of
-    its query attributes are in it, and how many queries, names and relevant sets LIMIT-small
-    shares.
+    """Return :func:`graph_facts` and :func:`text_facts` of one collection. Of 'limit', with the
+    documents of the replica, also the size of its attribute list, how many of its query attributes
+    are in it, and how many queries, names and relevant sets LIMIT-small shares.
     """
     check_source(source, SOURCES)
     # The 46 relevant documents of the replica have LIMIT's own queries and judgements.

@@ -25,8 +25,7 @@ from paper_utils.results import Tolerance, experiment
 from paper_utils.search.late_interaction import maxsim
 from paper_utils.search.metrics import summary
 
-#: Coordinates kept of a pooled vector; MiniLM has 384.
-DIMS = (32, 64, 128, 256, 384)
+DIMS = (32, 64, 128, 256, 384)  #: coordinates kept of a pooled vector; MiniLM has 384.
 POOLED = {d: f"MiniLM, d = {d}" for d in DIMS}
 STATIC_MEAN, STATIC_MAXSIM = "word pieces, mean", "word pieces, MaxSim"
 MAXSIM = "MiniLM, MaxSim"
@@ -129,11 +128,7 @@ def encoder_scores(data: LimitData) -> dict[str, NDArray[np.float32]]:
 
 
 def replica_tasks(start: int, stop: int) -> list[dict[str, Any]]:
-    """Return the tasks for some documents of the replica; its 46 relevant ones are one.
-
-    >>> [task["stop"] for task in replica_tasks(0, 4000)]
-    [46, 2000, 4000]
-    """
+    """Return the tasks for some documents of the replica; its 46 relevant ones are one."""
     edges = [*range(start, stop, CHUNK), stop]
     if start == 0:
         edges.insert(1, 46)

@@ -16,8 +16,7 @@ from paper_utils.limit.generate import PATTERNS, generate_limit
 from paper_utils.results import RANKS, experiment
 from paper_utils.search.metrics import summary
 
-#: Queries of the recorded collections, which have twice as many documents.
-N_QUERIES = 230
+N_QUERIES = 230  #: queries of the recorded collections, which have twice as many documents
 LEXICAL = ("BM25", "BM25, stemmed", "TF-IDF", "letter trigrams (DSSM)")
 SUMS = {f"random sums, d = {d}": d for d in (64, 256)}
 ENCODER = "MiniLM, d = 384"
@@ -41,11 +40,7 @@ def pooled(data: LimitData, encoder: str) -> Score:
 
 
 def pattern_data(pattern: str, seed: int, n_queries: int = N_QUERIES) -> LimitData:
-    """Return `n_queries` queries for pairs in a pattern, among twice as many documents.
-
-    >>> [pattern_data(pattern, 0, 10).relevant.size for pattern in ("dense", "cycle", "disjoint")]
-    [5, 10, 20]
-    """
+    """Return `n_queries` queries for pairs in a pattern, among twice as many documents."""
     n_docs = 2 * n_queries
     smallest = next(n for n in range(3, n_docs + 1) if n * (n - 1) // 2 >= n_queries)
     active = {"dense": smallest, "cycle": n_queries}.get(pattern, n_docs)

@@ -12,8 +12,7 @@ from paper_chapters.limit.complete_lists import complete_at_k
 from paper_utils.search.metrics import recall_at_k
 from paper_utils.search.ranks import RelevantRanks, ranks_in_blocks
 
-#: Cut-offs of LIMIT's tables.
-CUTOFFS = (2, 10, 20, 100)
+CUTOFFS = (2, 10, 20, 100)  #: cut-offs of LIMIT's tables
 
 
 def rank_values(ranks: RelevantRanks) -> dict[str, NDArray[np.float64]]:
@@ -33,10 +32,5 @@ def query_values(
 ) -> dict[str, NDArray[np.float64]]:
     """Return :func:`rank_values`, scoring block after block of queries.
     `score` takes a slice of queries and returns their scores, shape (n_rows, n_docs).
-
-    >>> qrels = sparse.csr_array([[True, True, False]])
-    >>> values = query_values(lambda rows: [[3, 1, 2]], qrels)
-    >>> values["recall@2"].tolist(), values["complete@2"].tolist()
-    ([0.5], [0.0])
     """
     return rank_values(ranks_in_blocks(score, qrels))

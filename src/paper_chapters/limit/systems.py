@@ -19,8 +19,7 @@ from paper_utils.theory.construction import (
     trigonometric_queries,
 )
 
-#: Slice of queries -> scores, shape (n_rows, n_docs).
-Score = Callable[[slice], NDArray]
+Score = Callable[[slice], NDArray]  #: slice of queries -> scores, shape (n_rows, n_docs)
 
 
 def bm25(data: LimitData, *, stemmed: bool = False, stopped: bool = False) -> Score:

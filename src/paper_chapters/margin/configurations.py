@@ -15,7 +15,6 @@ def euclidean_curve(
     sets: ArrayLike, angles: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return documents in 2k - 1 dimensions, and for each set a centre and radius of exactly its k.
-
     The trigonometric curve is projected from a point p on it, halfway between two documents: the
     half-space <w, x> >= c of a set becomes the ball around w_perp / (c - <w, p>). Its documents lie
     at the radius, all others further away. Shapes (n, 2k - 1), (n_sets, 2k - 1), (n_sets,).
@@ -61,7 +60,6 @@ def gaussian_documents(n: int, d: int, *, seed: int = 0) -> NDArray[np.float64]:
 
 def centroid_margin(k: int) -> float:
     """Return the margin ``1 / (2 sqrt(2 k))`` that random vectors with centroid queries reach.
-
     In O(k^2 log n) dimensions (arXiv 2601.20844); not the best possible order.
     """
     whole("k", k, least=1)

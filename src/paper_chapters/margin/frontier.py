@@ -53,9 +53,6 @@ def frontier_margin(n: int, d: int, start: str, seed: int, k: int = 2) -> dict[s
     """Widen the least margin over all k-subsets of n documents, `gap`; negative where some set is
     not returned. `start` 'curve' is the trigonometric curve in its 2k dimensions and noise in the
     others; the rest as in :func:`~paper_utils.optimise.max_margin.max_margin`.
-
-    >>> round(frontier_margin(n=6, d=5, start="random", seed=0)["gap"], 3)
-    0.949
     """
     sets = all_subsets(n, k)
     if start != "curve":

@@ -29,9 +29,6 @@ from paper_utils.results import Tolerance, experiment
 def onset(k: int, dtype: str, low: int, high: int, step: int = 1) -> dict[str, int]:
     """Look for the first loss among the sets of narrowest margin, n from `low` to below `high`.
     `first`: the least n at which `dtype` loses some of the `checked` k-subsets, `lost` of them.
-
-    >>> onset(2, "float16", 9, 60)
-    {'first': 20, 'lost': 8, 'checked': 60}
     """
     for n in range(low, high, step):
         lost, checked = lost_worst_sets(n, k, dtype)

@@ -35,11 +35,7 @@ def rounded_scores(
     queries: ArrayLike, docs: ArrayLike, dtype: str, *, accumulate: str = "same"
 ) -> NDArray[np.floating]:
     """Return inner products (m, n) with every rounding of a plain loop over the coordinates.
-
     `queries` (m, d) and `docs` (n, d) are rounded to the format first.
-
-    >>> rounded_scores([[1.0, 1.0]], [[1.0, 1e-4]], "float16")
-    array([[1.]], dtype=float16)
     """
     kind = _format(dtype)
     if accumulate not in ("same", "float32"):
@@ -65,7 +61,6 @@ def lost_sets(
     block: int = 1024,
 ) -> int:
     """Count sets that are not the strict top-k of their query in the given format; ties are lost.
-
     `docs` (n, d), `queries` (n_sets, d), `sets` (n_sets, k); `block` queries are scored at a time.
     """
     D, Q = np.asarray(docs, dtype=np.float64), np.asarray(queries, dtype=np.float64)
@@ -97,7 +92,6 @@ def largest_exact_n(
     k: int, dtype: str, *, accumulate: str = "same", limit: int = 1000
 ) -> tuple[int, int]:
     """Return the largest n up to which a format loses no k-subset on the curve; losses at n + 1.
-
     A property of this construction, query and order of rounding, not a maximum over embeddings.
     """
     for n in range(k + 1, limit + 1):
@@ -109,7 +103,6 @@ def largest_exact_n(
 
 def lost_worst_sets(n: int, k: int, dtype: str, *, block: int = 200_000) -> tuple[int, int]:
     """Return how many of the sets of narrowest margin are lost, and how many were checked.
-
     They are k of k + 1 neighbours, in every rotation: for n in the ten thousands not all subsets
     can be checked. Only documents within k + 1 steps are rivals; the others are lower by more than
     any rounding error.
@@ -146,7 +139,6 @@ def _dots(queries: NDArray, docs: NDArray, members: NDArray) -> NDArray:
 
 def narrowest_margin(n: int, k: int) -> float:
     r"""Return the leading term of the least margin of n equally spaced documents on the curve.
-
     :math:`(\lfloor k/2\rfloor!\,\lceil k/2\rceil!)^2 (2\pi/n)^{2k} / (2^k \sqrt{k}\, W_k)` with
     :math:`W_k^2 = \tfrac{2}{4^k}(\binom{4k}{2k} - \binom{2k}{k}^2)`: the set lies around one hole,
     at whose place :math:`f_S` is least.

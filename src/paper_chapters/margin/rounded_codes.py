@@ -22,7 +22,6 @@ ROTATIONS = 16
 
 def expected_losses(n: int, k: int, dtype: str) -> float:
     """Predict how many pairs of a set's document and a rival a format loses, over all k-subsets.
-
     Each rounding of x is an independent error of variance ulp(x)^2 / 12. A rival overtakes at a
     margin g with probability Phi((u/2 - g)/sigma), u/2 for ties (u: spacing of scores). Summed over
     k of k + 1 neighbours, the only narrow margins; sigma is a mean over some rotations.
@@ -80,7 +79,6 @@ def _ulp(x: NDArray[np.float64], digits: int) -> NDArray[np.float64]:
 
 def predicted_exact_n(k: int, dtype: str, *, largest: int = 1_000_000) -> int:
     """Predict the largest n that a format carries: the expected losses pass ln 2.
-
     With rare independent losses, none occurs with probability one half there.
     """
     low, high = 3 * k + 3, largest
@@ -99,7 +97,6 @@ def predicted_exact_n(k: int, dtype: str, *, largest: int = 1_000_000) -> int:
 
 def precision_dimension(n: int, k: int, dtype: str) -> float:
     """Bound the dimension from below if margins below the spacing of the format are lost.
-
     ``ln C(n, k) / ln(1 + 2 / spacing)``, conditional on that premise.
     """
     if dtype not in SPACINGS:
@@ -109,7 +106,6 @@ def precision_dimension(n: int, k: int, dtype: str) -> float:
 
 def bits_dimension(n: int, k: int, dtype: str) -> int:
     """Bound the dimension of queries by counting bits: ``bits d >= log2 C(n, k)``.
-
     Unconditional: different subsets need different query vectors.
     """
     if dtype not in BITS:

@@ -18,12 +18,8 @@ CAUSES = ("common", "word")
 
 def expected_norm2(k: ArrayLike, rho: float, *, sigma2: float = 1.0, pooling: str = "sum"):
     """Mean squared length of a vector of `k` subword tokens: sum, mean or unit vector of them.
-
     For a sum sigma2 k (1 + (k - 1) rho), with E<t_i, t_j> = rho sigma2 for tokens of the *same*
     word: Krasnov, "Growth of the norm under fragmentation", the boxed formula.
-
-    >>> [round(float(x), 3) for x in expected_norm2([1, 2, 3, 4, 5], 0.1)]
-    [1.0, 2.2, 3.6, 5.2, 7.0]
     """
     k = _token_counts(k)
     _share("rho", rho)
@@ -41,7 +37,6 @@ def expected_cosine(
     k: ArrayLike, rho: float, *, other: ArrayLike | None = None, between: float | None = None
 ):
     """Mean cosine of two words of `k` and `other` (or `k`) subword tokens, in high dimension.
-
     `rho` is the mean cosine of two tokens of one word, `between` that of tokens of two words (`rho`
     when left out: all tokens share one mean). Sum, mean and unit vectors share it. A ratio of means
     in place of the mean of ratios: the error is of order 1/d when lengths vary little.
@@ -57,7 +52,6 @@ def expected_cosine(
 
 def common_share(k: ArrayLike, rho: float):
     """Share of the squared length along the common direction, kρ/(1 + (k - 1)ρ).
-
     It holds for sums, means and unit vectors, if all tokens share the mean that makes `rho`.
     """
     return expected_cosine(k, rho)
@@ -73,13 +67,8 @@ def words_of_tokens(
     seed: int = 0,
 ) -> NDArray[np.float64]:
     """Draw words (n_words, d) of `k` Gaussian subword tokens each, of mean squared length 1.
-
     Token i is ``c + e_i``, with |c|² = rho on average and independent isotropic e_i; c is one for
     all words (`cause` 'common') or a random one for each ('word').
-
-    >>> V = words_of_tokens(np.full(2000, 4), 0.1)
-    >>> print(f"{(V**2).sum(axis=1).mean():.1f}")
-    5.2
     """
     k = np.atleast_1d(_token_counts(k))
     _share("rho", rho)
@@ -104,7 +93,6 @@ def words_of_tokens(
 @dataclass(frozen=True, slots=True)
 class TokenCorrelation:
     """How alike the subword tokens of a set of texts are: mean inner products over `sigma2`.
-
     `sigma2` is the mean squared length of a token; `within` is of two tokens of one text, Krasnov's
     rho, and `between` of two texts. Standard errors are the jackknife's over texts.
     """
@@ -119,16 +107,9 @@ class TokenCorrelation:
 
 
 def token_correlation(sums: ArrayLike, squares: ArrayLike, k: ArrayLike) -> TokenCorrelation:
-    """Measure rho within and between texts from sums over their `k` token vectors alone.
-
-    `sums` (n_texts, d) are of the vectors, `squares` (n_texts,) of their squared lengths. Exact:
-    ordered pairs within a text have the inner product |v|² - sum|t|², all pairs the square of the
-    total.
-
-    >>> tokens = np.random.default_rng(0).normal(size=(500, 3, 50)) + 0.5
-    >>> row = token_correlation(tokens.sum(1), (tokens**2).sum((1, 2)), np.full(500, 3))
-    >>> print(f"{row.within:.2f} {row.between:.2f}")
-    0.20 0.20
+    """Measure rho within and between texts from sums over their `k` token vectors alone. `sums`
+    (n_texts, d) are of the vectors, `squares` (n_texts,) of their squared lengths. Exact: ordered
+    pairs within a text have the inner product |v|² - sum|t|², all pairs the square of the total.
     """
     sums = as_vectors(sums, name="sums", min_rows=3).astype(np.float64)
     k, squares = np.atleast_1d(_token_counts(k)), np.asarray(squares, dtype=np.float64)
@@ -185,13 +166,9 @@ def mean_cosine_to_others(X: ArrayLike) -> NDArray[np.float64]:
 
 def dimension_of_lengths(k: Sequence[int], rho: float, *, d: int, pooling: str = "sum") -> float:
     """Effective dimension of words of lengths `k`, each as frequent, with one common mean.
-
-    One direction of the covariance has variance s, d - 1 have r, and the result is
-    (s + (d - 1)r)² / (s² + (d - 1)r²). For sums s - r = rho Var k; for means s = r; for unit
-    vectors, in high dimension, s - r is about the variance of the root of :func:`common_share`.
-
-    >>> [round(dimension_of_lengths([1, 2, 3, 4, 5], 0.1, d=300, pooling=p)) for p in POOLINGS]
-    [124, 300, 287]
+    One direction of the covariance has variance s, d - 1 have r, and the result is (s + (d - 1)r)²
+    / (s² + (d - 1)r²). For sums s - r = rho Var k; for means s = r; for unit vectors, in high
+    dimension, s - r is about the variance of the root of :func:`common_share`.
     """
     k = np.atleast_1d(_token_counts(k))
     norm2 = expected_norm2(k, rho, pooling=pooling)

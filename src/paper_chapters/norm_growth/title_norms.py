@@ -63,10 +63,6 @@ def fertility_row(counts: Sequence[Sequence[int]], letters: int) -> dict[str, An
     """Summarise subword tokens per word, given by text; `letters` counts the characters of all
     words. `se` of `mean` is that of a ratio over texts, `single` the share of words of one token,
     `histogram` counts words of 1, 2, ... `LONGEST` or more tokens.
-
-    >>> row = fertility_row([[1, 3], [2], [2]], 16)
-    >>> row["mean"], row["single"], row["letters_per_piece"]
-    (2.0, 0.25, 2.0)
     """
     kept = [text for text in counts if text]
     if len(kept) < 2:
@@ -91,10 +87,6 @@ def fertility_row(counts: Sequence[Sequence[int]], letters: int) -> dict[str, An
 def fertility_of(titles: Sequence[str], tokenizer: SubwordTokenizer) -> dict[str, Any]:
     """Return kind of word ('all words', 'Cyrillic', ...) -> :func:`fertility_row` of titles.
     Kinds in fewer than two titles are left out.
-
-    >>> rows = fertility_of(["Дрель 18В", "Cordless saw", "Saw"], load_subwords("minilm"))
-    >>> [(kind, row["mean"]) for kind, row in rows.items()]
-    [('all words', 2.2), ('Latin', 1.3333333333333333)]
     """
     counts = count_subwords(titles, tokenizer)
     found = [words(title) for title in titles]
@@ -147,11 +139,7 @@ def fertility_of_titles(
 
 
 def texts_of(titles: Sequence[str], level: str, language: str, n_words: int) -> list[str]:
-    """Return the titles, or their first `n_words` distinct words in the letters of `language`.
-
-    >>> texts_of(["Дрель Bosch 18В", "дрель ударная"], "words", "ru", 10)
-    ['Дрель', 'ударная']
-    """
+    """Return the titles, or their first `n_words` distinct words in the letters of `language`."""
     if level not in LEVELS:
         raise UsageError(f"no level {level!r}; {did_you_mean(level, LEVELS)}")
     if language not in LANGUAGES:
@@ -184,8 +172,7 @@ def growth_row(
     norm2 = (sums * sums).sum(axis=1)
     cosine = mean_cosine_to_others(sums)
     within = max(rho.within, 0.0)  # the formulas are for rho >= 0
-    # A text meets all others: their lengths are those of the whole set.
-    expected = np.array(
+    expected = np.array(  # a text meets all others: their lengths are those of the whole set
         [np.mean(expected_cosine(n, within, other=k, between=rho.between)) for n in k]
     )
     doublings = np.log2(k)

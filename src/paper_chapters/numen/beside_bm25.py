@@ -22,8 +22,7 @@ from paper_utils.statistics import bootstrap_interval
 
 CUTOFFS = (2, 10, 100)
 
-#: Pairs that are compared, by the difference that is taken.
-PAIRS = {
+PAIRS = {  #: pairs that are compared, by the difference that is taken
     "without the stemmer - with it": ("BM25", "BM25, stemmed"),
     "NUMEN - BM25, stemmed": ("NUMEN", "BM25, stemmed"),
     "NUMEN - BM25": ("NUMEN", "BM25"),

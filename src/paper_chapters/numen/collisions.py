@@ -15,14 +15,12 @@ from tqdm import tqdm
 from paper_utils.checks import whole
 from paper_utils.search.hashing import HashedNgrams
 
-# Documents whose grams are counted at once: some 60 MB.
-_BLOCK = 2048
+_BLOCK = 2048  # documents whose grams are counted at once: some 60 MB
 # Documents and buckets from which the contents of a bucket are estimated.
 _DOCS, _BUCKETS = 300, 600
 # Quantiles of the relevant document's own score, and bins of the scores of the others.
 _NODES, _BINS = 11, 128
-# Below this skewness the distribution is taken as normal.
-_NORMAL = 1e-2
+_NORMAL = 1e-2  # below this skewness the distribution is taken as normal
 
 
 class GramCounts(NamedTuple):
@@ -64,7 +62,6 @@ def predicted_recall(
     counts: GramCounts, d: int, ks: Sequence[int], *, seed: int = 0
 ) -> list[float]:
     """Predict the mean recall at each of `ks` for `d` buckets (1 to 2**32).
-
     A query's gram scores ``log(1 + t + X)``: t is its own sum in the document, X that of the other
     grams in its bucket. Three moments over documents, for random buckets, give a score the Pearson
     distribution (type III). A relevant document is found when fewer than k others score higher.
@@ -118,7 +115,6 @@ def _add_moments(sums, moments, terms, weights, buckets, pointers, docs, places)
 
 def _chance_found(better: NDArray, variance: NDArray, k: int) -> NDArray[np.float64]:
     """Chance of each relevant document, shape (n_relevant,), to be among the first k.
-
     How many others are above has mean `better` and `variance`, (n_relevant, n_nodes), and a
     translated Poisson distribution (A. Barbour, V. Cekanavicius, 2002): what is certain stays so.
     """

@@ -18,8 +18,7 @@ from paper_utils.search.ranks import ranks_from_lists
 
 DIMS = (512, 1024, 2048, 4096, 8192, 16_384, 32_768)
 NO_COLLISIONS = 1 << 20
-# Listed beyond the largest cut-off, so that ties across it are seen.
-_MARGIN = 60
+_MARGIN = 60  # listed beyond the largest cut-off, so that ties across it are seen
 
 #: Name of a variant -> what it changes in the published settings.
 VARIANTS: dict[str, dict[str, Any]] = {

@@ -40,9 +40,6 @@ def passages(
 ) -> list[list[str]]:
     """Return passages of consecutive sentences from the docstrings of installed packages.
     Each lies within one source file. No sentence occurs twice, and passages do not overlap.
-
-    >>> [len(passage) for passage in passages(3, 5, packages=["networkx"])]
-    [5, 5, 5]
     """
     seen: set[str] = set()
     found = []
@@ -78,10 +75,6 @@ def reordered(bodies: Sequence[Sequence[str]], order: str, *, seed: int = 0) -> 
     """Return each text's first sentence with what follows it under an order. 'repeat': the same
     again and again; 'sequential': the text as it is; 'random': sentences of other texts, each from
     another one where there are enough.
-
-    >>> bodies = [["a", "b"], ["c", "d"]]
-    >>> [reordered(bodies, order) for order in ("repeat", "random")]
-    [[['a', 'a'], ['c', 'c']], [['a', 'd'], ['c', 'b']]]
     """
     if order not in ORDERS:
         raise UsageError(f"order must be one of {', '.join(ORDERS)}, not {order!r}")
@@ -107,10 +100,6 @@ def with_common_mean(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Add one random vector to all unit rows until their mean pairwise cosine distance is `mpd`.
     Returns the shifted rows, (n_items, d), not normalised, and the vector, (d,).
-
-    >>> X = np.random.default_rng(0).normal(size=(50, 20))
-    >>> round(mean_pairwise_distance(with_common_mean(X, 0.25)[0]), 6)
-    0.25
     """
     U = unit_rows(X, min_rows=2)
     before = mean_pairwise_distance(U)

@@ -39,10 +39,6 @@ def scores_of_poolings(
     """Return system -> scores, shape (n_queries, n_docs), of one transformer's tokens.
     Cosines for one vector per text; for `LATE` sums of maximal cosines of all tokens, special ones
     and punctuation included, without the [MASK] tokens that ColBERT adds to queries.
-
-    >>> scores = scores_of_poolings(load_encoder("untrained"), ["saw"], ["saw", "drill"])
-    >>> set(scores) <= set(SYSTEMS), int(scores["static MaxSim"].argmax())
-    (True, 0)
     """
     pooled_queries = _empty(len(queries), len(_ONE))
     tokens = {layer: [None] * len(queries) for layer in ("last", "input")}

@@ -21,13 +21,8 @@ _MOST_ROWS = 14_000
 
 def mean_pairwise_distance(X: ArrayLike, metric: str = "cosine") -> float:
     """Mean distance of the distinct pairs of rows (n_items, d): of Gao et al. (arXiv 2603.21437).
-
     One minus the cosine, n/(n - 1) (1 - |m|²) with m the mean of the unit rows; the Euclidean
     distance, which visits every pair; or its square, 2n/(n - 1) Tr Σ. Equal rows have distance 0.
-
-    >>> square = [[1, 0], [0, 1], [-1, 0], [0, -1]]
-    >>> [round(mean_pairwise_distance(square, metric), 4) for metric in METRICS]
-    [1.3333, 1.6095, 2.6667]
     """
     if metric not in METRICS:
         raise UsageError(f"no metric {metric!r}; {did_you_mean(metric, METRICS)}")
@@ -47,7 +42,6 @@ def mean_pairwise_distance(X: ArrayLike, metric: str = "cosine") -> float:
 
 def dilution(sentences: ArrayLike) -> float:
     """Mean cosine distance of the sentences of a text, shape (k, d), to their average.
-
     It is the definition of C_mean in Theorem 1 of Gao et al. (arXiv 2603.21437), of unit vectors: 0
     for equal sentences, else below 1. :func:`dilution_from_pairs` is the theorem's other side.
     """
@@ -61,7 +55,6 @@ def dilution(sentences: ArrayLike) -> float:
 
 def dilution_from_pairs(c_pair: float, k: int) -> float:
     """Dilution from diversity, 1 - √(1 - (k - 1)/k · c_pair).
-
     Source: Theorem 1 of Gao et al. (arXiv 2603.21437). `c_pair`, 0 to k/(k - 1), is the mean cosine
     distance of the distinct pairs of k sentences. The mean of cos(e_i, average) is the length of
     the average, whose square stands under the root.
@@ -77,7 +70,6 @@ def dilution_from_pairs(c_pair: float, k: int) -> float:
 @dataclass(frozen=True, slots=True)
 class SemanticShift:
     """Semantic shift of one text of `k` sentences, and what it is made of.
-
     `local` sums the cosine distances of neighbouring sentences; `dispersion` is the mean cosine
     distance of all distinct pairs.
     """
@@ -99,14 +91,9 @@ class SemanticShift:
 
 def semantic_shift(sentences: ArrayLike) -> SemanticShift:
     """Return how far a text (k, d) moves from sentence to sentence, and how widely it spreads.
-
     Gao et al. (arXiv 2603.21437), after secondary reports of the definition. Neighbours in
     exchangeable sentences are as distant as any pair, so on average local = (k - 1) C_pair and
     shift = (k - 1) C_pair², linear in the length: hence `per_step`.
-
-    >>> found = semantic_shift([[1, 0], [0, 1], [1, 0]])
-    >>> found.local, round(found.dispersion, 4), round(found.per_step, 4)
-    (2.0, 0.6667, 0.6667)
     """
     U = unit_rows(sentences, name="sentences", min_rows=2)
     steps = 1 - (U[1:] * U[:-1]).sum(axis=1)

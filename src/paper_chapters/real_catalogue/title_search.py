@@ -91,10 +91,6 @@ def measure(task: TitleTask, searcher: Searcher, *, seed: int = 0) -> dict[str, 
     ``coarse``, ``fine``: nDCG@10 of queries for a class, or with a value (gains 3, 1);
     ``neighbours``: share of the ten nearest titles of the same class; ``pairs`` and ``twins``
     (minimal pairs): share in the right order, by attribute and ``all``; None below 200 pairs.
-
-    >>> task = title_task(load_catalogue("diy", n_items=300), "ru", n_queries=20)
-    >>> bool(measure(task, Searcher("BM25", task.titles))["coarse"][0] > 0.5)
-    True
     """
     coarse = ranks_from_scores(searcher.scores(task.coarse.texts), task.coarse.grades)
     fine = searcher.scores(task.fine.texts)

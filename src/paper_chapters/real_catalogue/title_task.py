@@ -32,10 +32,8 @@ from paper_utils.data.diy_items import vocabulary
 from paper_utils.errors import UsageError
 
 LEAST_TITLES = 50
-#: Classes with fewer titles get no query.
-LEAST_IN_CLASS = 10
-#: Fewer pairs of an attribute are reported as not measurable.
-LEAST_PAIRS = 200
+LEAST_IN_CLASS = 10  #: classes with fewer titles get no query
+LEAST_PAIRS = 200  #: fewer pairs of an attribute are reported as not measurable
 _PAIRS_A_QUERY = 20
 _COLUMNS = ("class", "category", "tool_class")
 
@@ -68,15 +66,9 @@ def title_task(
     catalogue: Catalogue, language: str, *, n_queries: int = 300, seed: int = 0
 ) -> TitleTask:
     """Build the task from at least 50 titles with a column of classes.
-
     The column is ``class``, ``category`` (the last part of a path with ``/``) or ``tool_class``.
     `language` is that of the queries. At most `n_queries` queries are fine, and at most as many are
     minimal-pair queries of one attribute.
-
-    >>> from paper_utils.data.catalogue import load_catalogue
-    >>> task = title_task(load_catalogue("diy", n_items=300), "ru", n_queries=20)
-    >>> len(task.fine.texts), task.fine.texts[0]
-    (20, 'шуруповёрт 12 в')
     """
     if language not in ("ru", "en"):
         raise UsageError(f"language must be 'ru' or 'en', not {language!r}")
@@ -106,7 +98,6 @@ def title_task(
 
 def title_classes(catalogue: Catalogue, language: str) -> NDArray[np.str_]:
     """Return the class of each title as a query names it; empty where generic or rare.
-
     A class needs `LEAST_IN_CLASS` titles; fewer than two such classes raise `UsageError`.
     """
     table = catalogue.table

@@ -17,8 +17,7 @@ from scipy import sparse
 from paper_utils.data.sources import data_file
 from paper_utils.errors import UsageError
 
-#: What a judgment is worth.
-GRADES = {"Exact": 2, "Partial": 1, "Irrelevant": 0}
+GRADES = {"Exact": 2, "Partial": 1, "Irrelevant": 0}  #: what a judgment is worth
 _COLUMNS = {
     "product.csv": ("product_id", "product_name", "product_class"),
     "query.csv": ("query_id", "query"),
@@ -39,10 +38,8 @@ class Wands:
 
 
 def load_wands(folder: str | os.PathLike[str] | None = None) -> Wands:
-    """Read WANDS from `folder`, or from where ``paper data fetch wands`` puts it.
-
-    Missing columns, unknown or repeated ids, unknown labels and contradictory judgements raise
-    `UsageError`.
+    """Read WANDS from `folder`, or from where ``paper data fetch wands`` puts it. Missing columns,
+    unknown or repeated ids, unknown labels and contradictory judgements raise `UsageError`.
     """
     tables = {name: _read(name, folder) for name in _COLUMNS}
     products, queries = tables["product.csv"], tables["query.csv"]

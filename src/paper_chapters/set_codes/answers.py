@@ -56,7 +56,6 @@ def names_of(data: LimitData) -> list[list[str]]:
 
 def words_of(data: LimitData) -> tuple[tuple[str, ...], list[list[str]], list[list[str]]]:
     """Return the sorted words of all attributes, and which of them each document and query has.
-
     Stop words are left out, and so are words that no query can hold, names above all.
     """
     cut = WordTokenizer(stop_words=STOP_WORDS)

@@ -12,8 +12,7 @@ from scipy.optimize import linprog
 from paper_utils.checks import as_vectors
 from paper_utils.errors import PaperError, UsageError
 
-# HiGHS keeps constraints within 1e-7; a mixture has total weight 1 on either side.
-_SLACK = 1e-6
+_SLACK = 1e-6  # HiGHS keeps constraints within 1e-7; a mixture has total weight 1 on either side
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,13 +28,8 @@ class Separability:
 
 def separable(vectors: ArrayLike, listed: ArrayLike) -> Separability:
     """Decide by linear programming whether some vector and cut-off part a set from the rest.
-
     `vectors` has shape (n_attributes, d); `listed` names the rows above the cut-off. Certificates
     are checked with plain arithmetic. One corner of a square can be cut off, two opposite not.
-
-    >>> square = [[0, 0], [0, 1], [1, 0], [1, 1]]
-    >>> separable(square, [0]).feasible, separable(square, [0, 3]).feasible
-    (True, False)
     """
     Q, rows = checked_sides(vectors, listed)
     side = np.full(len(Q), -1.0)
@@ -76,7 +70,6 @@ def checked_sides(vectors: ArrayLike, listed: ArrayLike) -> tuple[NDArray, NDArr
 
 def least_dimension(possible: Callable[[int], bool], expected: float, width: float, V: int) -> int:
     """Return the least d up to V at which `possible(d)`, which stays so as d grows, by bisection.
-
     Few sets lie further from `expected` than three widths; the bracket is widened where one does.
     """
     reach = max(2, round(3 * width))

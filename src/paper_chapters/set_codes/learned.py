@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from paper_utils.errors import UsageError
 
-# Step of the optimiser (Adam): scores are of order one.
-_RATE = 0.02
+_RATE = 0.02  # step of the optimiser (Adam): scores are of order one
 _BATCH = 256
 
 
@@ -24,7 +23,6 @@ def learn_vectors(
     seed: int = 0,
 ) -> NDArray[np.float64]:
     """Fit query vectors and document codes together by descent on the squared hinge.
-
     `members` holds the attributes that each training document lists. Returns unit rows, shape
     (n_attributes, d), with which all documents are encoded anew. The start is that of `SetCodes`.
     """

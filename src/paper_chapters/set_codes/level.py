@@ -14,8 +14,7 @@ from paper_utils.codes.set_codes import SetCodes
 from paper_utils.codes.solver import Pool, Separator
 from paper_utils.errors import PaperError
 
-#: What each listed attribute scores; the others score minus that or less.
-LEVEL = 1.0
+LEVEL = 1.0  #: what each listed attribute scores; the others score minus that or less
 # A score further than this from its level, or from the bound of the others, counts as wrong.
 # Below one half, documents with both of two attributes stand above all that lack one.
 _TOLERANCE = 0.5
@@ -38,9 +37,8 @@ class LevelPool(Pool):
 
 class LevelSeparator(Separator):
     """As `Separator`, with the scores of listed attributes bounded on both sides.
-
-    Wrong are listed scores outside 0.5 to 1.5 and others above -0.5; `least` is the least of
-    1 - |score - 1| of what is listed and -score of all else, less 0.5.
+    Wrong are listed scores outside 0.5 to 1.5 and others above -0.5; `least` is the least of 1 -
+    |score - 1| of what is listed and -score of all else, less 0.5.
     """
 
     pool, slack = LevelPool, _TOLERANCE
@@ -48,15 +46,9 @@ class LevelSeparator(Separator):
 
 class LevelCodes(SetCodes):
     """Set codes in which every listed attribute scores the same.
-
     Listed attributes score 1 and all others -1 or less, both within one half, so that a sum of m
     queries scores m for a document that lists all and m - 2 or less for one that does not: no
     attribute makes up for another. `wrong` also counts listed attributes off their level.
-
-    >>> codes = LevelCodes(24).fit([f"a{i}" for i in range(40)])
-    >>> found = codes.encode([["a1", "a7"], ["a7", "a30"]])
-    >>> (codes.queries(["a7", ["a1", "a7"]]) @ found.T).round().astype(int).tolist()[0]
-    [1, 1]
     """
 
     separator = LevelSeparator
@@ -64,13 +56,9 @@ class LevelCodes(SetCodes):
 
 def level_dimension(n_attributes: int, length: int, margin: float = 0.0) -> float:
     r"""Return the dimension from which a random set has a code with equal listed scores.
-
-    The law of `critical_dimension` with listed scores *on* the level and not above it:
-    :math:`d = V \min_u \{ f (1 + (\kappa + u)^2) + (1 - f) h(\kappa - u) \}`. As
-    :math:`1 + x^2 = h(x) + h(-x)`, that is more by :math:`L h(-\kappa - u^*)` at most.
-
-    >>> round(critical_dimension(1848, 45), 1), round(level_dimension(1848, 45), 1)
-    (184.9, 186.2)
+    The law of `critical_dimension` with listed scores *on* the level and not above it: :math:`d = V
+    \min_u \{ f (1 + (\kappa + u)^2) + (1 - f) h(\kappa - u) \}`. As :math:`1 + x^2 = h(x) + h(-x)`,
+    that is more by :math:`L h(-\kappa - u^*)` at most.
     """
     critical_dimension(n_attributes, length, margin)  # says what is wrong with the sizes
     f = length / n_attributes
@@ -88,13 +76,8 @@ def level_dimension(n_attributes: int, length: int, margin: float = 0.0) -> floa
 
 def level_margin(vectors: ArrayLike, listed: ArrayLike) -> float:
     """Return how far equal scores of the rows `listed` can stand above all others.
-
     A linear program over vectors with coordinates between -1 and 1; `vectors` has shape
     (n_attributes, d). 0 if there is no level code.
-
-    >>> square = [[0, 0], [0, 1], [1, 0], [1, 1]]
-    >>> level_margin(square, [0]), level_margin(square, [0, 3])
-    (1.0, 0.0)
     """
     Q, rows = checked_sides(vectors, listed)
     # Unknowns: the vector, the level b of what is listed, and the margin t below it.

@@ -116,10 +116,9 @@ def several(d: int, seed: int, n_docs: int = N_DOCS, length: int = 45) -> dict[s
     tolerance=SOLVED_REPLICA,
 )
 def level_words(d: int, n_docs: int, seed: int = 0) -> dict[str, Any]:
-    """Encode the replica from its words; a query is the sum of its word vectors.
-    `length` is the mean, `wrong` counts documents without a code, `steps` has median and maximum,
-    `margin` is the median for unit vectors, `recall` is at 2, 10 and 100 ('bf16' and 'int8': both
-    sides rounded).
+    """Encode the replica from its words; a query is the sum of its word vectors. `length` is the
+    mean, `wrong` counts documents without a code, `steps` has median and maximum, `margin` is the
+    median for unit vectors, `recall` is at 2, 10 and 100 ('bf16' and 'int8': both sides rounded).
     """
     data = limit_replica(n_docs, seed)
     vocabulary, documents, words = words_of(data)

@@ -17,7 +17,6 @@ def bfloat16_pair(queries: ArrayLike, codes: ArrayLike) -> tuple[NDArray, NDArra
 
 def byte_codes(codes: ArrayLike) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     """Round each row to whole numbers from -127 to 127 times a positive scale of its own.
-
     Shapes (n_items, d) and (n_items,). A comparison with zero needs the bytes alone.
     """
     X = as_vectors(codes, name="codes")
@@ -28,7 +27,6 @@ def byte_codes(codes: ArrayLike) -> tuple[NDArray[np.int8], NDArray[np.float32]]
 
 def byte_pair(queries: ArrayLike, codes: ArrayLike) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
     """Round queries (n_queries, d + 1) and set codes (n_docs, d + 1) to bytes.
-
     A query's last number, the constant, is far larger than the others and would take up the range
     of a byte. It is multiplied by :math:`d^{-1/4}`, and the cut-off of a code divided by it.
     """

@@ -67,8 +67,7 @@ def replica_row(form: str, d: int, n_docs: int = 50_000, seed: int = 0) -> dict[
         wrong[name] = _wrong(*rounded(every, solved.weights), rows)
     if form == "words":
         listed, wanted = listed_by(rows, len(vocabulary)).astype(np.float32), codes.rows(names)
-        # What an exact set of words can tell.
-        recall["words in common"] = recalls(
+        recall["words in common"] = recalls(  # what an exact set of words can tell
             data, lambda part: np.array([listed[row].sum(axis=0) for row in wanted[part]])
         )
         bm25 = BM25(tokenizer=WordTokenizer(stop_words=STOP_WORDS)).fit(data.documents)

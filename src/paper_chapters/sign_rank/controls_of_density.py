@@ -20,13 +20,6 @@ def read_qrels(path: str | os.PathLike[str]) -> dict[str, dict[str, float]]:
     """Read relevance judgements in LIMIT's form: ``query -> {document: score}``, without queries
     that have no positive score. `path` is a table with the columns ``query-id``, ``corpus-id`` and,
     if graded, ``score``, or a folder that holds such a ``qrels.jsonl``.
-
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     file = Path(folder, "qrels.csv")
-    ...     _ = file.write_text("query-id,corpus-id,score\\nq1,a,1\\nq1,b,0\\nq2,b,1\\n")
-    ...     read_qrels(file)
-    {'q1': {'a': 1.0, 'b': 0.0}, 'q2': {'b': 1.0}}
     """
     given = Path(path).expanduser()
     table = read_table(given / "qrels.jsonl" if given.is_dir() else given)

@@ -16,7 +16,6 @@ MAX_PROGRAMS = 20_000
 
 def sauer_bound(n: int, vc: int) -> int:
     """Bound the growth function of a class of VC dimension `vc`: ``sum_{i<=vc} C(n, i)``.
-
     Krasnov's bound is this one with ``vc = d + 1``.
     """
     whole("n", n, least=1)
@@ -26,7 +25,6 @@ def sauer_bound(n: int, vc: int) -> int:
 
 def enumerate_dichotomies(X: ArrayLike, *, affine: bool = False) -> NDArray[np.int8]:
     """List every dichotomy of the rows of `X` by a half-space, each proved by a linear program.
-
     A sign vector is kept when ``y_i (<w, x_i> - b) >= 1`` has a solution (b = 0 unless `affine`).
     Prefixes without one are not extended: the work follows the number of dichotomies, not ``2^n``.
     Shape (n_dichotomies, n_points), entries -1 and +1.
@@ -62,9 +60,8 @@ def _separable(points: NDArray[np.float64], y: NDArray[np.int8]) -> bool:
 
 def log2_low_rank_patterns(n: int, m: int, r: int) -> float:
     """Bound log2 of the number of n x m sign matrices of sign-rank at most r.
-
-    Warren's theorem for nm polynomials of degree 2 in r (n + m) parameters:
-    ``(8 e n m / (r (n + m)))^(r (n + m))`` (Alon, Frankl, Rödl 1985).
+    Warren's theorem for nm polynomials of degree 2 in r (n + m) parameters: ``(8 e n m / (r (n +
+    m)))^(r (n + m))`` (Alon, Frankl, Rödl 1985).
     """
     for name, value in (("n", n), ("m", m), ("r", r)):
         whole(name, value, least=1)
@@ -76,7 +73,6 @@ def log2_low_rank_patterns(n: int, m: int, r: int) -> float:
 
 def counting_sign_rank(n: int, m: int) -> int:
     """Return an r such that some n x m sign matrix has sign-rank at least r, by counting alone.
-
     Existence only: it names no matrix, and says nothing of matrices with few +1 a row.
     """
     whole("n", n, least=1)

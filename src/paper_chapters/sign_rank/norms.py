@@ -35,7 +35,6 @@ class MaxNorm:
 
 def max_norm(M: ArrayLike, *, tolerance: float = 1e-6, max_iterations: int = 2000) -> MaxNorm:
     r"""Bracket the max-norm :math:`\gamma_2(M) = \min_{XY'=M} \max_i |x_i| \max_j |y_j|`.
-
     Its dual is the largest trace norm of :math:`D_p^{1/2} M D_q^{1/2}` over probabilities p, q
     (Srebro and Shraibman, COLT 2005); the SVD there also gives factors of M. Weights are multiplied
     by squared row lengths, as in optimal designs, until ``upper / lower - 1 <= tolerance``.

@@ -20,7 +20,6 @@ def product_quantised(
     documents: ArrayLike, *, part: int = 4, bits: int = 4, seed: int = 0
 ) -> NDArray[np.float32]:
     """Replace each run of `part` coordinates by the nearest of ``2**bits`` trained centroids.
-
     A product quantiser (Jégou, Douze and Schmid 2011) trained on the unit documents (n_docs, d), 39
     per centroid at least; a vector takes ``bits * ceil(d / part) / 8`` bytes. Returned is what the
     codes stand for; scored with unrounded queries this is the usual, asymmetric search.
@@ -56,7 +55,6 @@ def hnsw_scores(
     seed: int = 0,
 ) -> NDArray[np.float32]:
     """Cosines (n_queries, n_docs) of the `k` documents that a navigable graph returns, else -2.
-
     Hierarchical navigable small worlds (Malkov and Yashunin 2020) with M = `links` and efSearch =
     `width`. Scores are exact, but some of the best documents may be missed. A document equal to a
     returned one counts as returned; `seed` orders the documents that enter the graph.

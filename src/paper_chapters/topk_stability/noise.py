@@ -46,10 +46,6 @@ def gaussian_cloud(
 ) -> NDArray[np.float32]:
     """Gaussian rows, shape (n, d), with diagonal covariance `spectrum`. Their mean is the same in
     every coordinate, of squared length `kappa` times the trace.
-
-    >>> X = gaussian_cloud(1000, np.ones(50) / 50, kappa=4.0)
-    >>> round(float((X.mean(axis=0) ** 2).sum()), 1)
-    4.0
     """
     d = len(spectrum)
     X = np.random.default_rng(seed).standard_normal((n, d), dtype=np.float32)
@@ -105,10 +101,6 @@ def noise_churn(
     ``{reading}_{side}_``: share of ``positions`` changed in the top k, share that ``left`` it,
     Kendall's ``tau`` within it, and ``left_half``, share that left the top k/2. Reading B equals A:
     the vectors have length one on average.
-
-    >>> row = noise_churn(64, 20, n_docs=500, n_queries=20)
-    >>> row["D_documents_left"] < row["A_documents_left"] < row["A_both_left"]
-    True
     """
     spectrum = power_law_spectrum(d, d_eff=d_eff)
     X = gaussian_cloud(n_docs, spectrum, kappa=kappa, seed=[seed, 0])
@@ -151,11 +143,6 @@ def class_churn(
     variance), a fine value (20% of the rest; relevant where equal) and a rest of effective
     dimension `WITHIN`. `spread`: sd of a query's cosines within its class; by reading, top k of the
     class: ``_lost``, relevant documents that left, ``_net``, less those that came in.
-
-    >>> few = {"n_docs": 800, "n_queries": 20}
-    >>> loose, tight = class_churn(0.0, **few), class_churn(0.95, **few)
-    >>> tight["d_eff"] < loose["d_eff"], tight["A_left"] > loose["A_left"]
-    (True, True)
     """
     if not 0 <= between < 1:
         raise UsageError(f"between must be from 0 to less than 1, not {between}")
@@ -220,10 +207,6 @@ def injected_signal(
     """Recall@k of ten relevant documents a query, ``0.2 q + sqrt(1 - 0.04) u`` with u uniform on
     the sphere, as all other documents are; `A_recall`, `C_recall`: with noise on the documents.
     `separation`: mean relevant score less mean other score, in standard deviations of the others.
-
-    >>> few = {"n_docs": 600, "n_queries": 10}
-    >>> injected_signal(32, **few)["recall"] < injected_signal(768, **few)["recall"]
-    True
     """
     rng = np.random.default_rng([seed, 3])
     n_injected = N_INJECTED * n_queries
@@ -237,6 +220,7 @@ def injected_signal(
     exact = cosine_matrix(Q, U)
     others = exact[~relevant]
     row = {
+        # house rule: the spread of all scores there are, of which nothing is a sample
         "separation": float((exact[relevant].mean() - others.mean()) / others.std()),
         "recall": _recall(exact, relevant, k),
     }
@@ -286,6 +270,7 @@ def margins_and_changes(
         "contrast": (1 - exact.min(axis=1)) / (1 - exact.max(axis=1)),
         "swapped": np.array(swapped),
         "left": np.array(left),
+        # house rule: as above
         "score_sd": float(exact.std(axis=1, dtype=np.float64).mean()),
         "noise_sd": np.array([noise_sd(noise, d, "A") for noise in noises]),
     }

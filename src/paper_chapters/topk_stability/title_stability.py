@@ -36,11 +36,6 @@ def perturbed_scores(
     Vectors are scaled to unit length. `bfloat16` and `Hamming` round queries too; `noise` is a
     variance on the documents (readings A and C); the graph returns k documents. Codes `PQ` need
     enough documents to be trained, and take as many bytes as one bit per coordinate.
-
-    >>> rng = np.random.default_rng(0)
-    >>> Q, X = rng.normal(size=(5, 8)), rng.normal(size=(50, 8))
-    >>> [name for name, *_ in perturbed_scores(Q, X)][:4]
-    ['bfloat16', 'int8', 'one bit', 'Hamming']
     """
     Q, X = (unit_rows(part).astype(np.float32) for part in (queries, documents))
     n, d = X.shape
@@ -80,11 +75,6 @@ def perturbation_rows(
     At k: `overlap`, `positions` changed, `tau`, `tied` (share of queries with a tie across the
     cut-off). At k/2: `half` (overlap), `changed` (share of queries), `lost` and `net` relevant
     documents, `auc` of the margin for `changed`. 95% intervals: `low`, `high`.
-
-    >>> rng = np.random.default_rng(0)
-    >>> rows = perturbation_rows(rng.normal(size=(40, 16)), rng.normal(size=(200, 16)))
-    >>> rows[0]["name"], rows[0]["overlap"] > rows[2]["overlap"]
-    ('bfloat16', True)
     """
     whole("k", k, least=2)
     exact = cosine_matrix(queries, documents)
