@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 
@@ -46,8 +46,8 @@ class Contradiction:
 
     @property
     def intervals(self) -> list[float] | dict[str, list[float]] | None:
-        """Return the intervals of what is recorded, None where none has one."""
-        found = {x.what: [x.low, x.high] for x in self.recorded if x.low is not None}
+        """Return the intervals of what is recorded, None where none has one that is no point."""
+        found = {x.what: [x.low, x.high] for x in self.recorded if x.low != x.high}
         if len(self.recorded) == 1:
             return next(iter(found.values()), None)
         return found or None
@@ -83,7 +83,7 @@ def _table() -> tuple[tuple[str, Contradiction], ...]:
 
 
 def _one(entry: Mapping) -> Contradiction:
-    measured = [(read_evidence(item), item.get("more", False)) for item in entry["measured"]]
+    measured = [(_evidence(item), item.get("more", False)) for item in entry["measured"]]
     return Contradiction(
         id=entry["id"],
         claim=entry.get("claim", f"O-con-{entry['id']}"),
@@ -94,6 +94,15 @@ def _one(entry: Mapping) -> Contradiction:
         sides=entry["sides"],
         chapter=entry["chapter"],
     )
+
+
+def _evidence(item: Mapping) -> Evidence:
+    found = read_evidence(item)
+    if "less" not in item:
+        return found
+    other = read_evidence({"format": "", **item["less"]})
+    value = found.value * item.get("times", 1) - other.value
+    return replace(found, value=value, low=None, high=None)
 
 
 def _statement(fields: Mapping) -> Statement:

@@ -182,10 +182,11 @@ def figure_text(found: Mapping[str, Any], chapter: Chapter) -> str:
             f"{found['n_queries']:,} queries, {n} documents. Each square is a query that asks for "
             f"two documents; it is dark when both come first. With {DIM} numbers a document, the "
             f"pooled vector of MiniLM finds {number(percent['pooled'])} of them, a sum of *random* "
-            f"vectors of words {number(percent['random words'])}, a code that is no sum "
-            f"{number(percent['set codes'])}; so do four numbers, if they are chosen for it. "
-            f"The room is there. LIMIT-small, recall@2; the documents that MiniLM finds most often "
-            f"come first; of random vectors one draw is drawn, and the number is the mean of five. "
+            f"vectors of words {number(percent['random words'])}, a code that is solved from the "
+            f"judgements {number(percent['set codes'])}; so do four numbers, if they are chosen "
+            f"for it. The room is there. LIMIT-small, recall@2; the documents that MiniLM finds "
+            f"most often come first. Of random vectors we draw one of five runs; the percentage is "
+            f"their mean. "
             f"Measured in [{chapter.title}](chapters/{chapter.name}.ipynb).",
             "```",
             "",

@@ -13,6 +13,7 @@ import yaml
 
 from paper_utils.book.chapters import Chapter
 from paper_utils.claims import VERDICTS, Verdict, badge, counts, format_value, groups, outcome
+from paper_utils.claims.evidence import read_evidence
 from paper_utils.claims.ledger import STATUSES
 from paper_utils.claims.tables import (
     OUTCOMES,
@@ -158,7 +159,7 @@ def load_headlines(root: Path) -> list[dict[str, str]]:
         return []
     entries = yaml.safe_load(path.read_text(encoding="utf-8")) or []
     for entry in entries:
-        if set(entry) - {"front", "more"} != {"id", "claim", "verdict", "found"}:
+        if set(entry) - {"front", "more", "with"} != {"id", "claim", "verdict", "found"}:
             raise PaperError(f"headlines.yml: id, claim, verdict and found, not {', '.join(entry)}")
     return entries
 
@@ -176,8 +177,7 @@ def headline_items(
         if item is None:
             raise PaperError(f"headlines.yml: {entry['id']!r}; {did_you_mean(entry['id'], by_id)}")
         try:
-            found = headline(entry["found"], item)
-            more = headline(entry.get("more", ""), item)
+            found, more = headline_texts(entry, item)
         except (KeyError, AttributeError):
             continue  # a small profile measures fewer conditions
         if item.verdict != entry["verdict"]:
@@ -192,18 +192,20 @@ def headline_items(
     return ["{.headlines}", *lines, ""] if lines else []
 
 
-def headline(says: str, verdict: Verdict) -> str:
-    """Return a sentence with the measured values that it names in braces.
+def headline_texts(entry: Mapping[str, Any], verdict: Verdict) -> list[str]:
+    """Return what was found and what else must be known, with the values named in braces.
 
     KeyError: no such condition was measured. AttributeError: nothing was.
 
     >>> from paper_utils.claims import Claim, Record, judge
-    >>> claim = Claim("X", "own", "here", "s", "own", "c")
-    >>> headline("Near {measured[all of it]:.0%}.", judge(claim, Record("X", {"all of it": 0.5})))
-    'Near 50%.'
+    >>> verdict = judge(Claim("X", "own", "here", "s", "own", "c"), Record("X", {"a": 0.5}))
+    >>> headline_texts({"found": "Near {measured[a]:.0%}."}, verdict)
+    ['Near 50%.', '']
     """
-    text = says.format(measured=verdict.record.measured, interval=verdict.record.interval)
-    return " ".join(typeset(text).split())
+    values = {name: read_evidence(one) for name, one in entry.get("with", {}).items()}
+    values |= {"measured": verdict.record.measured, "interval": verdict.record.interval}
+    texts = [entry["found"], entry.get("more", "")]
+    return [" ".join(typeset(text.format(**values)).split()) for text in texts]
 
 
 def _filter(
