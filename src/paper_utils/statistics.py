@@ -23,9 +23,9 @@ _CELLS = 1 << 21  # resampled values held at once: 16 MiB
 class Interval(NamedTuple):
     """A mean with its interval."""
 
-    mean: float
-    low: float
-    high: float
+    mean: float  #: estimate
+    low: float  #: lower end of the interval
+    high: float  #: upper end of the interval
     n: int  #: values counted, NaN left out
 
 
@@ -201,11 +201,11 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
 class RandomEffects(NamedTuple):
     """The mean effect over (encoder, set) pairs: its interval, and the spread between pairs."""
 
-    mean: float
-    low: float
-    high: float
-    tau: float  # standard deviation of the true effects between pairs
-    n: int  # pairs
+    mean: float  #: estimate
+    low: float  #: lower end of the interval
+    high: float  #: upper end of the interval
+    tau: float  #: standard deviation of the true effects between pairs
+    n: int  #: pairs
 
 
 def random_effects(effects: ArrayLike, errors: ArrayLike, *, level: float = 0.95) -> RandomEffects:

@@ -166,9 +166,9 @@ def mean_cosine_to_others(X: ArrayLike) -> NDArray[np.float64]:
 
 def dimension_of_lengths(k: Sequence[int], rho: float, *, d: int, pooling: str = "sum") -> float:
     """Effective dimension of words of lengths `k`, each as frequent, with one common mean.
-    One direction of the covariance has variance s, d - 1 have r, and the result is (s + (d - 1)r)²
-    / (s² + (d - 1)r²). For sums s - r = rho Var k; for means s = r; for unit vectors, in high
-    dimension, s - r is about the variance of the root of :func:`common_share`.
+    One direction of the covariance has variance s, d - 1 have r, and the result is
+    (s + (d - 1)r)² / (s² + (d - 1)r²). For sums s - r = rho Var k; for means s = r; for unit
+    vectors, in high dimension, s - r is about the variance of the root of :func:`common_share`.
     """
     k = np.atleast_1d(_token_counts(k))
     norm2 = expected_norm2(k, rho, pooling=pooling)

@@ -37,8 +37,8 @@ class LevelPool(Pool):
 
 class LevelSeparator(Separator):
     """As `Separator`, with the scores of listed attributes bounded on both sides.
-    Wrong are listed scores outside 0.5 to 1.5 and others above -0.5; `least` is the least of 1 -
-    |score - 1| of what is listed and -score of all else, less 0.5.
+    Wrong are listed scores outside 0.5 to 1.5 and others above -0.5; `least` is the least of
+    1 - |score - 1| of what is listed and -score of all else, less 0.5.
     """
 
     pool, slack = LevelPool, _TOLERANCE
@@ -56,9 +56,9 @@ class LevelCodes(SetCodes):
 
 def level_dimension(n_attributes: int, length: int, margin: float = 0.0) -> float:
     r"""Return the dimension from which a random set has a code with equal listed scores.
-    The law of `critical_dimension` with listed scores *on* the level and not above it: :math:`d = V
-    \min_u \{ f (1 + (\kappa + u)^2) + (1 - f) h(\kappa - u) \}`. As :math:`1 + x^2 = h(x) + h(-x)`,
-    that is more by :math:`L h(-\kappa - u^*)` at most.
+    The law of `critical_dimension` with listed scores *on* the level and not above it:
+    :math:`d = V \min_u \{ f (1 + (\kappa + u)^2) + (1 - f) h(\kappa - u) \}`. As
+    :math:`1 + x^2 = h(x) + h(-x)`, that is more by :math:`L h(-\kappa - u^*)` at most.
     """
     critical_dimension(n_attributes, length, margin)  # says what is wrong with the sizes
     f = length / n_attributes

@@ -60,8 +60,8 @@ def _separable(points: NDArray[np.float64], y: NDArray[np.int8]) -> bool:
 
 def log2_low_rank_patterns(n: int, m: int, r: int) -> float:
     """Bound log2 of the number of n x m sign matrices of sign-rank at most r.
-    Warren's theorem for nm polynomials of degree 2 in r (n + m) parameters: ``(8 e n m / (r (n +
-    m)))^(r (n + m))`` (Alon, Frankl, Rödl 1985).
+    Warren's theorem for nm polynomials of degree 2 in r (n + m) parameters:
+    ``(8 e n m / (r (n + m)))^(r (n + m))`` (Alon, Frankl, Rödl 1985).
     """
     for name, value in (("n", n), ("m", m), ("r", r)):
         whole(name, value, least=1)

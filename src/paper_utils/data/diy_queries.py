@@ -76,7 +76,7 @@ class DiyQueries:
     #: always has); 1 where it has only the class and the power source; 0 elsewhere. A coarse query
     #: asks for nothing else, so its row has no 1. For binary metrics: ``grades == 2``.
     grades: sparse.csr_array
-    #: What each query asks for: ``tool_class``, ``power_source`` and, for a fine query, values of
+    #: What each query asks for, ``tool_class``, ``power_source`` and, for a fine query, values of
     #: one to three of `CONSTRAINTS` (a ``size_mm`` is that of the class's ``size_kind``).
     needs: tuple[Mapping[str, Any], ...]
 

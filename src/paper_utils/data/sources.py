@@ -141,16 +141,16 @@ _DATASETS = {
 class DatasetInfo:
     """One row of `paper data`."""
 
-    name: str
-    what: str
-    n: str
-    licence: str
-    origin: str
+    name: str  #: as for :func:`fetch_dataset`
+    what: str  #: what it is, in words
+    n: str  #: how much there is, in words
+    licence: str  #: as its source states it
+    origin: str  #: where it was published
     where: str  #: the folder here where its files lie or would lie; how to get them otherwise
     reachable: bool  #: whether all its files are here; their content was checked when fetched
     missing: tuple[str, ...]  #: files that are not here
     size: int | None  #: bytes of all files; None where one is not here and was not measured
-    checksums: dict[str, str]  #: of each file: ``git:`` and a blob id, or ``sha256:`` and a digest
+    checksums: dict[str, str]  #: of each file, ``git:`` and a blob id or ``sha256:`` and a digest
 
 
 def data_folders() -> list[Path]:

@@ -31,10 +31,10 @@ _PUBLISHED = (
 class EncoderInfo:
     """One row of `paper models`."""
 
-    name: str
-    what: str
+    name: str  #: as for :func:`load_encoder`
+    what: str  #: what it is, in words
     dim: int | None  #: None where it is known only after loading
-    licence: str
+    licence: str  #: as far as it is known
     size: int | None  #: bytes of the weights; 0 where there are none, None where unknown
     where: str  #: package, folder, hub or 'computed'
     reachable: bool  #: whether `load_encoder` works here without a network

@@ -39,14 +39,14 @@ class CosineMoments:
     n: int  #: items
     d: int  #: coordinates
     mean: float  #: over the n(n-1)/2 pairs of distinct rows
-    var: float  #: over the same pairs (divisor: their number)
+    var: float  #: over the same pairs, with their number as divisor
     #: Jackknife standard error, items (not pairs) as independent draws; NaN for fewer than four.
     se_mean: float
     se_var: float  #: the same, of `var`
     mu2: float  #: |m|², the squared length of the mean unit vector
     d_c: float  #: (Tr C)²/Tr C², the participation ratio of C; NaN when all rows point the same way
     spectral: float  #: Tr C² = (1 - mu2)²/d_c, the share of the variance that the spectrum makes
-    cross: float  #: 2 m'Cm, the share that the mean makes: half the variance of |u - m|²
+    cross: float  #: 2 m'Cm, the share that the mean makes, half the variance of |u - m|²
 
     @property
     def var_independent(self) -> float:

@@ -24,12 +24,12 @@ class EffectiveDimension:
     """A dimension together with the definition that it follows."""
 
     estimator: str  #: as in :func:`effective_dimension`
-    value: float
-    #: Standard error for independent items: the jackknife's for `participation` and `unbiased`, the
+    value: float  #: the estimate
+    #: Standard error for independent items, the jackknife's for `participation` and `unbiased`, the
     #: large-sample one for `twonn`; NaN where none is implemented.
     se: float
-    n: int
-    d: int
+    n: int  #: items
+    d: int  #: columns
 
     def __float__(self) -> float:
         return self.value

@@ -18,9 +18,9 @@ DUPLICATES = ("merge", "keep")
 class KOccurrence:
     """How often each point is among the `k` nearest neighbours of the queries."""
 
-    counts: NDArray[np.int64]  #: N_k, of each point: queries with it among their neighbours
+    counts: NDArray[np.int64]  #: N_k, how many queries have each point among their neighbours
     k: int  #: neighbours of a query
-    n_searches: int  #: queries: the points themselves, or those given
+    n_searches: int  #: queries, the points themselves or those given
     point_of_row: NDArray[np.int64]  #: point of each row; 0, 1, … where none are merged
     n_duplicates: int  #: rows equal to an earlier one, merged or not
     largest_group: int  #: rows in the largest group of equal rows; 1 where all differ

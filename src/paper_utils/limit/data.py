@@ -29,7 +29,7 @@ class LimitData:
     name: str  #: what it was loaded or made as
     doc_ids: tuple[str, ...]  #: in LIMIT the person's name, with which the text begins
     documents: tuple[str, ...]  #: texts
-    query_ids: tuple[str, ...]
+    query_ids: tuple[str, ...]  #: in the order of `queries`
     queries: tuple[str, ...]  #: texts
     #: bool, (n_queries, n_docs): true where the document is relevant; no query is without one.
     qrels: sparse.csr_array

@@ -50,7 +50,7 @@ class CriticalN:
 
     @property
     def per_seed(self) -> dict[int, int]:
-        """``seed -> largest n that it solved``: what a search with one seed can report."""
+        """``seed -> largest n that it solved``, what a search with one seed can report."""
         return {
             seed: max((n for n, seeds in self.solved.items() if seed in seeds), default=self.k)
             for seed in self.seeds

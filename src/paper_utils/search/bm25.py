@@ -72,7 +72,7 @@ class BM25:
     def fit(self, texts: Sequence[str]) -> BM25:
         """Index `texts`, replacing what was indexed, and return the object itself.
 
-        A document without tokens is kept and always scores 0; one must have a token.
+        A document without tokens is kept and always scores 0; all of them are a UsageError.
         """
         import bm25s
 

@@ -113,7 +113,7 @@ class HashedNgrams:
         """Index `texts`, replacing what was indexed, and return the object itself.
 
         A generator may give more text than fits in memory: a segment is read at a time. A document
-        without a gram is kept and always scores 0; one must have a gram.
+        without a gram is kept and always scores 0; all of them are a UsageError.
         """
         table, segments, n_docs = GramTable(self._spec), [], 0
         with ThreadPoolExecutor(self.threads) as pool:

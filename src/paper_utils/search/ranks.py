@@ -28,8 +28,8 @@ class RelevantRanks:
     grade: NDArray[np.float64]  #: relevance, above 0
     better: NDArray[np.int64]  #: documents scored strictly higher
     tied: NDArray[np.int64]  #: documents at the same score, itself included
-    #: Of each query, the leading positions that the ranking settles: all documents, or the length
-    #: of a list, less the documents whose ties may run on past its end.
+    #: Of each query, the leading positions that the ranking settles, all documents or the length of
+    #: a list, less the documents whose ties may run on past its end.
     settled: NDArray[np.int64]
     n_docs: int  #: documents that were ranked
 
