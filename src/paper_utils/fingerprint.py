@@ -160,9 +160,7 @@ def _parsed(path: Path) -> _Module:
 
 
 def modules_used(code: str, *, without: Collection[str] = ()) -> list[str]:
-    """Return the dotted names, sorted, of all package modules that `code` uses, directly or not.
-    Modules and packages named in `without` are neither counted nor followed.
-    """
+    """Return the sorted dotted names of all package modules that `code` uses, but `without`."""
     pending = _imported(list(ast.walk(ast.parse(code))), _NAME)
     seen: set[str] = set()
     while pending:

@@ -48,12 +48,10 @@ def bootstrap_interval(
         One per query, at least two. NaN (a query without a relevant document) is left out.
     level : float
         Coverage aimed at, between 0 and 1.
-    n_resamples : int
-        At least 100.
+    n_resamples, seed : int
+        At least 100; equal seeds give equal intervals.
     method : {"percentile", "BCa"}
         BCa corrects bias and skewness and costs n more evaluations.
-    seed : int
-        Equal seeds give equal intervals.
 
     Returns
     -------

@@ -28,7 +28,7 @@ LEVELS = ("words", "titles")
 LAYERS = ("input", "last")
 LANGUAGES = ("ru", "en")
 
-# The tokenizers whose vocabularies are at hand; multilingual BERT's is not.
+# The tokenizers of `fragmentation-real-titles`; that of multilingual BERT has a record of its own.
 MEASURED = ("minilm", "phi-3", "qwen")
 
 LONGEST = 12  # words of as many subword tokens or more are counted together

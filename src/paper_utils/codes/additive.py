@@ -245,9 +245,7 @@ def slope(law: AdditiveLaw, d: float, k: int) -> float:
 def half_recall_dimension(
     n_docs: int, length: int, k: int, *, vocabulary: int | None = None
 ) -> float:
-    r"""Return the rule of thumb for half of the recall: :math:`L_e\,\Phi^{-1}(1-k/N)^2`.
-    The dimension at which an average relevant score equals the k-th best distractor's.
-    """
+    r"""Return :math:`L_e\,\Phi^{-1}(1-k/N)^2`, the rule of thumb for half of the recall."""
     law = AdditiveLaw(n_docs, length, vocabulary)
     whole("k", k, least=1, most=n_docs // 2)
     return law.effective_length * float(ndtri(1 - k / n_docs)) ** 2
@@ -292,9 +290,7 @@ def _at_most(j: int, trials: int, p: np.ndarray) -> np.ndarray:
 
 
 def _grid(s: float, tau: float, distractors: int, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return nodes and weights for a mean over the normal z.
-    Panels are narrow where the integrand falls: where k distractors are expected above.
-    """
+    """Return nodes and weights for a mean over z, narrow where k distractors are expected above."""
     share = min(max(k / distractors, 1e-300), 1 - 1e-12)
     middle = (-float(ndtri(share)) - s) / tau
     density = math.exp(-(float(ndtri(share)) ** 2) / 2) / math.sqrt(2 * math.pi)

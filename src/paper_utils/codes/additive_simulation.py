@@ -48,7 +48,6 @@ def additive_code_ranks(
 ) -> RelevantRanks:
     """Rank documents by inner products of sums of independent Gaussian token vectors.
     The counts come from :func:`token_counts`; `cosine` divides by the length of the document's sum.
-    Scores go through the inner products of token vectors: the cost hardly depends on `d`.
     """
     whole("d", d, least=1)
     n_tokens = doc_counts.shape[1]

@@ -15,10 +15,7 @@ from paper_utils.errors import UsageError
 
 
 class UnsolvedError(UsageError):
-    """Some documents have no exact code in this dimension, or none was found.
-
-    Their places are in `documents`, an ndarray of int64.
-    """
+    """Some documents, whose places are in `documents`, have no exact code, or none was found."""
 
     def __init__(self, message: str, documents: NDArray[np.int64]) -> None:
         super().__init__(message)
@@ -121,10 +118,7 @@ class SetCodes:
         return solved.weights
 
     def solve(self, documents: Sequence[Collection[str]], *, max_steps: int = 1000) -> Solved:
-        """Encode as :meth:`encode` does, and say what is wrong with each code instead of raising.
-
-        Of what is returned `weights` are the codes and `wrong` counts the wrong signs of each.
-        """
+        """As :meth:`encode`, but return `weights` and how many signs are `wrong`, never raising."""
         whole("max_steps", max_steps, least=1)
         return self._fitted().solve(self.rows(documents), max_steps=max_steps)
 

@@ -126,9 +126,7 @@ class Separator:
     def check(
         self, members: Sequence[NDArray[np.int64]], weights: NDArray[np.floating]
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Count each document's wrong scores, for rounded weights too.
-        Also returns the least distance of a score from the wrong side; shapes (n_docs,).
-        """
+        """Return each document's number of wrong scores, and its least margin."""
         wrong = np.empty(len(members), dtype=np.int64)
         least = np.empty(len(members), dtype=np.float32)
         for first in range(0, len(members), _POOL):

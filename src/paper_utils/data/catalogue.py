@@ -66,9 +66,7 @@ class Catalogue:
 
 
 def titles_sha256(titles: Iterable[str]) -> str:
-    """Return the SHA-256 of titles in order, the same on every machine.
-
-    Each title enters with its length, so that no two lists of titles run together.
+    """Return the SHA-256 of titles in order, each with its length, the same on every machine.
 
     Parameters
     ----------

@@ -107,9 +107,7 @@ def diy_catalogue(
 
 
 def _distinct(seed: int, diversity: float) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
-    """Yield tools with their titles until fewer than 100 of 10,000 draws are new.
-    Titles are distinct in every language, case and ё aside, so that all have the same items.
-    """
+    """Yield tools, titles distinct in either language, until under 1% of 10,000 draws are new."""
     seen: dict[str, set[str]] = {language: set() for language in DIY_LANGUAGES}
     n_new = n_drawn = 0
     for item, titles in _candidates(seed, diversity):

@@ -48,9 +48,7 @@ _LEADS = frozenset(("tip", "voltage_v", "power_w"))  # may stand before the tool
 
 
 class Writer:
-    """Writes titles in one language.
-    `diversity` is the chance that a wording is not the most usual one; it also scales misspellings.
-    """
+    """Writes titles in one language; `diversity` is the chance of an unusual wording."""
 
     def __init__(self, language: str, diversity: float):
         self.language = language

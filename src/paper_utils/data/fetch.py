@@ -37,9 +37,7 @@ def git_blob_id(path: str | Path) -> str:
 
 
 def fetch_plan(name: str, *, folder: str | Path | None = None) -> FetchPlan:
-    """Return what `fetch_dataset` would download; ask the server for sizes that are not known.
-    Raises `UsageError` for a name that is unknown or cannot be fetched.
-    """
+    """Return what `fetch_dataset` would download; ask the server for sizes that are not known."""
     files = find_dataset(name)
     if not files:
         raise UsageError(f"{name} is part of the package; there is nothing to fetch")
@@ -77,10 +75,8 @@ def fetch_dataset(name: str, *, folder: str | Path | None = None, progress: bool
 
     Raises
     ------
-    UsageError
-        Unknown name, or a data set that cannot be fetched.
-    PaperError
-        The download failed or brought other content, or the folder cannot be written.
+    UsageError, PaperError
+        Another name; a failed download, other content, or a folder that cannot be written.
 
     Examples
     --------

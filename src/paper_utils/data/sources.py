@@ -154,9 +154,7 @@ class DatasetInfo:
 
 
 def data_folders() -> list[Path]:
-    """Return where data sets are looked for; downloads go to the first.
-    ``PAPER_DATA`` where it is set, then the user's data folder.
-    """
+    """Return where data sets are looked for, ``PAPER_DATA`` first; downloads go to the first."""
     named = os.environ.get("PAPER_DATA")
     default = platformdirs.user_data_path("dual-encoder-limits")
     return [Path(named).expanduser(), default] if named else [default]
@@ -175,7 +173,7 @@ def _found(dataset: str, filename: str) -> Path | None:
 
 
 def data_file(dataset: str, filename: str) -> Path:
-    """Return the path of a file of a data set that is here.
+    """Return the path of a file of a data set; where it is not here, UsageError says how to get it.
 
     Parameters
     ----------
@@ -185,11 +183,6 @@ def data_file(dataset: str, filename: str) -> Path:
     Returns
     -------
     pathlib.Path
-
-    Raises
-    ------
-    UsageError
-        Unknown, or not here: then with how to get it.
 
     Examples
     --------

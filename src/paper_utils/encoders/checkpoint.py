@@ -23,9 +23,7 @@ _RELEVANT = (".json", ".safetensors", ".txt", ".model")  # files that can change
 
 
 def check_dtype(dtype: str, name: str, *, single_only: bool) -> None:
-    """Raise unless `name` can compute in `dtype` here.
-    `single_only` marks encoders without a network; bfloat16 needs native support of the processor.
-    """
+    """Raise unless `name` can compute in `dtype` here; without a network: `single_only`."""
     if dtype not in DTYPES:
         raise UsageError(f"no dtype {dtype!r}; {did_you_mean(dtype, DTYPES)}")
     if dtype == "float32":

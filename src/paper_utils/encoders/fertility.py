@@ -75,10 +75,8 @@ def load_subwords(name: str, folder: str | Path | None = None) -> SubwordTokeniz
 
     Raises
     ------
-    UsageError
-        Unknown name, no folder named, or no such file in it.
-    PaperError
-        The file is damaged.
+    UsageError, PaperError
+        An unknown name or a file that is not there; a damaged one.
 
     Examples
     --------

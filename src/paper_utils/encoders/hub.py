@@ -64,9 +64,7 @@ def local_snapshot(repo: str) -> Path:
 
 @cache
 def offer(repo: str) -> Offer:
-    """Ask the hub what a fetch of `repo` would bring, in one request of `TIMEOUT` seconds at most.
-    Raises `PaperError` where the hub does not answer or HF_HUB_OFFLINE is set.
-    """
+    """Ask the hub, for `TIMEOUT` seconds at most, what a fetch of `repo` would bring."""
     from huggingface_hub import HfApi, constants
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
     from huggingface_hub.utils import filter_repo_objects
@@ -91,9 +89,7 @@ def offer(repo: str) -> Offer:
 
 
 def fetch(repo: str) -> Path:
-    """Download what `offer` describes into the hub's cache and return the folder; resumes.
-    Too little space, an interruption or a wrong checksum raise `PaperError`.
-    """
+    """Download what `offer` describes into the hub's cache and return the folder; resumes."""
     from huggingface_hub import constants, snapshot_download
 
     wanted = offer(repo)

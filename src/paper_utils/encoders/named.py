@@ -131,10 +131,8 @@ def check_encoder(name: str) -> None:
 
     Raises
     ------
-    UsageError
-        Unknown name; a folder that is no checkpoint; no such file of vectors.
-    PaperError
-        Known, but not reachable here.
+    UsageError, PaperError
+        An unknown name, or no such checkpoint or file; known, but not reachable here.
 
     Examples
     --------
@@ -216,11 +214,9 @@ def fetch_encoder(name: str) -> EncoderInfo:
 
     Raises
     ------
-    UsageError
-        Unknown name.
-    PaperError
-        A package is missing (the message says which), the hub does not answer, space is
-        short, or a file arrived damaged.
+    UsageError, PaperError
+        An unknown name; a package that is missing (the message says which), a hub that does not
+        answer, too little space, or a file that arrived damaged.
 
     Examples
     --------

@@ -112,9 +112,7 @@ class MiniLM(SentenceCheckpoint):
 
 
 class Untrained(SentenceCheckpoint):
-    """MiniLM's architecture, tokenizer, pooling and normalisation with random weights from `seed`.
-    As transformers initialises a new model: normal with a standard deviation of 0.02; biases 0.
-    """
+    """MiniLM with random weights from `seed`, normal of standard deviation 0.02; biases 0."""
 
     def __init__(self, name: str, *, seed: int, dtype: str, batch_size: int) -> None:
         super().__init__(name, minilm_folder(), dtype=dtype, batch_size=batch_size)

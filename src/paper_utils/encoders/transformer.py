@@ -136,9 +136,7 @@ class TransformerCheckpoint(TextEncoder):
 
 
 def pad(tokens: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return token ids padded on the right with 0 and their mask, both int64 (n_texts, longest).
-    The padding is masked, so any id of the vocabulary does.
-    """
+    """Return token ids padded on the right with 0, and their mask, int64 (n_texts, longest)."""
     import torch
 
     shape = len(tokens), max(map(len, tokens))

@@ -65,9 +65,7 @@ def search_gains(
 def search_by_centring(
     documents: ArrayLike, queries: ArrayLike, grades: Any, fine: ArrayLike, *, k: int = 10
 ) -> dict[str, Any]:
-    """Measure `search_gains` of `centred_scores`, by `CENTRINGS`.
-    ``between_means``: cosine between the mean directions of the documents and of the queries.
-    """
+    """Measure `search_gains` by `CENTRINGS`; ``between_means``: cosine of both mean directions."""
     rows: dict[str, Any] = search_gains(centred_scores(documents, queries), grades, fine, k=k)
     one, other = (unit_rows(X).mean(axis=0) for X in (documents, queries))
     cosine = one @ other / np.linalg.norm(one) / np.linalg.norm(other)

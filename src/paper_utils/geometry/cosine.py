@@ -222,9 +222,7 @@ def _quadratic_forms(
 def _jackknife(
     row_sum: NDArray[np.float64], row_square: NDArray[np.float64]
 ) -> tuple[float, float]:
-    """Leave-one-item-out standard errors of the mean and the variance over pairs.
-    `row_sum[i]` and `row_square[i]` are sums of z and z² over the pairs of item i.
-    """
+    """Standard errors over pairs from the sums of z and z² over the pairs of each item."""
     n = len(row_sum)
     if n < 4:
         return math.nan, math.nan

@@ -130,9 +130,7 @@ def k_occurrence(
 
 
 def equal_rows(X: ArrayLike, *, metric: str = "cosine") -> tuple[NDArray[np.int64], NDArray]:
-    """Find the groups of equal rows; with the cosine, of equal direction in single precision.
-    Return the first row of each group, ascending, and the group of each row.
-    """
+    """Return the first row of each group of equal rows (cosine: directions), and each row's one."""
     rows = unit_rows(X).astype(np.float32) if metric == "cosine" else as_vectors(X)
     rows = np.ascontiguousarray(rows + 0)  # -0.0, whose bits differ, becomes 0.0
     keys = rows.view(np.dtype((np.void, rows.shape[1] * rows.itemsize))).ravel()
@@ -144,9 +142,7 @@ def equal_rows(X: ArrayLike, *, metric: str = "cosine") -> tuple[NDArray[np.int6
 
 
 def occurrences_in_lists(indices: ArrayLike, n_points: int) -> KOccurrence:
-    """Count how often each of `n_points` points is in lists of neighbours, shape (n_queries, k).
-    For lists of an approximate index or of mutual proximity. All points count as different.
-    """
+    """Count how often each of `n_points` points is in given lists, shape (n_queries, k)."""
     lists = np.asarray(indices)
     if lists.ndim != 2 or lists.dtype.kind not in "iu" or not lists.size:
         raise UsageError(
@@ -169,12 +165,7 @@ def occurrences_in_lists(indices: ArrayLike, n_points: int) -> KOccurrence:
 
 
 def hubness_row(found: KOccurrence) -> dict[str, float]:
-    """Return the measures of hubness of one set of counts.
-
-    >>> row = hubness_row(occurrences_in_lists([[0], [0], [0], [1]], 4))
-    >>> row["antihubs"], row["largest"], round(row["skewness"], 2)
-    (0.5, 3, 0.82)
-    """
+    """Return the measures of hubness of one set of counts, by name."""
     names = ("skewness", "variance", "largest", "antihubs", "robin_hood")
     return {name: getattr(found, name) for name in names}
 
@@ -248,9 +239,7 @@ def robin_hood_index(counts: ArrayLike) -> float:
 
 
 def poisson_reference(k: int) -> dict[str, float]:
-    """Return ``variance``, ``skewness``, ``antihubs`` and ``robin_hood`` of counts without hubs.
-    Every query lists k of many points at random: the counts are Poisson with mean k.
-    """
+    """Return the measures of `hubness_row` of Poisson counts: lists of k points drawn at random."""
     from scipy.stats import poisson
 
     whole("k", k, least=1)

@@ -16,9 +16,7 @@ _STREAM = 0x6E6F6973  # "nois"
 
 
 def noise_sd(noise: float, d: int, reading: str = "A", *, norm: float = 1.0) -> float:
-    """Standard deviation per coordinate of noise of variance `noise` 'relative to the norm' N.
-    N is `norm`; what the readings A to D mean, :func:`perturb` says.
-    """
+    """Standard deviation per coordinate of `noise` by a reading of :func:`perturb`; N is `norm`."""
     if reading not in READINGS:
         raise UsageError(f"unknown reading {reading!r}: {did_you_mean(str(reading), READINGS)}")
     if not (math.isfinite(noise) and noise >= 0):
@@ -39,9 +37,7 @@ def noise_sd(noise: float, d: int, reading: str = "A", *, norm: float = 1.0) -> 
 
 
 def cosine_after_noise(noise: float, d: int, reading: str = "A", *, norm: float = 1.0) -> float:
-    """Cosine of a vector and itself plus noise: (1 + (d - 1)σ²/N²)^(-1/2), σ from :func:`noise_sd`.
-    The relative error is of order σ²/N²; only the d - 1 coordinates across the vector turn it.
-    """
+    """Cosine of a vector and itself plus noise, (1 + (d - 1)σ²/N²)^(-1/2), σ by `noise_sd`."""
     relative = noise_sd(noise, d, reading, norm=norm) / norm
     return 1 / math.sqrt(1 + (d - 1) * relative**2)
 
@@ -108,9 +104,7 @@ def to_int8(vectors: ArrayLike) -> NDArray[np.float32]:
 
 
 def to_binary(vectors: ArrayLike) -> NDArray[np.float32]:
-    """Keep the sign of each coordinate of (n_items, d) vectors: +1 for above zero, else -1.
-    A dot product of such rows is d less twice their Hamming distance: rankings are full of ties.
-    """
+    """Keep the sign of each coordinate of (n_items, d) vectors: +1 for above zero, else -1."""
     X = as_vectors(vectors, name="vectors", allow_zero=False)
     return np.where(X > 0, np.float32(1), np.float32(-1))
 

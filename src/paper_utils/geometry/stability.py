@@ -164,9 +164,7 @@ def expected_margin(score_sd: float, n_docs: int, k: int) -> float:
 
 
 def swap_probability(margins: ArrayLike, score_noise: float) -> NDArray[np.float64]:
-    """Probability that two documents this far apart change places, Φ(-margin / (σ√2)).
-    σ, `score_noise`, is the standard deviation of the error of one score; errors are independent.
-    """
+    """Probability of a swap, Φ(-margin / (σ√2)), by independent errors of scores of deviation σ."""
     margins = np.asarray(margins, dtype=np.float64)
     if not np.isfinite(margins).all() or (margins < 0).any():
         raise UsageError("margins must be finite and not negative")

@@ -39,9 +39,7 @@ def relevant_rows(
 def distractor_rows(
     free: NDArray[np.int64], n: int, length: int, seed: int
 ) -> Iterator[NDArray[np.int64]]:
-    """Yield for `n` documents (length,) distinct attributes drawn uniformly from `free`.
-    A longer sequence of the same seed begins with the shorter one.
-    """
+    """Yield distinct attributes (length,), uniform from `free`; fewer documents are the first."""
     stream = uniform_stream(seed, _DISTRACT)
     for start in range(0, n, _BLOCK):
         drawn = stream.random((_BLOCK, len(free)))

@@ -48,10 +48,8 @@ def generate_limit(
     ----------
     n, k : int
         Documents among which the relevant ones are chosen, and relevant documents of a query.
-    n_docs : int, optional
-        All documents; `n` when left out.
-    n_attributes : int
-        Attributes of a document.
+    n_docs, n_attributes : int
+        All documents (`n` when left out), and attributes of each.
     pattern : {'dense', 'random', 'cycle', 'disjoint'}
         *dense*: the first `n_queries` k-subsets in lexicographic order, LIMIT's own pattern;
         *random*: that many different k-subsets, uniformly; *cycle*: k neighbours on a ring of
@@ -61,8 +59,8 @@ def generate_limit(
         random n.
     language : {'en', 'ru'}
     synonyms : bool
-        Whether queries name the attribute by another phrase than the documents; only attributes
-        that have one are asked for. :func:`ask_plainly` turns the queries back.
+        Whether queries name attributes, of those that have one, by another phrase than the
+        documents; :func:`ask_plainly` turns the queries back.
     seed : int
         Chooses names, attributes, their order and random sets.
 
@@ -73,8 +71,7 @@ def generate_limit(
     Raises
     ------
     UsageError
-        A number out of range, more queries than the pattern or the vocabulary has, or documents
-        that would have to list more than `n_attributes`.
+        A number out of range, or more queries than pattern, vocabulary or documents have room for.
 
     References
     ----------

@@ -113,8 +113,8 @@ def critical_n(
 
     Parameters
     ----------
-    d, k : int
-        Dimension, and relevant documents of a query.
+    d, k, largest : int
+        Dimension, relevant documents of a query, and the largest n to try.
     objective : {'infonce', 'sigmoid', 'hinge', 'max-margin'}
         'infonce': the published experiment; a lower temperature through `protocol`.
         'sigmoid': logistic loss with trained scale and offset. 'hinge': squared hinge with
@@ -123,8 +123,6 @@ def critical_n(
         Distinct starts; the more, the larger the best of them: compare at equal numbers.
     protocol : Protocol
         Settings of 'infonce' and 'sigmoid'.
-    largest : int
-        Largest n to try.
 
     Returns
     -------

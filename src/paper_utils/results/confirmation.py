@@ -105,9 +105,7 @@ def _checked(chosen: Experiment, content: Mapping[str, Any]) -> Tolerance:
 def draw(
     chosen: Experiment, content: Mapping[str, Any], budget: float, seed: int
 ) -> Iterator[dict[str, Any]]:
-    """Yield recorded tasks at random: one of the cheaper half of each kind, then what fits.
-    A task that disagreed last time comes first. Time runs between one task and the next.
-    """
+    """Yield random tasks: what disagreed last, a cheap one of each kind, then what fits."""
     began, chance = time.perf_counter(), random.Random(f"{chosen.name} {seed}")
 
     def fitting(tasks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -47,9 +47,7 @@ class Result:
 
     @property
     def label(self) -> str:
-        """Return one line: when it was recorded, how long it took, how to re-run it, and where.
-        A confirmation shows, and not its date: one more changes no page.
-        """
+        """Return one line: when it was recorded, how long it took, how to re-run it, and where."""
         took = duration_text(self.provenance["duration_s"])
         if self.provenance.get("cached_encodings"):
             took += " with encodings from the cache"
@@ -157,9 +155,7 @@ def is_current(name: str) -> bool:
 
 
 def shown(path: Path) -> str:
-    """Return all that a page may show of the record in `path`, for its fingerprint.
-    One more confirmation changes nothing; another state does.
-    """
+    """Return all that a page may show of the record in `path`; one more confirmation is not."""
     known = index().get(path.stem)
     try:
         content = load(path)

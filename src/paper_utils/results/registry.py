@@ -39,9 +39,7 @@ def command(name: str) -> str:
 
 @dataclass(frozen=True)
 class Entry:
-    """An experiment as its source names it.
-    `module` registers it; `function` is ``module:function``, where the function is defined.
-    """
+    """An experiment as its source names it; `function` is ``module:function``."""
 
     name: str
     what: str

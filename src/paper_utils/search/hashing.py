@@ -40,14 +40,10 @@ class HashedNgrams:
     ----------
     d : int
         Buckets, 1 to 2**32.
-    sizes : sequence of int
-        Sizes of the n-grams, distinct, at least 1.
-    weights : sequence of int
-        1 to 1,000, one per size.
-    log : bool
-        Whether a bucket's value is the logarithm or the sum itself.
-    markers : bool
-        Whether words get ``^`` and ``$``.
+    sizes, weights : sequences of int
+        Distinct sizes of the n-grams, at least 1, and the weight of each, 1 to 1,000.
+    log, markers : bool
+        Whether a bucket's value is the logarithm, not the sum; whether words get ``^`` and ``$``.
     normalise : bool
         Whether *documents* get length one; queries always do, which changes no ranking.
     hash : {"crc32", "fnv1a", "mixed"}
@@ -64,9 +60,8 @@ class HashedNgrams:
 
     References
     ----------
-    NUMEN, arXiv 2601.15205. Without logarithm and weights and for trigrams it is the word
-    hashing of P.-S. Huang et al., "Learning deep structured semantic models for web search
-    using clickthrough data", CIKM 2013.
+    NUMEN, arXiv 2601.15205; without logarithm and weights and for trigrams P.-S. Huang et al.,
+    "Learning deep structured semantic models for web search using clickthrough data", CIKM 2013.
 
     Examples
     --------

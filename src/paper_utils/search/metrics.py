@@ -138,8 +138,8 @@ def summary(values: Mapping[object, ArrayLike]) -> dict[str, list[float]]:
 
 
 def _reciprocal(better: int, tied: int, relevant: int, k: int) -> float:
-    """Expected reciprocal rank of the first of `relevant` documents within one tie.
-    Of r relevant ones among e, the first is at place j with probability C(e - j, r - 1) / C(e, r).
+    """Expected reciprocal rank of the first of r relevant documents in a tie of e: at place j with
+    probability C(e - j, r - 1) / C(e, r).
     """
     places = np.arange(1, tied - relevant + 2)
     ratios = (tied - places[:-1] - relevant + 1) / (tied - places[:-1])

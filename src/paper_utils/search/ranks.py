@@ -130,9 +130,7 @@ def ranks_from_scores(scores: ArrayLike, qrels: ArrayLike | sparse.sparray) -> R
 
 
 def ranks_in_blocks(score: Callable[[slice], ArrayLike], qrels: sparse.csr_array) -> RelevantRanks:
-    """Rank as `ranks_from_scores` does, with the scores of some queries at a time.
-    `score` takes a slice of queries and returns their scores, shape (n_rows, n_docs).
-    """
+    """Rank as `ranks_from_scores` does; `score` returns the scores of a slice of queries."""
     n_queries, n_docs = qrels.shape
     step = max(1, _CELLS // n_docs)
     blocks = [slice(at, min(at + step, n_queries)) for at in range(0, n_queries, step)]

@@ -8,17 +8,13 @@ from paper_utils.checks import whole
 
 
 def homogeneous_dichotomies(n: int, d: int) -> int:
-    """Count the dichotomies of n points in general position by half-spaces through the origin.
-    Cover 1965: ``2 sum_{i<d} C(n-1, i)``. This is scoring with threshold 0.
-    """
+    """Count dichotomies by half-spaces through 0: ``2 sum_{i<d} C(n-1, i)`` (Cover 1965)."""
     whole("n", n, least=1)
     whole("d", d, least=1)
     return 2 * sum(math.comb(n - 1, i) for i in range(d))
 
 
 def affine_dichotomies(n: int, d: int) -> int:
-    """Count the dichotomies of n points in general position by arbitrary half-spaces.
-    Cover 1965: ``2 sum_{i<=d} C(n-1, i)``. This is top-k: scoring with a threshold per query.
-    """
+    """Count dichotomies by any half-spaces, as in top-k: ``2 sum_{i<=d} C(n-1, i)``."""
     whole("d", d, least=1)
     return homogeneous_dichotomies(n, d + 1)

@@ -12,9 +12,7 @@ from paper_utils.errors import UsageError
 
 
 def spectral_bound(M: ArrayLike) -> float:
-    """Bound the sign-rank of ``sign(M)`` from below: ``sqrt(n m) min|M_ij| / |M|_2``.
-    Forster 2002 for sign matrices; Forster et al. 2001 for any matrix without zeros.
-    """
+    """Bound sign-rank from below: ``sqrt(n m) min|M_ij| / |M|_2`` (Forster et al. 2001, 2002)."""
     A = as_vectors(M, name="M").astype(np.float64)
     least = float(np.abs(A).min())
     if least == 0.0:

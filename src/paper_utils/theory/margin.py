@@ -77,9 +77,7 @@ def _check_margin(margin: float) -> None:
 
 
 def packing_margin(n: int, k: int, d: int) -> float:
-    """Bound the least margin of unit vectors in d dimensions from above, by volume.
-    The inverse of :func:`packing_dimension`: ``2 / (C(n, k)^(1/d) - 1)``.
-    """
+    """Bound the least margin by volume, from above: ``2 / (C(n, k)^(1/d) - 1)``."""
     whole("d", d, least=1)
     return 2.0 / math.expm1(log_subsets(n, k) / d)
 
@@ -107,9 +105,7 @@ def cap_margin(n: int, k: int, d: int) -> float:
 
 
 def margin_ceiling(n: int, k: int, d: int) -> float:
-    """Return the least of the three upper bounds on the margin in d dimensions.
-    Below the minimal dimension 2k no margin is positive for ``n >= 3k``: 0 there.
-    """
+    """Return the least of the three upper bounds on the margin; 0 where d < 2k and n >= 3k."""
     check_subset_size(n, k)
     whole("d", d, least=1)
     # Radon's 2k + 1 documents and k - 1 to fill a set up with are enough. `minimal_dimension` asks

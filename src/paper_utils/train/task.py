@@ -67,9 +67,7 @@ def catalogue_task(
     n_train_queries: int = N_TRAIN_QUERIES,
     n_queries: int = N_TEST_QUERIES,
 ) -> CatalogueTask:
-    """Return the task of a language ('ru' or 'en'); both have the same items and needs.
-    `n_train_queries` counts training queries before what is held out is dropped.
-    """
+    """Return the task of a language ('ru' or 'en'); both have the same items and needs."""
     for name, value in (("n_train", n_train), ("n_items", n_items)):
         if value < 50:
             raise UsageError(f"{name} must be at least 50, not {value}")
