@@ -60,6 +60,13 @@ def test_an_interval_rule_without_an_interval_is_an_error():
         judge(claim({"kind": "interval_above", "value": 0}), Record("X", 1))
 
 
+def test_a_kept_record_that_a_newer_rule_does_not_fit_is_open():
+    entry = claim({"kind": "interval_above", "value": 0})
+    (shown,) = claims.judge_all({"X": entry}, {"X": Record("X", 1)})
+    assert (shown.verdict, shown.status) == ("open", "not_run")
+    assert shown.reason.startswith("to be executed again: the rule 'interval_above' needs")
+
+
 def test_nothing_measured_holds_nothing():
     with pytest.raises(PaperError, match="under no condition"):
         judge(claim({"kind": "at_least", "value": 0}), Record("X", {}))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from paper_utils.claims.ledger import load_claims
-from paper_utils.claims.verdict import Record, Verdict, judge
+from paper_utils.claims.verdict import Record, Verdict, judge_kept
 from paper_utils.errors import UsageError, did_you_mean
 from paper_utils.paths import project_root
 
@@ -51,4 +51,4 @@ def accepted(id: str) -> Verdict:
         data=entry["data"],
         profile="default",
     )
-    return judge(load_claims()[id], record)
+    return judge_kept(load_claims()[id], record)

@@ -151,6 +151,15 @@ def _rule_text(claim: Claim) -> str:
     return f"rule: {text}"
 
 
+def judge_kept(claim: Claim, record: Record | None) -> Verdict:
+    """Return the verdict on a kept record: open where a newer rule does not fit what it holds."""
+    try:
+        return judge(claim, record)
+    except PaperError as error:
+        reason = f"to be executed again: {error}"
+        return Verdict(claim, record, "open", "not_run", reason)
+
+
 def judge_all(claims: Mapping[str, Claim], records: Mapping[str, Record]) -> list[Verdict]:
     """Return the verdict on every claim of the ledger, in its order."""
-    return [judge(claim, records.get(claim.id)) for claim in claims.values()]
+    return [judge_kept(claim, records.get(claim.id)) for claim in claims.values()]
