@@ -14,6 +14,7 @@ import pytest
 from paper_utils.book.verdict_page import load_headlines
 from paper_utils.claims import Claim, Record, judge, load_claims
 from paper_utils.claims.accepted import accepted
+from paper_utils.claims.tables import all_have_intervals
 
 ROOT = Path(__file__).resolve().parents[1]
 CLAIMS = load_claims()
@@ -76,12 +77,7 @@ def test_a_plausible_value_turns_the_verdict(id):
 
 def fault_of(claim: Claim, entry: Mapping[str, Any]) -> str:
     """Return what a measured claim lacks in one line, empty when it is whole."""
-    measured, pairs = entry["measured"], entry.get("interval")
-    conditions = set(measured) if isinstance(measured, Mapping) else {""}
-    with_one = (
-        {name for name, pair in pairs.items() if pair} if isinstance(pairs, Mapping) else {""}
-    )
-    all_have = conditions <= with_one and bool(pairs)
+    all_have = all_have_intervals(entry["measured"], entry.get("interval"))
     if not claim.unit:
         return f"{claim.id}: no unit"
     if not (all_have or claim.exact):

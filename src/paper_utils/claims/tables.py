@@ -115,10 +115,22 @@ def measured_lines(record: Record) -> list[str]:
     return lines
 
 
+def all_have_intervals(measured: Any, interval: Any) -> bool:
+    """Return whether a measurement has an interval under each of its conditions.
+
+    >>> all_have_intervals({"a": 1, "b": 2}, {"a": [0, 2]}), all_have_intervals(1, [0, 2])
+    (False, True)
+    """
+    if not isinstance(measured, Mapping):
+        return bool(interval)
+    return isinstance(interval, Mapping) and all(interval.get(name) for name in measured)
+
+
 def about_measured(claim: Claim, record: Record) -> str:
-    """Return unit, number of items and why there is no interval, in brackets; or nothing."""
+    """Return unit, number of items and why an interval is missing, in brackets; or nothing."""
     items = "" if record.n is None else f"n = {record.n:,}"
-    found = "; ".join(filter(None, [claim.unit, items, why_exact(claim)]))
+    why = "" if all_have_intervals(record.measured, record.interval) else why_exact(claim)
+    found = "; ".join(filter(None, [claim.unit, items, why]))
     return f"({found})" if found else ""
 
 
