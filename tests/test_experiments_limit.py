@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 from paper_chapters.limit import (
+    densities as limit_densities,
+)
+from paper_chapters.limit import (
     facts as limit_facts,
 )
 from paper_chapters.limit import (
@@ -225,3 +228,30 @@ def test_navec_row_is_that_of_its_vectors_scored_directly():
     assert 2 < row["words read"] < 8
     with pytest.raises(UsageError, match="russian"):
         navec_row("rusian")
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("name", ["scifact", "bright-leetcode", "touche2020"])
+def test_density_and_strength_by_sets(name):
+    """By LIMIT's definition, with sets of documents in place of matrices."""
+    qrels = limit_densities.judged(name)
+    held = [set(row.indices.tolist()) for row in (qrels[[i]] for i in range(qrels.shape[0]))]
+    shared = [(a & b, a | b) for a, b in itertools.combinations(held, 2)]
+    found = limit_densities.densities(name)
+    assert found["edges"] == sum(bool(both) for both, _ in shared)
+    assert found["density"] == pytest.approx(found["edges"] / len(shared))
+    jaccard = sum(len(both) / len(union) for both, union in shared)
+    assert found["strength"] == pytest.approx(2 * jaccard / len(held))
+
+
+def test_judgements_that_are_not_here_are_an_error(monkeypatch, tmp_path):
+    monkeypatch.setenv("PAPER_DATA", str(tmp_path))
+    with pytest.raises(UsageError, match="did you mean 'scifact'"):
+        limit_densities.judged("scifacts")
+    with pytest.raises(UsageError, match=r"scifact\.tsv\.gz is not here; set PAPER_DATA"):
+        limit_densities.judged("scifact")
+    place = tmp_path / "judged" / "qrels" / "scifact.tsv.gz"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"other")
+    with pytest.raises(UsageError, match="is not the file that was measured"):
+        limit_densities.judged("scifact")
