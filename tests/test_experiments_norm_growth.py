@@ -7,6 +7,12 @@ import json
 import numpy as np
 import pytest
 
+from paper_chapters.norm_growth.multilingual import (
+    PRINTED,
+    continuing,
+    fertility_under_mbert,
+    spellings,
+)
 from paper_chapters.norm_growth.title_norms import (
     ENCODERS,
     LANGUAGES,
@@ -22,6 +28,7 @@ from paper_chapters.norm_growth.title_norms import (
 from paper_utils import results
 from paper_utils.encoders.fertility import has_tokenizer, load_subwords
 from paper_utils.errors import UsageError
+from paper_utils.published import published
 
 
 def test_a_row_by_hand():
@@ -153,6 +160,36 @@ def test_the_record_of_growth_is_complete():
         assert set(value) == {"input", "input, shuffled", "last", "last, shuffled"}
         for row in value.values():
             assert row["mean"] == pytest.approx(row["sum"] - 2, abs=1e-9)
+
+
+def test_spellings_differ_in_ё_and_the_capital_alone():
+    forms = spellings("дрель-шуруповёрт")
+    assert forms["capital"] == "Дрель-шуруповёрт"
+    assert forms["е for ё"] == "дрель-шуруповерт"
+    assert [len(forms[name]) for name in ("as printed", "ё as two characters")] == [16, 17]
+    assert len(set(forms.values())) == len(forms)
+
+
+def test_the_record_of_multilingual_bert_is_complete():
+    kept = results.get("fertility-mbert")
+    assert not kept.stale, f"re-run: {kept.provenance['command']}"
+    seen = {(t["catalogue"], t["language"]) for t, _, _ in kept.tasks}
+    assert seen == {(c, s) for c in ("uhtt-tools", "diy") for s in LANGUAGES}
+    assert set(PRINTED) == set(published("krasnov-pieces").value)
+    cuts = kept.tasks[0][1]["spellings"]
+    for word in PRINTED:
+        for name, form in spellings(word).items():
+            cut = cuts[word][name]
+            assert "[UNK]" in cut or "".join(token.removeprefix("##") for token in cut) == form
+            assert continuing(cut) < len(cut)
+
+
+@pytest.mark.realdata
+def test_a_slice_under_multilingual_bert_is_counted_again(paper_data):
+    if not has_tokenizer("mbert"):
+        pytest.skip("PAPER_TOKENIZERS names no folder with the vocabularies")
+    task = {"catalogue": "diy", "language": "ru", "n_items": 1000}
+    assert "agrees" in results.get("fertility-mbert").agrees(fertility_under_mbert(**task), **task)
 
 
 def test_a_slice_of_fertility_is_counted_again():
