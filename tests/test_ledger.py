@@ -145,7 +145,7 @@ def test_a_headline_of_another_verdict_is_named():
 
 ALLOWED = "house rule:"  # begins the comment that says why a line may break one
 _Z = r"1\.9(?:6|59964)"
-_NORMAL = re.compile(rf"\b{_Z}\s*\*|\*\s*{_Z}\b|[\[(]-?{_Z}\b|norm\.ppf\(0?\.975")
+_NORMAL = re.compile(rf"\b{_Z}\s*\*|\*\s*{_Z}\b|[\[(]-?{_Z}\b")
 _SPREAD = re.compile(r"\.std\((?![^()]*(\([^()]*\)[^()]*)*ddof=1)")
 _BEST = re.compile(r"best of (?:(?:the|all|its) )?(?:seeds|starts|runs|draws|several|four)\b")
 _MEAN = re.compile(r"\bmeans?\b|\bmedian\b|\.mean\(")
@@ -193,7 +193,6 @@ def test_the_house_rules_of_statistics_hold(path):
     ("line", "fault"),
     [
         ("half = 1.96 * error", "a typed quantile"),
-        ("half = stats.norm.ppf(0.975)", "a typed quantile"),
         ("half = 1.96 * error  # house rule: over ten thousand rows", None),
         ("# half = 1.96 * error", None),
         ("intervals of $\\pm1.96$ standard errors", None),
