@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from paper_chapters.hubness.query_centring import search_with_centring
+from paper_chapters.hubness.query_side import QUERY_SIDE, TEMPERATURE, query_side_scores
 from paper_chapters.hubness.title_hubs import (
     REDUCTIONS,
     cloud,
@@ -170,11 +171,35 @@ def test_search_with_centring_is_pure_and_its_control_gains_nothing():
         assert low <= 0.02 and high >= -0.02
 
 
+def test_corrections_by_other_queries_are_what_their_authors_wrote():
+    """One query, written out: its bank are the queries at the places of the other parity."""
+    rng = np.random.default_rng(0)
+    titles, queries = rng.normal(size=(12, 5)), rng.normal(size=(9, 5))
+    unit = [X / np.linalg.norm(X, axis=1, keepdims=True) for X in (titles, queries)]
+    cosines = unit[1] @ unit[0].T
+    mine, bank = cosines[2], cosines[1::2]
+    scores = query_side_scores(titles, queries)
+    assert list(scores) == ["none", *QUERY_SIDE]
+    np.testing.assert_allclose(scores["CSLS"][2], 2 * mine - bank.mean(axis=0), atol=1e-6)
+    inverted = np.exp(mine / TEMPERATURE) / np.exp(bank / TEMPERATURE).sum(axis=0)
+    np.testing.assert_array_equal(scores["inverted softmax"][2].argsort(), inverted.argsort())
+    hub = mine.argmax() in bank.argmax(axis=1)
+    expected = scores["inverted softmax"][2] if hub else scores["none"][2]
+    np.testing.assert_allclose(scores["QB-Norm"][2], expected, atol=1e-6)
+
+
 # --- records ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "name", ["hubness-synthetic", "hubness-real-titles", "hubness-search", "hubness-query-mean"]
+    "name",
+    [
+        "hubness-synthetic",
+        "hubness-real-titles",
+        "hubness-search",
+        "hubness-query-mean",
+        "hubness-query-side",
+    ],
 )
 def test_the_records_are_current(name):
     kept = results.get(name)
