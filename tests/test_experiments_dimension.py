@@ -9,7 +9,10 @@ from paper_chapters.effective_dimension.known_dimension import (
     dimension_row,
     estimates_of_known_dimension,
 )
-from paper_chapters.effective_dimension.resampling import group_jackknife_se
+from paper_chapters.effective_dimension.resampling import (
+    group_jackknife_interval,
+    group_jackknife_se,
+)
 from paper_chapters.effective_dimension.title_dimensions import (
     dimension_at_diversity,
     dimension_of_draws,
@@ -20,6 +23,7 @@ from paper_chapters.effective_dimension.title_dimensions import (
 )
 from paper_utils.data.prose import LONGEST, SHORTEST, documentation_sentences, sentences_in
 from paper_utils.errors import PaperError, UsageError
+from paper_utils.statistics import t_interval
 
 
 def two_groups(rng, sizes=(70, 130), d=12):
@@ -152,6 +156,12 @@ def test_the_group_jackknife_of_a_mean_is_the_textbook_one():
     X = np.random.default_rng(0).normal(size=(200, 1))
     se = group_jackknife_se(X, lambda rows: float(rows.mean()), groups=200)
     assert se == pytest.approx(float(X.std(ddof=1)) / np.sqrt(200), rel=1e-9)
+
+
+def test_the_interval_of_the_group_jackknife_of_a_mean_is_that_of_the_t_test():
+    X = np.random.default_rng(0).normal(size=(50, 1))
+    found = group_jackknife_interval(X, lambda rows: float(rows.mean()), groups=50)
+    assert found == pytest.approx(t_interval(X[:, 0])[:3], rel=1e-9)
 
 
 @pytest.mark.parametrize("groups", [1, 31])
