@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from paper_chapters.topk_stability import title_stability as stability_real
+from paper_chapters.topk_stability.common_mean_noise import noise_with_mean
 from paper_chapters.topk_stability.noise import (
     DIMS,
     MODELS,
+    PRINTED,
     SEEDS,
     class_churn,
     gaussian_cloud,
@@ -162,7 +164,14 @@ def test_bad_input(call, word):
 
 
 @pytest.mark.parametrize(
-    "name", ["stability-noise", "stability-classes", "stability-planted", "stability-real-titles"]
+    "name",
+    [
+        "stability-noise",
+        "stability-noise-mean",
+        "stability-classes",
+        "stability-planted",
+        "stability-real-titles",
+    ],
 )
 def test_the_records_are_current(name):
     kept = results.get(name)
@@ -184,6 +193,24 @@ def test_the_record_of_noise_meets_the_review():
         assert of.loc[(d, d, 0)]["A_documents_left"] == pytest.approx(value, abs=0.02)
     for d_eff, value in {30: 0.125, 60: 0.146, 121: 0.179, 250: 0.221, 500: 0.283}.items():
         assert of.loc[(768, d_eff, 0)]["A_documents_left"] == pytest.approx(value, abs=0.02)
+
+
+def test_the_record_with_a_mean_meets_the_review():
+    """Positions that reading C changes, by the review's own code at 1,024 and 3,072 dimensions."""
+    frame = results.get("stability-noise-mean").frame()
+    of = frame.groupby(["d", "d_eff", "kappa"])["C_documents_positions"].mean()
+    review = {0.25: (0.194, 0.212, 0.182, 0.107), 0.5: (0.239, 0.211, 0.217, 0.146)}
+    shapes = (MODELS["Qwen 2.5"], MODELS["mBERT"], PRINTED["Phi-3.5"], MODELS["Phi-3.5"])
+    for kappa, values in review.items():
+        for shape, value in zip(shapes, values, strict=True):
+            assert of[(*shape, kappa)] == pytest.approx(value, abs=0.03)
+
+
+def test_noise_with_a_mean_is_the_same_cloud_as_without():
+    """On the same seed the two experiments agree where both measure."""
+    task = {"d": 16, "d_eff": 8, "kappa": 1.0, "seed": 3, "n_docs": 200, "n_queries": 20}
+    one, other = noise_with_mean(**task, k=5), noise_churn(**task, k=5)
+    assert one == {name: other[name] for name in one}
 
 
 def test_the_record_of_classes_has_the_other_sign():
