@@ -23,9 +23,11 @@ from paper_chapters.pooling.pooled_search import (
     scores_of_poolings,
 )
 from paper_chapters.pooling.semantic_shift import mean_pairwise_distance
+from paper_chapters.pooling.spreads import difference_of_shares, jackknife_interval
 from paper_utils import load_encoder, results
 from paper_utils.checks import unit_rows
 from paper_utils.errors import UsageError
+from paper_utils.statistics import t_interval
 
 TITLES = ["cordless drill 18 V", "saw", "hammer drill with case", "claw hammer"]
 
@@ -117,6 +119,31 @@ def test_records_are_complete_and_current():
     assert not kept.stale, f"re-run: {kept.provenance['command']}"
     for _, value, _ in kept.tasks:
         assert [row["system"] for row in value["rows"]] == list(SYSTEMS)
+
+
+def test_intervals_for_shared_documents_are_around_the_same_gains():
+    kept, plain = results.get("pooling-shared"), results.get("pooling-search")
+    assert not kept.stale, f"re-run: {kept.provenance['command']}"
+    sizes = {"diy": {"n_items": 800}, "limit-small": {}}
+    for corpus, more in sizes.items():
+        rows = plain.value(corpus=corpus, encoder="minilm", **more)["rows"]
+        for row in rows[1:]:
+            found = kept.value(corpus=corpus)[row["system"]]
+            assert found[0] == pytest.approx(row["gain"][0], abs=0.003)
+
+
+def test_the_jackknife_of_a_mean_is_its_t_interval():
+    values = np.random.default_rng(0).normal(size=30)
+    found = jackknife_interval(np.mean, values, groups=30)
+    assert found == pytest.approx(t_interval(values)[1:3])
+
+
+def test_the_interval_of_a_difference_of_shares():
+    """Near the simple interval of two shares of 70, and symmetrical for equal shares."""
+    gap, low, high = difference_of_shares(56 / 70, 42 / 70, 70)
+    assert gap == pytest.approx(0.2)
+    assert 0.04 < low < 0.06 and 0.33 < high < 0.35
+    assert difference_of_shares(0.5, 0.5, 40)[1] == -difference_of_shares(0.5, 0.5, 40)[2]
 
 
 @pytest.mark.realdata
