@@ -247,7 +247,7 @@ def test_smoke_is_built_apart_from_the_book(book_root):
     notebook = nbformat.read(Book(book_root, "smoke").built / "01-first.ipynb", as_version=4)
     assert notebook.metadata["paper"]["parameters"] == {"n_items": 60}
     content = json.loads((book_root / "_build" / "smoke" / "_build" / "claims.json").read_text())
-    assert content["schema_version"] == 1
+    assert content["schema_version"] == 2
     assert [item["verdict"] for item in content["claims"]] == ["open"]
 
 

@@ -26,7 +26,6 @@ from paper_utils.errors import UsageError
 from paper_utils.results import get
 from paper_utils.train.task import attribute_pairs, catalogue_task
 
-
 WIDE, WIDER = (0.7, 1.0, 1.3), (0.1, 0.5, 0.9)
 
 
