@@ -96,9 +96,9 @@ def test_the_records_of_towers_and_oracle_are_of_the_same_queries():
         assert len(read) == len(tower["fine per query"])
 
 
-def of_seed(value: float, system: str) -> dict:
-    measured = {name: [value, 0, 1] for name in MEASURES}
-    return {"rows": [{"system": system, "pairs": {"all": [value, 0, 1]}} | measured]}
+def of_seed(value: float, system: str, half: float = 0.001) -> dict:
+    part = [value, value - half, value + half]
+    return {"rows": [{"system": system, "pairs": {"all": part}} | dict.fromkeys(MEASURES, part)]}
 
 
 def test_means_over_seeds_have_students_t():
@@ -111,7 +111,14 @@ def test_means_over_seeds_have_students_t():
     paired = difference(seeds, "a", "b")
     assert paired["mean"] == pytest.approx(0.36)
     assert paired["low"] == pytest.approx(t_interval(np.subtract(one, other)).low)
-    assert over_seeds([0.0, 0.0])["p"] == 1 and over_seeds([1.0, 1.0])["p"] == 0
+
+
+def test_seeds_that_agree_by_chance_keep_the_error_of_their_queries():
+    parts = [(0.5, 0.4, 0.6)] * 4
+    assert over_seeds(parts) == pytest.approx({"mean": 0.5, "low": 0.45, "high": 0.55})
+    seeds = tables([of_seed(0.9, "a", 0.03)] * 4, [of_seed(0.5, "b", 0.04)] * 4)
+    paired = difference(seeds, "a", "b")
+    assert paired["high"] - paired["mean"] == pytest.approx(0.05 / 2)
 
 
 def test_queries_that_share_titles_widen_the_interval_of_one_seed(task):
