@@ -11,6 +11,7 @@ import sys
 from importlib.util import find_spec
 
 import paper_utils
+from paper_utils.fingerprint import PACKAGES
 
 # Left alone: doctests, literals, formulas in text.
 _VERBATIM = re.compile(r"(^\s*>>> .*|``.*?``|:math:`.*?`)")
@@ -45,15 +46,15 @@ def clean(app, what, name, obj, options, lines) -> None:
 
 
 def _exists(target: str) -> bool:
-    """Return whether the package has a module, or a thing in one, of this name."""
-    place = target if target.startswith("paper_utils.") else f"paper_utils.{target}"
+    """Return whether a package of the project has a module, or a thing in one, of this name."""
+    place = target if target.startswith(PACKAGES) else f"paper_utils.{target}"
     try:
         if find_spec(place):
             return True
     except ModuleNotFoundError:
         pass
     last = target.rpartition(".")[2]
-    modules = [one for name, one in sys.modules.items() if name.startswith("paper_utils")]
+    modules = [one for name, one in sys.modules.items() if name.startswith(PACKAGES)]
     return any(hasattr(module, last) for module in modules)
 
 

@@ -31,7 +31,7 @@ class LimitData:
     documents: tuple[str, ...]  #: texts
     query_ids: tuple[str, ...]  #: in the order of `queries`
     queries: tuple[str, ...]  #: texts
-    #: bool, (n_queries, n_docs): true where the document is relevant; no query is without one.
+    #: True where the document is relevant, shape (n_queries, n_docs); no query is without one.
     qrels: sparse.csr_array
     attributes: tuple[str, ...]  #: what people may like; empty, as the next two, where not known
     #: Of each document, its attributes as places in `attributes`, in the order of the text.
