@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from paper_utils.checks import as_vectors
+from paper_utils.claims.half_widths import se_half
 from paper_utils.errors import UsageError
 from paper_utils.geometry.dimension import effective_dimension
 
@@ -63,5 +64,6 @@ def together_over_apart_recorded(
     se = {row["language"]: row["unbiased_se"] for row in rows}
     apart = value["ru"] + value["en"]
     ratio = 2 * value["all"] / apart
-    half = 1.96 * ratio * math.hypot(se["all"] / value["all"], se["ru"] / apart, se["en"] / apart)
+    relative = math.hypot(se["all"] / value["all"], se["ru"] / apart, se["en"] / apart)
+    half = float(se_half(ratio * relative, min(row["n"] for row in rows)))
     return ratio, ratio - half, ratio + half
