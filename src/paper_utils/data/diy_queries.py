@@ -72,9 +72,9 @@ class DiyQueries:
 
     texts: tuple[str, ...]  #: the queries
     level: tuple[str, ...]  #: ``"coarse"`` or ``"fine"``, one per query; the coarse ones come first
-    #: Shape (n_queries, n_items), int8. 2 where an item has everything that the query asks for (some
-    #: item always has); 1 where it has only the class and the power source; 0 elsewhere. A coarse
-    #: query asks for nothing else, so its row has no 1. Binary metrics take ``grades == 2``.
+    #: Shape (n_queries, n_items), int8. 2 where an item has all that the query asks for (some item
+    #: always has); 1 where it has only the class and the power source; 0 elsewhere. A coarse query
+    #: asks for nothing else, so its row has no 1. Binary metrics take ``grades == 2``.
     grades: sparse.csr_array
     #: What each query asks for, ``tool_class``, ``power_source`` and, for a fine query, values of
     #: one to three of `CONSTRAINTS` (a ``size_mm`` is that of the class's ``size_kind``).
