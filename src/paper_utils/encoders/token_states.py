@@ -31,11 +31,11 @@ class TokenBatch:
     ids: torch.Tensor  #: int64; 0 in the padding
     mask: torch.Tensor  #: bool, true where there is a token, special ones included
     special: torch.Tensor  #: bool, true at tokens that every text gets, [CLS] and [SEP] in BERT
-    #: Last hidden layer, float32 of shape (..., dim), which the encoder's own pooling averages. Not
-    #: normalised; values in the padding mean nothing.
+    #: Last hidden layer, float32 of shape (..., dim), which the encoder's own pooling averages.
+    #: Not normalised; values in the padding mean nothing.
     states: torch.Tensor
-    #: Rows of the model's embedding matrix, float32 of shape (..., dim), before positions and layers
-    #: are added, so the same vector wherever a subword token occurs.
+    #: Rows of the model's embedding matrix, float32 of shape (..., dim), before positions and
+    #: layers are added, so the same vector wherever a subword token occurs.
     embeddings: torch.Tensor
 
     def vectors(self, layer: str = "last", *, special: bool = True) -> list[NDArray[np.float32]]:
