@@ -277,16 +277,16 @@
   const DIMENSIONS = [...new Set(Array.from({ length: 121 }, (_, i) => Math.round(2 * 2048 ** (i / 120))))];
   const kinds = {
     cosine: {
-      title: "Try it: the cosine that pieces alone produce",
+      title: "Try it: the cosine that subword tokens alone produce",
       knobs: {
-        k: ["pieces of one word, k", { from: 1, to: 50, start: 5 }],
-        l: ["pieces of the other, l", { from: 1, to: 50, start: 5 }],
-        rho: ["mean cosine of two pieces, ρ", { from: 0, to: 1, step: 0.01, start: 0.1 }],
+        k: ["subword tokens of one word, k", { from: 1, to: 50, start: 5 }],
+        l: ["tokens of the other, l", { from: 1, to: 50, start: 5 }],
+        rho: ["mean cosine of two tokens, ρ", { from: 0, to: 1, step: 0.01, start: 0.1 }],
       },
       show({ k, l, rho }) {
         const found = expectedCosine(k, rho, l);
         return {
-          say: `Words of ${k} and of ${l} pieces have a cosine of ${found.toFixed(3)} on average, where single pieces have ${rho.toFixed(2)}.`,
+          say: `Words of ${k} and of ${l} tokens have a cosine of ${found.toFixed(3)} on average, where single tokens have ${rho.toFixed(2)}.`,
           svg: plot({ x: [1, 50], y: [0, 1], at: k, xName: "k (the other word stays as it is)", yName: "expected cosine",
             lines: [{ f: x => expectedCosine(x, rho, l) }] }),
         };

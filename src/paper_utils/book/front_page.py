@@ -27,7 +27,7 @@ CHAPTER = "dimension-verdict"
 # summed.
 SYSTEMS = {
     "pooled": "MiniLM, pooled",
-    "random pieces": "random pieces",
+    "random pieces": "random tokens",
     "random words": "random words",
     "random attributes": "random attributes",
     "set codes": "set codes",
@@ -182,10 +182,10 @@ def figure_text(found: Mapping[str, Any], chapter: Chapter) -> str:
             f"{found['n_queries']:,} queries, {n} documents. Each square is a query that asks for "
             f"two documents; it is dark when both come first. With {DIM} numbers a document, the "
             f"pooled vector of MiniLM finds {number(percent['pooled'])} of them, a sum of *random* "
-            f"vectors of words {number(percent['random words'])}, a code that is solved from the "
-            f"judgements {number(percent['set codes'])}; so do four numbers, if they are chosen "
-            f"for it. The room is there. LIMIT-small, recall@2; the documents that MiniLM finds "
-            f"most often come first. Of random vectors we draw one of five runs; the percentage is "
+            f"vectors of words {number(percent['random words'])}, a code that is solved from "
+            f"lists of attributes {number(percent['set codes'])}; so do four numbers, if they are "
+            f"chosen for it. The room is there. LIMIT-small, recall@2; the documents that MiniLM "
+            f"finds most often come first. Of random vectors we draw one of five runs; the percentage is "
             f"their mean. "
             f"Measured in [{chapter.title}](chapters/{chapter.name}.ipynb).",
             "```",

@@ -132,7 +132,7 @@ def _summary(verdicts: Sequence[Verdict]) -> list[str]:
         f"Of the {total} that count, {status['measured']} were measured here, "
         f"{status['recomputed']} recomputed from printed values and {status['citation']} checked "
         f"in the sources; {status['published']} are published values that nobody has run here"
-        + (f", and {not_run} were not run for another reason" if not_run else "")
+        + (f"; not run for another reason: {not_run}" if not_run else "")
         + ". What was not run is open and says what running it would take. "
         f"{judged} verdicts are judged, not computed.",
         "",
