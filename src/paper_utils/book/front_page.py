@@ -186,7 +186,8 @@ def figure_text(found: Mapping[str, Any], chapter: Chapter) -> str:
             f"lists of attributes {number(percent['set codes'])}; so do four numbers, if they are "
             f"chosen for it. The room is there. LIMIT-small, recall@2; the documents that MiniLM "
             f"finds most often come first. Of random vectors we draw one of five runs; the "
-            f"percentage is their mean. Measured in [{chapter.title}](chapters/{chapter.name}.ipynb).",
+            "percentage is their mean. "
+            f"Measured in [{chapter.title}](chapters/{chapter.name}.ipynb).",
             "```",
             "",
         ]
