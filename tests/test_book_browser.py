@@ -377,7 +377,7 @@ class TestWidgets:
     def test_the_keyboard_turns_the_knobs_and_the_result_is_told(self, page):
         box = page.locator("[data-widget=cosine]")
         said = box.locator("[role=status]")
-        number = box.get_by_label("mean cosine of two pieces", exact=False).locator("visible=true")
+        number = box.get_by_label("mean cosine of two tokens", exact=False).locator("visible=true")
         assert f"{expected_cosine(5, 0.1):.3f}" in said.text_content()
         number.last.fill("0.25")
         page.wait_for_function(
