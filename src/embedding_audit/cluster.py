@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from embedding_audit.progress import track
-from paper_utils.errors import PaperError
+from paper_utils.results import dask_client
 
 
 @dataclass
@@ -45,16 +45,5 @@ def workers(scheduler: str = "") -> Iterator[Workers]:
     if not scheduler:
         yield Workers()
         return
-    try:
-        from distributed import Client
-    except ImportError:
-        raise PaperError(
-            "--scheduler needs Dask: pip install 'dual-encoder-limits[cluster]'"
-        ) from None
-    try:
-        client = Client(scheduler, timeout=5)
-    except (OSError, TimeoutError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise PaperError(f"no Dask scheduler answers at {scheduler!r}: {reason}") from None
-    with client:
+    with dask_client(scheduler) as client:
         yield Workers(client)
