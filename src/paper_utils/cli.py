@@ -44,6 +44,13 @@ class _Group(click.Group):
             ctx.exit(130)
         except BrokenPipeError:  # `paper list | head`: click knows what to do
             raise
+        except ModuleNotFoundError as error:
+            click.echo(
+                f"paper: {error.name} is not installed: the audit alone does without the book's "
+                "packages; install the others with: pip install 'dual-encoder-limits[book]'",
+                err=True,
+            )
+            ctx.exit(1)
         except OSError as error:
             click.echo(f"paper: {_file_trouble(error)}", err=True)
             ctx.exit(1)
