@@ -25,6 +25,8 @@ from embedding_audit.cloud import (
     stability,
 )
 from embedding_audit.cluster import Workers
+from embedding_audit.found import Action, Finding, WorstQuery
+from embedding_audit.given import Match
 from embedding_audit.inputs import Inputs
 from embedding_audit.measure import Measure, not_measured, under
 from embedding_audit.moments import merged, spectrum_of
@@ -62,14 +64,22 @@ class Report:
         Treatments of bad or missing input, one sentence each.
     measures : dict of str to Measure
         By dotted key.
+    matches : tuple of Match
+        How rows of texts and judgements were brought to vectors.
+    findings : tuple of Finding
+        The worst first.
+    actions : tuple of Action
+        What was tried on these data, those advised first.
+    worst : tuple of WorstQuery
     slices : list of Slice
-    advice : list of dict
-        As from :func:`embedding_audit.advice.advise`.
     curves : dict
         ``spectrum`` (eigenvalues, largest first), ``occurrence`` (number of points by
         k-occurrence), ``recall`` (by depth).
     examples : dict
-        ``hubs`` and ``equal``: up to ten texts with their counts, the user's: escape them.
+        Rows with counts or scores and the user's texts (escape them): ``hubs``, ``equal``, ``near``
+        (near-duplicates), ``outliers``.
+    comparison : Comparison, optional
+        With other vectors of the same items.
     """
 
     input: dict[str, Any]
@@ -80,6 +90,11 @@ class Report:
     advice: list[dict[str, Any]]
     curves: dict[str, Any] = field(default_factory=dict)
     examples: dict[str, Any] = field(default_factory=dict)
+    matches: tuple[Match, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    actions: tuple[Action, ...] = ()
+    worst: tuple[WorstQuery, ...] = ()
+    comparison: Any = None
 
     def __getitem__(self, key: str) -> Measure:
         return self.measures.get(key) or not_measured("not part of this audit")
