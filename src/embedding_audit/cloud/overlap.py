@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from embedding_audit.cluster import Workers
+from embedding_audit.cloud.cluster import Workers
+from embedding_audit.cloud.points import Points
 from embedding_audit.measure import Measure, median_of, not_measured, share_of
-from embedding_audit.points import Points
 from paper_utils.geometry.perturb import perturb, to_bfloat16, to_binary, to_int8, truncate
 from paper_utils.geometry.stability import rank_margin
 from paper_utils.search.topk import select_top_k

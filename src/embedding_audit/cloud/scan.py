@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding_audit.cluster import Workers
-from embedding_audit.moments import Moments, grouped, merge_groups, number_of_groups
+from embedding_audit.cloud.cluster import Workers
+from embedding_audit.cloud.moments import Moments, grouped, merge_groups, number_of_groups
 from embedding_audit.readers import Vectors
 from paper_utils.checks import unit_rows
 from paper_utils.errors import UsageError

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from embedding_audit.progress import track
+from embedding_audit.cloud.progress import track
 from paper_utils.results import dask_client
 
 

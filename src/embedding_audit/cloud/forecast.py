@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import psutil
 
-from embedding_audit.points import NULL_QUERIES, QUERIES
+from embedding_audit.cloud.points import NULL_QUERIES, QUERIES
 from embedding_audit.readers import Vectors
 
 # Measured once on one thread of a 2-core machine: seconds for each number of the file and each

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding_audit.moments import Moments, grouped, merge_groups
+from embedding_audit.cloud.moments import Moments, grouped, merge_groups
 from embedding_audit.readers import Vectors
 from paper_utils.checks import unit_rows
 

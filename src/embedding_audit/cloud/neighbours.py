@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding_audit.cluster import Workers
+from embedding_audit.cloud.cluster import Workers
+from embedding_audit.cloud.points import Points
 from embedding_audit.measure import Measure, from_jackknife, not_measured, share_of
-from embedding_audit.points import Points
 from paper_utils.geometry.hubness import robin_hood_index
 from paper_utils.search.topk import top_k
 

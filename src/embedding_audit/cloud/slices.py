@@ -10,15 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from embedding_audit.measure import (
-    Measure,
-    all_beside,
-    difference,
-    from_jackknife,
-    not_measured,
-    ratio_of,
-)
-from embedding_audit.moments import (
+from embedding_audit.cloud.moments import (
     Moments,
     cosine_statistics,
     grouped,
@@ -27,7 +19,15 @@ from embedding_audit.moments import (
     trace_dimensions,
     with_intervals,
 )
-from embedding_audit.points import Points
+from embedding_audit.cloud.points import Points
+from embedding_audit.measure import (
+    Measure,
+    all_beside,
+    difference,
+    from_jackknife,
+    not_measured,
+    ratio_of,
+)
 
 #: Rows below which a slice is not measured, slices of one column, columns.
 FEWEST_ROWS, MOST_VALUES, MOST_COLUMNS = 50, 8, 3

@@ -10,9 +10,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding_audit.cluster import Workers
-from embedding_audit.measure import Measure, all_beside, difference, not_measured, share_of, under
-from embedding_audit.moments import (
+from embedding_audit.cloud.cluster import Workers
+from embedding_audit.cloud.moments import (
     Moments,
     cosine_statistics,
     merged,
@@ -20,7 +19,7 @@ from embedding_audit.moments import (
     trace_dimensions,
     with_intervals,
 )
-from embedding_audit.neighbours import (
+from embedding_audit.cloud.neighbours import (
     Lists,
     counts_of,
     hub_measures,
@@ -30,8 +29,8 @@ from embedding_audit.neighbours import (
     two_nearest_dimension,
     with_duplicates,
 )
-from embedding_audit.overlap import Setting, applicable, overlaps
-from embedding_audit.points import (
+from embedding_audit.cloud.overlap import Setting, applicable, overlaps
+from embedding_audit.cloud.points import (
     NULL_QUERIES,
     QUERIES,
     Centred,
@@ -43,8 +42,9 @@ from embedding_audit.points import (
     in_memory,
     moments_of,
 )
+from embedding_audit.cloud.scan import Scan
+from embedding_audit.measure import Measure, all_beside, difference, not_measured, share_of, under
 from embedding_audit.readers import Vectors
-from embedding_audit.scan import Scan
 from paper_utils.geometry.hubness import poisson_reference
 from paper_utils.geometry.spectrum import gaussian_cosine_moments
 

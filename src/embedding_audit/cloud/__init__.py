@@ -1,0 +1,1 @@
+"""What the vectors look like: rows, lengths, cosines, dimensions, neighbours, stability, slices."""
