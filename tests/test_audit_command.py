@@ -11,8 +11,8 @@ from bs4 import BeautifulSoup
 from click.testing import CliRunner
 
 from embedding_audit import audit, read_inputs
-from embedding_audit.cluster import workers
-from embedding_audit.forecast import forecast
+from embedding_audit.cloud.cluster import workers
+from embedding_audit.cloud.forecast import forecast
 from embedding_audit.formats import open_vectors
 from embedding_audit.inputs import read_titles
 from paper_utils.cli import main

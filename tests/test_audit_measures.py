@@ -14,12 +14,12 @@ from hypothesis.extra.numpy import arrays
 from scipy import sparse
 
 from embedding_audit import audit, controls, neighbours, overlap
-from embedding_audit import cloud as clouds
+from embedding_audit.cloud import cloud as clouds
 from embedding_audit.advice import advise, remedy_state
 from embedding_audit.bounds import bound_measures
 from embedding_audit.inputs import Inputs, read_inputs
 from embedding_audit.measure import Measure, from_jackknife, median_of, not_measured, share_of
-from embedding_audit.moments import (
+from embedding_audit.cloud.moments import (
     Moments,
     cosine_statistics,
     grouped,
@@ -28,20 +28,20 @@ from embedding_audit.moments import (
     trace_dimensions,
     with_intervals,
 )
-from embedding_audit.neighbours import (
+from embedding_audit.cloud.neighbours import (
     counts_of,
     hub_measures,
     nearest,
     two_nearest_dimension,
     with_duplicates,
 )
-from embedding_audit.points import Centred, FilePoints, Gaussian, InMemoryPoints, Shuffled
+from embedding_audit.cloud.points import Centred, FilePoints, Gaussian, InMemoryPoints, Shuffled
 from embedding_audit.readers import Vectors
 from embedding_audit.report import Report, measures_in
 from embedding_audit.retrieval import Judged, oracle, ranks, retrieval_measures
-from embedding_audit.scan import scan
+from embedding_audit.cloud.scan import scan
 from embedding_audit.show import sentences
-from embedding_audit.slices import labels_of
+from embedding_audit.cloud.slices import labels_of
 from embedding_audit.subwords import subword_measures
 from embedding_audit.words import sentence
 from paper_chapters.topk_stability.exact_cosines import cosine_matrix
@@ -387,7 +387,7 @@ def test_every_key_stands_on_the_page_of_the_package(report, root):
 
 def test_a_scan_keeps_no_moments_of_its_parts(monkeypatch):
     rows = controls.sound_cloud(40 * 64, 64, 0).astype(np.float32)
-    monkeypatch.setattr("embedding_audit.scan.BLOCK", 64)
+    monkeypatch.setattr("embedding_audit.cloud.scan.BLOCK", 64)
     tracemalloc.start()
     try:
         found = scan(Vectors("some", "encoder", rows))

@@ -17,7 +17,7 @@ from embedding_audit.formats import open_vectors
 from embedding_audit.inputs import read_inputs, read_texts
 from embedding_audit.qrels import read_qrels
 from embedding_audit.readers import Mapped
-from embedding_audit.scan import scan
+from embedding_audit.cloud.scan import scan
 from fuzz_audit import KINDS, fuzz
 from paper_utils.checks import unit_rows
 from paper_utils.errors import UsageError

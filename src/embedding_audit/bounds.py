@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from embedding_audit.cloud.progress import track
 from embedding_audit.measure import Measure, median_of, not_measured, share_of
-from embedding_audit.progress import track
 from embedding_audit.retrieval import Judged
 from paper_utils.codes.additive import additive_dimension
 from paper_utils.errors import UsageError

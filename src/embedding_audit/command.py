@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from embedding_audit.cluster import workers
-from embedding_audit.forecast import forecast, memory_short
+from embedding_audit.cloud.cluster import workers
+from embedding_audit.cloud.forecast import forecast, memory_short
 from embedding_audit.inputs import read_inputs, read_titles
 from embedding_audit.readers import shown
 from paper_utils.book.chapters import find_chapters, pick_chapter

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from embedding_audit.cloud.neighbours import Lists, hub_measures, nearest, sample
+from embedding_audit.cloud.points import Points
 from embedding_audit.inputs import Inputs
-from embedding_audit.neighbours import Lists, hub_measures, nearest, sample
-from embedding_audit.points import Points
 from embedding_audit.readers import Vectors
 from embedding_audit.report import Report, audit
 

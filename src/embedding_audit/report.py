@@ -14,7 +14,7 @@ from scipy import sparse
 
 from embedding_audit.advice import advise
 from embedding_audit.bounds import additive_measure, bound_measures
-from embedding_audit.cloud import (
+from embedding_audit.cloud.cloud import (
     NULL_ROWS,
     Cloud,
     Hubs,
@@ -24,14 +24,16 @@ from embedding_audit.cloud import (
     row_measures,
     stability,
 )
-from embedding_audit.cluster import Workers
+from embedding_audit.cloud.cluster import Workers
+from embedding_audit.cloud.moments import merged, spectrum_of
+from embedding_audit.cloud.neighbours import sample
+from embedding_audit.cloud.points import InMemoryPoints, moments_of
+from embedding_audit.cloud.scan import named_rows, scan
+from embedding_audit.cloud.slices import Slice, labels_of, slice_measures, summary
 from embedding_audit.found import Action, Finding, WorstQuery
 from embedding_audit.given import Match
 from embedding_audit.inputs import Inputs
 from embedding_audit.measure import Measure, not_measured, under
-from embedding_audit.moments import merged, spectrum_of
-from embedding_audit.neighbours import sample
-from embedding_audit.points import InMemoryPoints, moments_of
 from embedding_audit.readers import Vectors
 from embedding_audit.retrieval import (
     MOST_QUERIES,
@@ -40,8 +42,6 @@ from embedding_audit.retrieval import (
     lexical_measures,
     retrieval_measures,
 )
-from embedding_audit.scan import named_rows, scan
-from embedding_audit.slices import Slice, labels_of, slice_measures, summary
 from embedding_audit.subwords import subword_measures, tokenizer_name
 from embedding_audit.words import with_sentences
 from paper_utils.checks import unit_rows

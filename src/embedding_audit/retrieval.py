@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.stats import rankdata
 
+from embedding_audit.cloud.points import Points, centred_rows
+from embedding_audit.cloud.progress import track
 from embedding_audit.measure import Measure, not_measured
-from embedding_audit.points import Points, centred_rows
-from embedding_audit.progress import track
 from paper_utils.search.bm25 import BM25
 from paper_utils.search.metrics import mrr, ndcg_at_k, recall_at_k
 from paper_utils.search.ranks import RelevantRanks, joined, ranks_from_scores
