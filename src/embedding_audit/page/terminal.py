@@ -1,0 +1,52 @@
+"""The first screen as plain text."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from embedding_audit.page.screen import is_fault, screen
+from embedding_audit.page.spelled import clean
+
+if TYPE_CHECKING:
+    from embedding_audit.report import Report
+
+
+def text(report: Report, width: int = 100) -> str:
+    """Return the first screen in lines of at most `width` columns."""
+    lines = []
+    for first, rest in _lines(report):
+        wrapped = textwrap.wrap(clean(first), width, subsequent_indent=rest, break_on_hyphens=False)
+        lines += wrapped or [""]
+    return "\n".join(lines)
+
+
+def _lines(report: Report) -> Iterator[tuple[str, str]]:
+    """Yield lines, each with the indent of what is wrapped."""
+    shown = screen(report)
+    yield shown.name, "  "
+    yield f"{shown.size}; compared by {shown.metric}", "  "
+    for line in shown.matches:
+        yield line, "  "
+    yield "", ""
+    if shown.figures:
+        values = ", ".join(" ".join(figure) for figure in shown.figures)
+        yield f"Quality: {values}; {shown.judged}", "  "
+    if shown.findings:
+        yield "Found:", ""
+        for number, finding in enumerate(shown.findings, start=1):
+            mark = "!" if is_fault(finding) else "-"
+            yield f"  {number}. {mark} {finding.sentence}", "       "
+        if shown.further:
+            yield f"  and {shown.further} more on the page", ""
+    else:
+        yield "Found: nothing wrong in what was measured", "  "
+    if shown.actions:
+        yield "Worth trying, measured on these data:", ""
+        for title, gain in shown.actions:
+            yield f"  - {title}: {gain}", "    "
+    if shown.tried:
+        yield f"Tried without gain: {shown.tried}", "  "
+    for what, need in shown.missing:
+        yield f"Not measured: {what} (needs {need})", "  "
