@@ -18,7 +18,14 @@ from embedding_audit.cloud import cloud as clouds
 from embedding_audit.advice import advise, remedy_state
 from embedding_audit.bounds import bound_measures
 from embedding_audit.inputs import Inputs, read_inputs
-from embedding_audit.measure import Measure, from_jackknife, median_of, not_measured, share_of
+from embedding_audit.measure import (
+    Measure,
+    from_jackknife,
+    measures_in,
+    median_of,
+    not_measured,
+    share_of,
+)
 from embedding_audit.cloud.moments import (
     Moments,
     cosine_statistics,
@@ -37,7 +44,7 @@ from embedding_audit.cloud.neighbours import (
 )
 from embedding_audit.cloud.points import Centred, FilePoints, Gaussian, InMemoryPoints, Shuffled
 from embedding_audit.readers import Vectors
-from embedding_audit.report import Report, measures_in
+from embedding_audit.report import Report
 from embedding_audit.retrieval import Judged, oracle, ranks, retrieval_measures
 from embedding_audit.cloud.scan import scan
 from embedding_audit.show import sentences

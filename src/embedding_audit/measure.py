@@ -160,6 +160,22 @@ def median_of(values: NDArray[np.floating]) -> Measure:
     return Measure(np.median(ordered), low, high, n=n)
 
 
+def measures_in(content: Mapping[str, Any]) -> dict[str, Measure]:
+    """Return the measures of a ``report.json``, as read from the file, by dotted key."""
+    found: dict[str, Measure] = {}
+
+    def walk(place: Mapping[str, Any], path: tuple[str, ...]) -> None:
+        if {"value", "low", "high", "null"} <= place.keys():
+            found[".".join(path)] = Measure(**place)
+            return
+        for name, inside in place.items():
+            if isinstance(inside, Mapping):
+                walk(inside, (*path, name))
+
+    walk({k: v for k, v in content.items() if k not in ("input", "settings", "examples")}, ())
+    return found
+
+
 def _number(value: Any) -> float | None:
     """Return a plain finite float; None for what is none."""
     if value is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -317,20 +316,4 @@ def _examples(inputs: Inputs, cloud: Cloud, hubs: Hubs, most: int = 10) -> dict[
     if hubs.counts is not None:
         top = np.argsort(-hubs.counts, kind="stable")[:most]
         found["hubs"] = [named(point, hubs.counts[point]) for point in top]
-    return found
-
-
-def measures_in(content: Mapping[str, Any]) -> dict[str, Measure]:
-    """Return the measures of a ``report.json``, as read from the file, by dotted key."""
-    found: dict[str, Measure] = {}
-
-    def walk(place: Mapping[str, Any], path: tuple[str, ...]) -> None:
-        if {"value", "low", "high", "null"} <= place.keys():
-            found[".".join(path)] = Measure(**place)
-            return
-        for name, inside in place.items():
-            if isinstance(inside, Mapping):
-                walk(inside, (*path, name))
-
-    walk({k: v for k, v in content.items() if k not in ("input", "settings", "examples")}, ())
     return found

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from embedding_audit.measure import Measure
-from embedding_audit.page.figures import plots
+from embedding_audit.page.figures import Plot, plots
 from embedding_audit.page.screen import MOST, change, is_fault, ranked, screen
 from embedding_audit.page.spelled import finished, number, quality, short
 from embedding_audit.words import measure_table
@@ -83,7 +83,7 @@ def page(report: Report) -> str:
     given = {"first": screen(report), "is_fault": is_fault, "plots": plots(report)}
     given |= {"notes": report.notes, "given": _given(report), "actions": _actions(report)}
     given |= {"further": ranked(report.findings)[MOST:], "worst": _worst(report)}
-    given |= {"sections": _sections(report), "silent": _silent(report.measures)}
+    given |= {"sections": _sections(report, given["plots"]), "silent": _silent(report.measures)}
     css = Markup((_HERE / "page.css").read_text(encoding="utf-8"))  # ours: nothing to escape
     return _templates().get_template("page.html.j2").render(css=css, **given)
 
@@ -155,7 +155,7 @@ def _named(key: str, text: str | None) -> str:
     return short(f"{key}: {text}" if text else str(key))
 
 
-def _sections(report: Report) -> list[dict[str, Any]]:
+def _sections(report: Report, there: Mapping[str, Plot]) -> list[dict[str, Any]]:
     left = {key: one for key, one in report.measures.items() if one.measured}
     found = []
     for prefixes, title, says, drawn, shown in _SECTIONS:
@@ -169,7 +169,7 @@ def _sections(report: Report) -> list[dict[str, Any]]:
             examples.append(("By slice, with 95% intervals", _slices(report.slices)))
         if title.startswith("Against") and report.comparison is not None:
             examples += _comparison(report.comparison)
-        if mine or examples:
+        if mine or examples or there.keys() & set(drawn):
             found.append(_section(title, says, mine, drawn, examples))
     if left:
         found.append(_section("Further measures", "", left, (), []))

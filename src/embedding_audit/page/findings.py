@@ -7,9 +7,6 @@ somebody will notice; below, a remark worth knowing. It grows with the part of r
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
-
-import numpy as np
 
 from embedding_audit.found import Finding
 from embedding_audit.measure import Measure
@@ -24,11 +21,10 @@ def geometry_findings(
     measures: Mapping[str, Measure],
     *,
     columns: int,
-    curves: Mapping[str, Any] | None = None,
     metric: str = "cosine",
 ) -> tuple[Finding, ...]:
     """Return what the vectors alone show, the worst first.
-    `columns` is the length of a vector; `curves` those of a report (``spectrum`` is read).
+    `columns` is the length of a vector.
     """
     found = [
         *_damage(measures),
@@ -36,7 +32,7 @@ def geometry_findings(
         *_hubs(measures),
         *_lengths(measures, metric),
         *_languages(measures),
-        *_dominance(measures, curves or {}),
+        *_dominance(measures),
         *_precision(measures),
         *_few_rows(measures, columns),
     ]
@@ -143,13 +139,17 @@ def _languages(measures: Mapping[str, Measure]) -> Iterator[Finding]:
         )
 
 
-def _dominance(measures: Mapping[str, Measure], curves: Mapping[str, Any]) -> Iterator[Finding]:
-    first, null = (_leading(curves.get(name)) for name in ("spectrum", "spectrum_shuffled"))
-    if first is not None and null is not None and first > 2 * null:
+def _dominance(measures: Mapping[str, Measure]) -> Iterator[Finding]:
+    # The stable rank is one over the share of the first principal component.
+    rank = measures.get("dimension.stable_rank", _ABSENT)
+    null = rank.null.get("shuffled")
+    if null and rank.value and rank.clears(null, above=False):
+        first, by_chance = 1 / rank.value, 1 / null
         yield Finding(
             "dimension.stable_rank",
-            f"One direction holds {first:.0%} of the variance (coordinates shuffled: {null:.0%}).",
-            min(0.7, 0.1 + first),
+            f"One direction holds {first:.0%} of the variance (coordinates shuffled: "
+            f"{by_chance:.0%}).",
+            min(0.7, 0.1 + first - by_chance),
         )
     mean = measures.get("cosine.mean", _ABSENT)
     if _beyond(mean, [0.0]) is not None and mean.value > 0.2:
@@ -159,12 +159,6 @@ def _dominance(measures: Mapping[str, Measure], curves: Mapping[str, Any]) -> It
             "common mean: 0): a fixed threshold says little, a ranking hardly sees it.",
             0.1 + 0.3 * mean.value,
         )
-
-
-def _leading(spectrum: Any) -> float | None:
-    values = np.asarray([] if spectrum is None else spectrum, dtype=float)
-    total = values.sum()
-    return float(values.max() / total) if total > 0 else None
 
 
 def _precision(measures: Mapping[str, Measure]) -> Iterator[Finding]:
