@@ -1,0 +1,341 @@
+"""Tables of text: cells separated by commas, tabs, semicolons or spaces, whatever the suffix."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+
+from embedding_audit.cloud.progress import track
+from embedding_audit.reading.cells import LISTED, Stack, looks_like_base64, numbers
+from embedding_audit.reading.names import (
+    INDEX_NAMES,
+    choose_vectors,
+    find_column,
+    id_columns,
+    plain,
+)
+from embedding_audit.reading.read import Read
+from embedding_audit.reading.source import Source, check_memory, reason
+from paper_utils.errors import UsageError
+
+_SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", " ": "spaces"}
+_FIRST = 50  # rows that tell what a column holds
+_BLOCK = 1 << 24  # bytes or rows between two words on progress
+
+
+@contextmanager
+def text_stream(source: Source) -> Iterator[io.TextIOWrapper]:
+    """Open a file as text: UTF-8, or UTF-16 where its first bytes say so; errors in one line."""
+    coding = "utf-16" if source.head(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    with io.TextIOWrapper(source.open(), encoding=coding, newline="") as stream:
+        try:
+            yield stream
+        except UnicodeError as error:
+            at = f": byte 0x{error.object[error.start]:02x}" if hasattr(error, "object") else ""
+            raise UsageError(f"{source.name} is not UTF-8{at}; save it as UTF-8") from None
+        except OSError as error:
+            raise UsageError(f"{source.name} cannot be read: {reason(error)}") from None
+
+
+def separator_of(source: Source) -> str:
+    """Return what separates the cells of the first line; of several, what the suffix speaks for."""
+    with text_stream(source) as stream:
+        line = next((line for line in islice(stream, 1000) if line.strip()), "")
+    bare = re.sub(r'"[^"]*"', "", line)  # a vector in a cell has commas of its own
+    own = {".csv": ",", ".tsv": "\t"}.get(source.suffix)
+    if own and own in bare:
+        return own
+    for one in ("\t", ";", ","):
+        if one in bare and not (one == "," and LISTED.match(bare)):
+            return one
+    words = bare.split()
+    return " " if len(words) > 1 and all(map(_is_number, words[1:])) else own or ","
+
+
+def cells_of(source: Source, separator: str, *, quoted: bool = True) -> Iterator[list[str]]:
+    """Yield the rows of a table, blank lines left out. UsageError: rows of different lengths.
+    The csv module, not pandas: that one fills short rows, renames doubled columns and turns the
+    brand "NA" into a missing value, all without a word.
+    """
+    limit = csv.field_size_limit(2**31 - 1)
+    width = 0
+    with text_stream(source) as stream:
+        lines: Iterator[list[str]]
+        if separator == " ":
+            lines = (line.split() for line in stream)
+        else:
+            quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+            lines = csv.reader(stream, delimiter=separator, quoting=quoting, strict=True)
+        number = 0
+        try:
+            for number, row in enumerate(lines, start=1):
+                if not row:
+                    continue
+                if width and len(row) != width:
+                    raise UsageError(
+                        f"{source.name}, line {getattr(lines, 'line_num', number)}: {len(row)} "
+                        f"cells, the first row has {width}; quote cells that contain the separator"
+                    )
+                width = len(row)
+                yield row
+        except csv.Error as error:
+            told = str(error).replace("unexpected end of data", "a quotation mark is never closed")
+            line = getattr(lines, "line_num", number)
+            raise UsageError(f"{source.name}, line {line}: {told}") from None
+        finally:
+            csv.field_size_limit(limit)
+
+
+def check_names(names: Sequence[str], name: str) -> None:
+    """Refuse a table in which two columns have one name."""
+    doubled = [one for place, one in enumerate(names) if one in names[:place]]
+    if doubled:
+        raise UsageError(f"{name} has two columns named {doubled[0]!r:.60}")
+
+
+def has_header(first: Sequence[str]) -> bool:
+    """Whether the first row names the columns: numbers and vectors do not, but 0, 1, 2, … do."""
+    if any(map(_is_vector, first)):
+        return False
+    rest = list(first) if _is_number(first[0]) else list(first[1:])
+    if not rest or not all(map(_is_number, rest)):
+        return True
+    if len(first) == 1:
+        return False
+    return any(rest == [str(i) for i in range(s, s + len(rest))] for s in (0, 1))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_vector(text: str) -> bool:
+    return LISTED.match(text) is not None
+
+
+def read_table_vectors(source: Source, wanted: str = "") -> Read:
+    """Read vectors from a table: one column with a vector in each cell, or a column a coordinate.
+    A table without a header is told by its numbers; its columns are called 0, 1, ….
+    """
+    if source.suffix in (".qrels", ".qrel", ".run", ".trec"):
+        raise UsageError(f"{source.name} is a file of judgements or of a run, not of vectors")
+    separator = separator_of(source)
+    first = list(islice(cells_of(source, separator), 2 + _FIRST))
+    if not first:
+        raise UsageError(f"{source.name} has no rows")
+    if separator == " " and len(first) == 1:
+        raise UsageError(f"{source.name} has one line: a matrix is needed, one row an item")
+    header = has_header(first[0])
+    names = first[0] if header else [str(i) for i in range(len(first[0]))]
+    names = [one.strip() for one in names]
+    check_names(names, source.name)
+    rows = first[1:] if header else first
+    listed = _listed(names, rows)
+    if wanted and not _stem_columns(names, wanted):
+        find_column(names, wanted, source.name, "vectors")
+        listed = listed or [wanted]
+    if listed:
+        chosen, notes = choose_vectors(listed, wanted, source.name)
+        read = _read_lists(source, separator, header, names, chosen)
+        return replace(read, column=chosen, notes=(*notes, *read.notes))
+    return _read_coordinates(source, separator, header, names, rows, wanted)
+
+
+def _listed(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns with a vector in each cell."""
+    found = []
+    for place, name in enumerate(names):
+        cells = [row[place] for row in rows]
+        texts = any(map(_is_vector, cells))
+        speaks = re.search("emb|vec", name.casefold()) is not None
+        coded = speaks and any(len(cell) > 15 and looks_like_base64(cell) for cell in cells)
+        spaced = speaks and any(
+            len(words := re.split(r"[\s,;|]+", cell.strip())) > 1 and all(map(_is_number, words))
+            for cell in cells
+        )
+        if texts or coded or spaced:
+            found.append(name)
+    return found
+
+
+def _read_lists(
+    source: Source, separator: str, header: bool, names: list[str], chosen: str
+) -> Read:
+    place = names.index(chosen)
+    stack = Stack(source.name)
+    beside: dict[str, list[str]] = {name: [] for name in names if name != chosen}
+    kept = [(at, beside[name]) for at, name in enumerate(names) if at != place]
+    rows = cells_of(source, separator)
+    if header:
+        next(rows)
+    for number, row in enumerate(_told(rows, source), start=1):
+        where = f"{source.name}, row {number - 1}"
+        stack.add(numbers(row[place], where), where)
+        for at, values in kept:
+            values.append(row[at])
+    return Read(stack.matrix(), beside, notes=stack.notes)
+
+
+def _told(rows: Iterator[list[str]], source: Source) -> Iterator[list[str]]:
+    """Yield rows and say how far the file is read, by a guess at its number of rows."""
+    some = list(islice(rows, 200))
+    yield from some
+    if len(some) < 200:
+        return
+    size = sum(len(cell) + 1 for row in some for cell in row) / len(some)
+    left = range(max(1, int(source.size / max(size, 1) / 200)))
+    for _ in track(left, f"reading {source.path.name}"):
+        yield from islice(rows, 200)
+    yield from rows
+
+
+def coordinate_columns(names: Sequence[str], numeric: Sequence[str]) -> list[str]:
+    """Return the columns that are coordinates: the longest run of numbers under one stem, in their
+    order; without one, all numeric columns that are no ids, where no column is a text.
+    """
+    stems: dict[str, list[str]] = {}
+    for name in numeric:
+        if match := re.fullmatch(r"(.*?)(\d+)", name):
+            stems.setdefault(match[1], []).append(name)
+    runs = []
+    for some in stems.values():
+        places = sorted((int(re.search(r"\d+$", name)[0]), name) for name in some)
+        if [p for p, _ in places] == list(range(places[0][0], places[0][0] + len(places))):
+            runs.append([name for _, name in places])
+    longest = max(runs, key=len, default=[])
+    if len(longest) > 1 and sum(len(run) == len(longest) for run in runs) == 1:
+        return longest
+    ids = id_columns(names)
+    free = [name for name in numeric if name not in ids and plain(name) not in _PLAIN_INDEX]
+    others = [name for name in names if name not in free and name not in ids]
+    others = [name for name in others if plain(name) not in _PLAIN_INDEX]
+    return [] if others else free
+
+
+_PLAIN_INDEX = {plain(name) for name in INDEX_NAMES}
+
+
+def _stem_columns(names: Sequence[str], stem: str) -> list[str]:
+    """The columns called `stem` and a number, in the order of the numbers."""
+    found = [name for name in names if re.fullmatch(re.escape(stem) + r"[-_.]?\d+", name)]
+    return sorted(found, key=lambda name: int(re.search(r"\d+$", name)[0]))
+
+
+def _read_coordinates(
+    source: Source,
+    separator: str,
+    header: bool,
+    names: list[str],
+    rows: Sequence[Sequence[str]],
+    wanted: str,
+) -> Read:
+    numeric = [
+        name
+        for place, name in enumerate(names)
+        if all(_is_number(row[place]) or not row[place].strip() for row in rows)
+        and any(row[place].strip() for row in rows)
+    ]
+    if header:
+        chosen = _stem_columns(numeric, wanted) if wanted else coordinate_columns(names, numeric)
+    else:  # all numbers, or a word and numbers (GloVe)
+        chosen = names[1:] if len(numeric) < len(names) else names
+        chosen = chosen if set(chosen) <= set(numeric) else []
+    if len(chosen) < 2:
+        raise UsageError(
+            f"{source.name} holds no column of vectors ('[0.1, 0.2]' in each cell) and no columns "
+            f"of coordinates; it has {', '.join(map(repr, names[:6])):.160}"
+        )
+    table = _arrow_cells(source, separator, header, names, set(chosen))
+    data = np.empty((table.num_rows, len(chosen)))
+    for place, name in enumerate(chosen):
+        data[:, place] = table.column(names.index(name)).to_numpy()
+    others = [(at, name) for at, name in enumerate(names) if name not in set(chosen)]
+    beside = {name: table.column(at).to_pylist() for at, name in others}
+    ends = f"`{chosen[0]}` to `{chosen[-1]}`" if header else "all after the word" if others else ""
+    notes = (f"coordinates are the {len(chosen):,} columns {ends}",) if ends else ()
+    return Read(data, beside, notes=notes)
+
+
+def _arrow_cells(source: Source, separator: str, header: bool, names: list[str], numeric: set[str]):
+    """Read a table of many numbers fast; `numeric` become float64, all else stays text."""
+    import pyarrow as pa
+    from pyarrow import csv as fast
+
+    check_memory(source.name, 3 * source.size)
+    content = source.bytes()
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        content = content.decode("utf-16").encode()
+    content = content.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
+    if separator == " ":
+        content = re.sub(rb"[ \t]+", b" ", content)
+        content = re.sub(rb"^ | $", b"", content, flags=re.MULTILINE)
+    try:
+        return fast.read_csv(
+            io.BytesIO(content),
+            fast.ReadOptions(
+                use_threads=False,
+                column_names=[str(place) for place in range(len(names))],
+                skip_rows=1 if header else 0,
+                block_size=max(1 << 22, len(content) // 100),
+            ),
+            fast.ParseOptions(
+                delimiter=separator,
+                quote_char=False if separator == " " else '"',
+                newlines_in_values=separator != " ",
+            ),
+            fast.ConvertOptions(
+                column_types={
+                    str(place): pa.float64() if name in numeric else pa.string()
+                    for place, name in enumerate(names)
+                },
+                strings_can_be_null=False,
+            ),
+        )
+    except (pa.ArrowException, ValueError) as error:
+        raise UsageError(f"{source.name} cannot be read: {_named(reason(error), names)}") from None
+
+
+def _named(message: str, names: Sequence[str]) -> str:
+    """Call the column in a message of Arrow by its name."""
+    return re.sub(r"In CSV column #(\d+)", lambda m: f"column {names[int(m[1])]!r:.40}", message)
+
+
+def text_rows(source: Source, *, header: bool = True) -> tuple[list[str], list[list[str]], tuple]:
+    """Return the columns' names, the rows as texts, and notes. Where quotation marks do not pair
+    up in a table of tabs they stand for inches, and are taken as they are.
+    """
+    separator, notes = separator_of(source), ()
+    if separator == " " and header:
+        separator = ","
+    elif not header and not _separates(source, separator):
+        separator = " "  # TREC
+    try:
+        rows = list(cells_of(source, separator))
+    except UsageError:
+        if separator != "\t":
+            raise
+        rows = list(cells_of(source, separator, quoted=False))
+        notes = ("quotation marks in the texts are taken as they are",)
+    if not rows:
+        raise UsageError(f"{source.name} has no rows")
+    if not header:
+        return [str(i) for i in range(len(rows[0]))], rows, notes
+    names = [name.strip() for name in rows[0]]
+    check_names(names, source.name)
+    return names, rows[1:], notes
+
+
+def _separates(source: Source, separator: str) -> bool:
+    with text_stream(source) as stream:
+        return separator in next((line for line in islice(stream, 1000) if line.strip()), "")
