@@ -142,7 +142,7 @@ class Baseline:
     """The report of an earlier audit."""
 
     path: str
-    settings: Mapping[str, Any]
+    settings: Mapping[str, Any]  # and what was read
     measures: Mapping[str, Measure]
 
 
@@ -165,7 +165,8 @@ def read_baseline(path: str, schema: int) -> Baseline:
         measures = measures_in(content)
     except (TypeError, ValueError, AttributeError):
         raise UsageError(f"--baseline {path}: its measures cannot be read") from None
-    return Baseline(path, content.get("settings") or {}, measures)
+    settings = {**(content.get("input") or {}), **(content.get("settings") or {})}
+    return Baseline(path, settings, measures)
 
 
 def worsened(

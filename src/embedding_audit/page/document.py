@@ -144,7 +144,7 @@ def _worst(report: Report) -> list[dict[str, Any]]:
         {
             "name": short(f"{one.query}: {one.text}" if one.text else str(one.query)),
             "value": quality(one.value),
-            "found": [_named(key, text) for key, text in one.found],
+            "found": [_named(key, text) + _scored(*score) for key, text, *score in one.found],
             "missed": [f"{_named(key, text)} (rank {at:,})" for key, text, at in one.missed],
         }
         for one in report.worst
@@ -153,6 +153,10 @@ def _worst(report: Report) -> list[dict[str, Any]]:
 
 def _named(key: str, text: str | None) -> str:
     return short(f"{key}: {text}" if text else str(key))
+
+
+def _scored(score: float | None = None) -> str:
+    return "" if score is None else f" (score {number(score)})"
 
 
 def _sections(report: Report, there: Mapping[str, Plot]) -> list[dict[str, Any]]:

@@ -58,7 +58,7 @@ def screen(report: Report) -> Screen:
 
 def metric_of(report: Report) -> str:
     """Return what compares a query with a document, in words."""
-    name = report.settings.get("metric", "cosine")
+    name = {**report.input, **report.settings}.get("metric", "cosine")
     return _NAMED.get(name, str(name))
 
 
