@@ -31,6 +31,11 @@ class Encoder(ABC):
     def dim(self) -> int:
         """Number of coordinates of a vector."""
 
+    @property
+    def document_side(self) -> Encoder:
+        """What encodes the documents: this encoder, unless its model wants another prompt there."""
+        return self
+
     @abstractmethod
     def recipe(self) -> Mapping[str, object]:
         """Everything that determines the vectors, as plain JSON values."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from paper_utils.checks import whole
 from paper_utils.encoders import cache, checkpoint, folder, hub, isotropic, navec, sentence, vectors
@@ -39,6 +41,14 @@ class EncoderInfo:
     where: str  #: package, folder, hub or 'computed'
     reachable: bool  #: whether `load_encoder` works here without a network
     sha256: str | None = None  #: of the weights; None where nothing is expected
+    languages: str = ""  #: that it was trained on, as far as they are known
+
+
+def _panel() -> ModuleType:
+    """Return the module of the panel's encoders, found at run time.
+    By an import it would belong to the code of every record of the encoders that are named here.
+    """
+    return import_module("paper_utils.encoders.panel")
 
 
 def load_encoder(
@@ -62,6 +72,17 @@ def load_encoder(
             Isotropic control: one direction for each text, by its hash.
         ``navec``
             Mean of static Russian word vectors.
+        ``me5-small``
+            multilingual-e5-small in 4-bit blocks, with the prompt of queries; its
+            `document_side` has the prompt of documents.
+        ``mpnet``, ``qwen2.5-coder-0.5b``, ``smollm2-135m``, ``use-multilingual-v3``, ``wordllama``
+            The rest of the panel: files in the folder that ``PAPER_MODELS`` names (`paper models`
+            says which), each refused if its checksum is another.
+        ``untrained:<name>``
+            The architecture and tokenizer of ``me5-small`` or of one of the language models with
+            random weights.
+        ``gguf:<file>``
+            A language model in a GGUF file, pooled as ``hf:`` checkpoints are.
         ``hf:<id or folder>``
             A checkpoint in a folder, or in the hub's cache (`fetch_encoder` brings it
             there). Those of sentence-transformers keep their own pooling; the others
@@ -69,13 +90,14 @@ def load_encoder(
         ``vectors:<file>``
             Rows of a .npy, .safetensors or .parquet file, one for each text, in order.
     seed : int
-        Of the random weights (``untrained``) or directions (``random``); others ignore it.
+        Of the random weights (``untrained…``) or directions (``random``); others ignore it.
     dtype : {'float32', 'bfloat16'}
         Of weights and arithmetic; bfloat16 only where the processor has it. Vectors are float32.
     batch_size : int
         Texts in a batch; changes vectors by rounding only.
-    pooling : {'mean', 'cls', 'last'}, optional
-        For ``hf:`` checkpoints that bring no pooling; 'mean' when left out.
+    pooling : {'mean', 'cls', 'last', 'layer'}, optional
+        For ``hf:`` checkpoints that bring no pooling, ``gguf:`` files, the language models and
+        ``me5-small``; 'mean' when left out. 'layer' is the mean after half of the layers.
 
     Returns
     -------
@@ -104,6 +126,8 @@ def load_encoder(
 
 def _load(name: str, seed: int, dtype: str, batch_size: int, pooling: str | None) -> Encoder:
     """Return the encoder `name`, which is known and reachable."""
+    if (panel := _panel()).is_known(name):
+        return panel.load(name, seed=seed, dtype=dtype, batch_size=batch_size, pooling=pooling)
     kind, _, what = name.partition(":")
     single_only = kind in ("random", "navec", "vectors")
     checkpoint.check_dtype(dtype, name, single_only=single_only)
@@ -146,8 +170,11 @@ def check_encoder(name: str) -> None:
         _checkpoint_folder(what)
     elif kind == "vectors" and what:
         vectors.check_vectors(Path(what).expanduser())
+    elif (panel := _panel()).is_known(name):
+        panel.check(name)
     elif colon or kind not in NAMES:
-        raise UsageError(f"no encoder {name!r}; {did_you_mean(name, (*NAMES, *FORMS))}")
+        known = (*NAMES, *panel.names_and_forms(), *FORMS)
+        raise UsageError(f"no encoder {name!r}; {did_you_mean(name, known)}")
     elif name in ("minilm", "untrained"):
         sentence.minilm_folder()
     elif name == "navec":
@@ -179,6 +206,8 @@ def describe_encoder(name: str) -> EncoderInfo:
     kind, _, what = str(name).partition(":")
     if name in NAMES:
         return next(info for info in encoders() if info.name == name)
+    if (panel := _panel()).is_known(name):
+        return panel.describe(name)
     if kind == "hf" and what and not is_reachable(name) and not _is_path(what):
         hub.check_id(what)
         offer = hub.offer(what)
@@ -245,6 +274,7 @@ def encoders() -> list[EncoderInfo]:
             where=package,
             reachable=minilm,
             sha256=sentence.MINILM_SHA256,
+            languages="English",
         ),
         EncoderInfo(
             name="untrained",
@@ -273,7 +303,9 @@ def encoders() -> list[EncoderInfo]:
             where=f"package {navec.PACKAGE}",
             reachable=words,
             sha256=navec.SHA256,
+            languages="Russian",
         ),
+        *_panel().infos(),
         *(_published(*row) for row in _PUBLISHED),
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -22,12 +23,15 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from transformers import PreTrainedModel
 
-POOLINGS = ("mean", "cls", "last")
+log = logging.getLogger(__name__)
+
+POOLINGS = ("mean", "cls", "last", "layer")
 MAX_TOKENS = 512  # where the model's own window is not shorter
 
 
 class TransformerCheckpoint(TextEncoder):
     """Hidden states of the last layer, pooled over the tokens of a text in float32; not normalised.
+    The pooling 'layer' is the mean of the states after half of the layers.
     The tokenizer is that of `tokenizer.json`, unchanged: transformers rebuilds that of some model
     types (qwen2) and may swap its pre-tokenizer. Padding is on the right, with an attention mask.
     """
@@ -101,16 +105,25 @@ class TransformerCheckpoint(TextEncoder):
     def tokenizer(self) -> Tokenizer:
         """The tokenizer of the folder, cutting at the window and not padding."""
         with checkpoint.loading(self.name):
-            tokenizer = load_tokenizer(self.folder) or made_tokenizer(self.folder)
+            tokenizer = self._made_tokenizer()
         window = getattr(self.model.config, "max_position_embeddings", None) or MAX_TOKENS
         tokenizer.no_padding()
         tokenizer.enable_truncation(min(MAX_TOKENS, window))
         return tokenizer
 
+    def _made_tokenizer(self) -> Tokenizer:
+        return load_tokenizer(self.folder) or made_tokenizer(self.folder)
+
     def _vectors(self, texts: list[str], bar: tqdm) -> NDArray[np.float32]:
         import torch
 
-        tokens = [encoding.ids for encoding in self.tokenizer.encode_batch(texts)]
+        encodings = self.tokenizer.encode_batch(texts)
+        if cut := sum(bool(encoding.overflowing) for encoding in encodings):
+            length = self.tokenizer.truncation["max_length"]
+            log.warning(
+                "%s: %d of %d texts were cut at %d tokens", self.name, cut, len(texts), length
+            )
+        tokens = [encoding.ids for encoding in encodings]
         for text, ids in zip(texts, tokens, strict=True):
             if not ids:
                 raise UsageError(
@@ -127,12 +140,21 @@ class TransformerCheckpoint(TextEncoder):
         def forward(batch: list[int]) -> NDArray[np.float32]:
             ids, mask = pad([tokens[i] for i in batch])
             with torch.inference_mode():
-                states = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
-                return pool(states.float(), mask, self.pooling).numpy()
+                states, how = self._states(ids, mask)
+                return pool(states.float(), mask, how).numpy()
 
         return checkpoint.in_batches(
             [len(ids) for ids in tokens], forward, dim=self.dim, size=self.batch_size, bar=bar
         )
+
+    def _states(self, ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, str]:
+        """Return the states (n_texts, n_tokens, dim) that are pooled, and how."""
+        if self.pooling != "layer":
+            found = self.model(input_ids=ids, attention_mask=mask)
+            return found.last_hidden_state, self.pooling
+        found = self.model(input_ids=ids, attention_mask=mask, output_hidden_states=True)
+        # The first of them are the embeddings, before any layer.
+        return found.hidden_states[(len(found.hidden_states) - 1) // 2], "mean"
 
 
 def pad(tokens: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -172,8 +194,8 @@ def pool(states: torch.Tensor, mask: torch.Tensor, how: str) -> torch.Tensor:
     """
     import torch
 
-    if how not in (*POOLINGS, "max"):
-        raise UsageError(f"no pooling {how!r}; {did_you_mean(how, (*POOLINGS, 'max'))}")
+    if how not in (known := ("mean", "cls", "last", "max")):
+        raise UsageError(f"no pooling {how!r}; {did_you_mean(how, known)}")
     if states.ndim != 3 or mask.shape != states.shape[:2]:
         raise UsageError(
             f"states and mask must have shapes (n_texts, n_tokens, dim) and (n_texts, n_tokens), "
