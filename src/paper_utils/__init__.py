@@ -26,6 +26,8 @@ _EXPORTS = {
     "DiyQueries": "data.diy_queries",
     "diy_queries": "data.diy_queries",
     "fetch_dataset": "data.fetch",
+    "JudgedSet": "data.judged",
+    "load_judged": "data.judged",
     "DatasetInfo": "data.sources",
     "data_file": "data.sources",
     "datasets": "data.sources",

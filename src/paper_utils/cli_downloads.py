@@ -56,8 +56,9 @@ def data(ctx: click.Context, as_json: bool) -> None:
     """
     if ctx.invoked_subcommand is None:
         from paper_utils.data import datasets
+        from paper_utils.data.judged import judged_datasets
 
-        _show_infos(datasets(), as_json)
+        _show_infos([*datasets(), *judged_datasets()], as_json)
 
 
 @data.command()
