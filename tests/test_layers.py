@@ -33,14 +33,17 @@ def _reached(modules, code=""):
 
 
 def test_a_module_of_the_helper_serves_two_users_or_a_public_name(root):
-    """Users are each chapter with its wing, the audit, and the commands with book and results."""
+    """Users are each chapter with its wing, the audit, and the commands with book and results. The
+    panel serves many chapters, through its records and by `load_encoder`, which imports it late.
+    """
     helper, wings = _modules(root, "paper_utils"), _modules(root, "paper_chapters")
     commands = [name for name in helper if re.match(r"paper_utils\.(cli|book|results)", name)]
     users = [_reached(commands), _reached(_modules(root, "embedding_audit"))]
     for chapter in find_chapters(root):
         wing = f"paper_chapters.{chapter.slug.replace('-', '_')}."
         users.append(_reached([name for name in wings if name.startswith(wing)], chapter.code))
-    public = _reached(f"paper_utils.{module}" for module in set(paper_utils._EXPORTS.values()))
+    exported = {f"paper_utils.{module}" for module in paper_utils._EXPORTS.values()}
+    public = _reached(exported.union(m for m in helper if m.startswith("paper_utils.panel.")))
     needed = public.union(commands)
     lonely = {name: sum(name in user for user in users) for name in helper if name not in needed}
     alone = [f"{name}: {count} users" for name, count in lonely.items() if count < 2]

@@ -20,7 +20,8 @@ from paper_utils.errors import PaperError, UsageError, did_you_mean
 from paper_utils.fingerprint import code_key, modules_used
 from paper_utils.results.tolerance import Tolerance
 
-PLACES = ("paper_chapters",)  #: packages whose modules, at any depth, may register experiments
+#: Packages whose modules, at any depth, may register experiments.
+PLACES = ("paper_chapters", "paper_utils.panel")
 
 _PLUMBING = tuple(  # these carry values about and cannot change them
     f"paper_utils.{name}"

@@ -1,0 +1,107 @@
+"""Which encoders meet which sets, and the vectors of such a pair.
+
+Fixed before the first result was seen. A pair is left out where it would cost hours: the language
+models meet the short texts only, and the whole of homedepot meets the quick encoders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paper_utils.encoders import load_encoder, panel
+from paper_utils.encoders.base import Encoder
+from paper_utils.panel.sets import ALONE, JUDGED, SETS, SYMMETRIC, load_set
+
+LANGUAGE_MODELS = panel.GGUF
+POOLINGS = ("mean", "last", "layer")  #: of the language models, from one pass over the texts
+
+_SHORT = ("tools-503", "general-ru-503", "general-en-503", "limit-small")
+_ANSWERS = ("xquad-r-en", "xquad-r-ru")
+_LONG = ("scifact", "nfcorpus")
+_ALL = tuple(SETS)
+_RUSSIAN = tuple(name for name, languages in SETS.items() if languages == ("ru",))
+_MIDDLE = tuple(
+    name for name in _ALL if name not in (*_LONG, "homedepot", "danetqa-ru", "ud-ru-taiga")
+)
+
+# Of each encoder its sets, in the order in which they are encoded.
+_SETS_OF = {
+    "wordllama": _ALL,
+    "use-multilingual-v3": _ALL,
+    "minilm": (*_MIDDLE, "danetqa-ru", "ud-ru-taiga", "homedepot", *_LONG),
+    "me5-small": (*_MIDDLE, "danetqa-ru", "ud-ru-taiga", *_LONG),
+    "untrained": (*_SHORT, *_ANSWERS, "uhtt-5000"),
+    "smollm2-135m": (*_SHORT, *_ANSWERS),
+    "qwen2.5-coder-0.5b": (*_SHORT, *_ANSWERS),
+    "mpnet": _MIDDLE,
+    "untrained:me5-small": _SHORT[:3],
+    "untrained:smollm2-135m": _SHORT[:3],
+    "untrained:qwen2.5-coder-0.5b": _SHORT[:3],
+}
+_LAST = (("me5-small", "homedepot"), *(("mpnet", name) for name in _LONG))
+#: Quick enough to be encoded where they are measured; nothing of them is kept.
+_UNKEPT = {"navec": (*_RUSSIAN, "tools-503"), "random": (*_SHORT, *_ANSWERS)}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An encoder and a set; `pooling` where the encoder leaves a choice."""
+
+    encoder: str
+    set: str
+    pooling: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Vectors:
+    """Vectors of both sides of a pair; without queries where the set has none."""
+
+    documents: NDArray[np.float32]  #: (n_docs, dim)
+    queries: NDArray[np.float32] | None  #: (n_queries, dim)
+
+
+def encoding_order() -> list[tuple[str, str]]:
+    """Return the encoders and sets to encode, the dear ones last."""
+    first = [(encoder, name) for encoder, sets in _SETS_OF.items() for name in sets]
+    return [*first, *_LAST]
+
+
+def pairs() -> list[Pair]:
+    """Return all pairs of the panel."""
+    unkept = [(encoder, name) for encoder, sets in _UNKEPT.items() for name in sets]
+    return [
+        Pair(encoder, name, pooling)
+        for encoder, name in [*encoding_order(), *unkept]
+        for pooling in (POOLINGS if encoder in LANGUAGE_MODELS else (None,))
+    ]
+
+
+def judged_pairs() -> list[Pair]:
+    """Return the pairs whose set is judged."""
+    return [pair for pair in pairs() if pair.set in JUDGED]
+
+
+def load_pair_encoder(pair: Pair) -> Encoder:
+    """Return the encoder of a pair; batches are small, since attention and states take memory."""
+    return load_encoder(pair.encoder, pooling=pair.pooling, batch_size=16)
+
+
+def sides(encoder: Encoder, name: str) -> Iterator[tuple[Encoder, tuple[str, ...]]]:
+    """Give what encodes the documents of the set `name` with them, then the queries if any.
+    Texts of one kind, on both sides or alone, get the prompt of queries.
+    """
+    texts = load_set(name)
+    alike = name in ALONE or name in SYMMETRIC
+    yield (encoder if alike else encoder.document_side), texts.documents
+    if texts.queries:
+        yield encoder, texts.queries
+
+
+def load_vectors(pair: Pair) -> Vectors:
+    """Return the vectors of a pair, from the cache where they are there."""
+    found = [side.encode(texts) for side, texts in sides(load_pair_encoder(pair), pair.set)]
+    return Vectors(found[0], found[1] if len(found) > 1 else None)
