@@ -40,6 +40,18 @@ def found(measures, **settings):
             Measure(0.99, 0.98, 1, null={"gaussian": 0.99}),
         ),
         ("rows.used", Measure(7), Measure(900)),
+        ("rows.copied_block", Measure(50, n=100), Measure(3, n=100)),
+        ("rows.merged_by_rounding", Measure(5, n=100), Measure(0, n=100)),
+        (
+            "rows.near_duplicate_share",
+            Measure(0.2, 0.15, 0.25, null={"gaussian": 0.001}),
+            Measure(0.001, 0, 0.01, null={"gaussian": 0.001}),
+        ),
+        (
+            "rows.outlier_share",
+            Measure(0.2, 0.15, 0.25, null={"gaussian": 0.01}),
+            Measure(0.012, 0.005, 0.02, null={"gaussian": 0.01}),
+        ),
     ],
 )
 def test_a_fault_is_found_and_its_control_is_not(key, bad, sound):

@@ -61,7 +61,7 @@ _SECTIONS: tuple[tuple[tuple[str, ...], str, str, tuple[str, ...], tuple[str, ..
 
 _EXAMPLES = {
     "equal": "Largest groups of equal rows",
-    "near": "Near-duplicates",
+    "near_duplicates": "Near-duplicates",
     "outliers": "Rows that are far from all others",
     "hubs": "Largest hubs: in how many lists they are",
 }
@@ -210,6 +210,7 @@ def measured_table(measures: Mapping[str, Measure]) -> Table:
 
 def _listed(rows: Sequence[Mapping[str, Any]]) -> Table:
     """Return examples as rows; columns without any value are left out."""
+    rows = [_flat(row) for row in rows]
     names = list(dict.fromkeys(name for row in rows for name in row))
     names = [name for name in names if any(row.get(name) not in (None, "") for row in rows)]
     numbers = frozenset(
@@ -219,6 +220,19 @@ def _listed(rows: Sequence[Mapping[str, Any]]) -> Table:
     )
     cells = [[_cell(row.get(name)) for name in names] for row in rows]
     return Table(tuple(name.replace("_", " ") for name in names), cells, numbers)
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The rows of a pair side by side."""
+    found: dict[str, Any] = {}
+    for name, value in row.items():
+        pair = value if isinstance(value, list | tuple) else ()
+        if pair and all(isinstance(one, Mapping) for one in pair):
+            for word, one in zip(("one", "other"), pair, strict=False):
+                found[word] = _named(str(one.get("id") or one.get("row")), one.get("text"))
+        else:
+            found[name] = value
+    return found
 
 
 def _cell(value: Any) -> str:

@@ -16,6 +16,13 @@ FAULT = 0.5  #: severity from which the first screen calls a finding a fault
 
 _ABSENT = Measure()
 
+_BLOCK = 10  # rows that repeat others in their order before it is called a copy
+
+_ODD = {
+    "near_duplicate_share": "almost equal to another",
+    "outlier_share": "as far from all others as almost no Gaussian row is",
+}
+
 
 def geometry_findings(
     measures: Mapping[str, Measure],
@@ -85,6 +92,7 @@ def _repeats(measures: Mapping[str, Measure]) -> Iterator[Finding]:
             f"group has {group:,.0f}: no query can tell them apart (Gaussian rows: 0%).",
             min(0.9, 0.3 + share.value),
         )
+    yield from _copies(measures)
     tied = measures.get("stability.tied", _ABSENT)
     null = _beyond(tied, [0.0, tied.null.get("gaussian")])
     if null is not None:
@@ -94,6 +102,34 @@ def _repeats(measures: Mapping[str, Measure]) -> Iterator[Finding]:
             f"order of the rows (Gaussian rows: {null:.1%}).",
             min(0.9, 0.3 + tied.value / 2),
         )
+
+
+def _copies(measures: Mapping[str, Measure]) -> Iterator[Finding]:
+    block = measures.get("rows.copied_block", _ABSENT)
+    if block.n and (block.value or 0) >= _BLOCK:
+        yield Finding(
+            "rows.copied_block",
+            f"{block.value:,.0f} of {block.n:,} rows repeat an earlier block in its order (equal "
+            "rows by chance: no block): a part of the index may be there twice.",
+            min(0.95, 0.6 + block.value / block.n),
+        )
+    merged = measures.get("rows.merged_by_rounding", _ABSENT)
+    if merged.n and merged.value:
+        yield Finding(
+            "rows.merged_by_rounding",
+            f"{merged.value:,.0f} of {merged.n:,} rows differ in the file and have one direction "
+            "in single precision (in double precision 0): a search cannot tell them apart.",
+            0.3 + 0.5 * merged.value / merged.n,
+        )
+    for key, words in _ODD.items():
+        share = measures.get(f"rows.{key}", _ABSENT)
+        null = _beyond(share, [share.null.get("gaussian")])
+        if null is not None:
+            yield Finding(
+                f"rows.{key}",
+                f"{share.value:.1%} of the rows are {words} (Gaussian rows: {null:.1%}).",
+                0.2 + min(0.5, share.value / 2),
+            )
 
 
 def _hubs(measures: Mapping[str, Measure]) -> Iterator[Finding]:

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 
 MOST = 3  #: findings and actions on the first screen
 
+# What does the same in several ways: the first screen shows one of each, that which does most.
+# Of what saves memory, in this order, the first that keeps the quality.
+_ALIKE = (
+    ("bm25", "rrf", "weighted_sum"),
+    ("centre_documents", "centre_both", "all_but_the_top", "whiten"),
+    ("binary", "int8", "half", "bfloat16"),
+)
+
 _NAMED = {"cosine": "cosine", "dot": "inner product", "l2": "Euclidean distance"}
 
 
@@ -68,9 +76,18 @@ def ranked(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
 
 
 def advised(actions: tuple[Action, ...]) -> list[Action]:
-    """Return what is worth trying: what gains most first, then what saves."""
+    """Return what is worth trying, one of each kind: what gains most first, then what saves."""
     worth = [one for one in actions if one.advised and one.gain.measured]
-    return sorted(worth, key=lambda one: (one.kind != "gain", -(one.gain.value or 0), one.id))
+    kinds: dict[object, Action] = {}
+    for one in sorted(worth, key=_order):
+        kinds.setdefault(next((alike for alike in _ALIKE if one.id in alike), one.id), one)
+    return list(kinds.values())
+
+
+def _order(one: Action) -> tuple[bool, int, float, str]:
+    saving = one.kind != "gain"
+    place = _ALIKE[-1].index(one.id) if saving and one.id in _ALIKE[-1] else 0
+    return saving, place, -(one.gain.value or 0), one.id
 
 
 def is_fault(finding: Finding) -> bool:

@@ -47,6 +47,6 @@ def _lines(report: Report) -> Iterator[tuple[str, str]]:
         for title, gain in shown.actions:
             yield f"  - {title}: {gain}", "    "
     if shown.tried:
-        yield f"Tried without gain: {shown.tried}", "  "
+        yield f"Tried, without a sure gain: {shown.tried}", "  "
     for what, need in shown.missing:
         yield f"Not measured: {what} (needs {need})", "  "
