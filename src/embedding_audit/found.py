@@ -46,7 +46,8 @@ class WorstQuery:
     query: str  # id or row
     text: str | None
     value: float  # nDCG@10
-    found: tuple[tuple[str, str | None], ...]  # id or row, and text, of what stands on top
+    #: id or row, text and score of what stands on top and is not relevant
+    found: tuple[tuple[str, str | None, float], ...]
     missed: tuple[tuple[str, str | None, int], ...]  # relevant: id or row, text, rank
 
     def as_dict(self) -> dict[str, Any]:
