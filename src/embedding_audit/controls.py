@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding_audit.cloud.neighbours import Lists, hub_measures, nearest, sample
-from embedding_audit.cloud.points import Points
+from embedding_audit.cloud.neighbours import Lists, hub_measures, nearest
+from embedding_audit.cloud.points import Points, sample
 from embedding_audit.inputs import Inputs
 from embedding_audit.readers import Vectors
 from embedding_audit.report import Report, audit
@@ -107,6 +107,8 @@ def sampled_skewness(
     found = []
     for draw in range(draws):
         some = sample(points.n, n_queries, seed + 1 + draw)
-        lists = Lists(points.n, some, everything.indices[some], everything.scores[some])
+        lists = Lists(
+            points.n, some, everything.indices[some], everything.scores[some], np.arange(len(some))
+        )
         found.append(hub_measures(lists)["skewness"].value)
     return exact, np.array(found, dtype=float)

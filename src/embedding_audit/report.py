@@ -13,27 +13,16 @@ from scipy import sparse
 
 from embedding_audit.advice import advise
 from embedding_audit.bounds import additive_measure, bound_measures
-from embedding_audit.cloud.cloud import (
-    NULL_ROWS,
-    Cloud,
-    Hubs,
-    hubness,
-    moment_measures,
-    norm_measures,
-    row_measures,
-    stability,
-)
+from embedding_audit.cloud.cloud import Cloud
 from embedding_audit.cloud.cluster import Workers
-from embedding_audit.cloud.moments import merged, spectrum_of
-from embedding_audit.cloud.neighbours import sample
-from embedding_audit.cloud.points import InMemoryPoints, moments_of
-from embedding_audit.cloud.scan import named_rows, scan
-from embedding_audit.cloud.slices import Slice, labels_of, slice_measures, summary
+from embedding_audit.cloud.measured import measure_cloud
+from embedding_audit.cloud.points import sample
+from embedding_audit.cloud.slices import Slice
 from embedding_audit.found import Action, Finding, WorstQuery
+from embedding_audit.given import Inputs as Given
 from embedding_audit.given import Match
 from embedding_audit.inputs import Inputs
 from embedding_audit.measure import Measure, not_measured, under
-from embedding_audit.readers import Vectors
 from embedding_audit.retrieval import (
     MOST_QUERIES,
     Judged,
@@ -43,7 +32,6 @@ from embedding_audit.retrieval import (
 )
 from embedding_audit.subwords import subword_measures, tokenizer_name
 from embedding_audit.words import with_sentences
-from paper_utils.checks import unit_rows
 from paper_utils.claims.remedies import Remedy
 from paper_utils.errors import UsageError
 from paper_utils.paths import write_text
@@ -156,6 +144,7 @@ def audit(
 
     Examples
     --------
+    >>> from embedding_audit.readers import Vectors
     >>> rows = np.random.default_rng(0).normal(size=(60, 8)).astype(np.float32)
     >>> report = audit(Inputs(Vectors("some", "encoder", rows)), table=())
     >>> report["rows.used"].value, 5 < report["dimension.unbiased"].value < 11
@@ -164,35 +153,29 @@ def audit(
     for name, value, least in (("k", k, 1), ("exact_up_to", exact_up_to, 100), ("seed", seed, 0)):
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
             raise UsageError(f"{name} must be a whole number of at least {least}, not {value!r}")
-    seen = scan(inputs.vectors, where)
-    cloud = Cloud.of(inputs.vectors, seen, int(k), int(exact_up_to), int(seed))
-    notes = [*inputs.notes, *_row_notes(inputs.vectors, seen)]
-    queries, kept = _queries(inputs, notes)
-    measures = row_measures(seen) | norm_measures(seen) | moment_measures(cloud)
-    hubs = hubness(cloud, where)
-    measures |= hubs.measures
-    measures |= stability(cloud, queries, where)
-    curves: dict[str, Any] = {"spectrum": spectrum_of(cloud.moments).tolist()}
-    shuffled = cloud.nulls(min(cloud.rows.n, NULL_ROWS))["shuffled"]
-    curves["spectrum_shuffled"] = spectrum_of(merged(moments_of(shuffled, 1))).tolist()
-    if hubs.counts is not None:
-        curves["occurrence"] = np.bincount(hubs.counts).tolist()
+    table_ = inputs.table
+    given = Given(
+        inputs.vectors,
+        inputs.queries,
+        texts=None if table_ is None else tuple(table_["title"]),
+        columns=None if table_ is None else table_.drop(columns=["title", "language"]),
+    )
+    measured = measure_cloud(given, int(k), int(exact_up_to), int(seed), where)
+    cloud, measures, curves = measured.cloud, dict(measured.measures), dict(measured.curves)
+    notes, slices = [*inputs.notes, *measured.notes], measured.slices
+    queries = kept = None
+    if inputs.queries is not None:
+        queries, kept, _ = cloud.compared(inputs.queries)
     (judged, rows), pairs = _judged(inputs, cloud, queries, kept, seed, notes), None
     if judged is not None:
         found, curves["recall"], pairs = _relevance(inputs, judged, cloud, rows, seed)
         measures |= under("relevance", found)
-    slices, together = _slices(inputs, cloud, hubs, pairs)
-    measures |= under("slices_summary", together)
+        slices = measured.sliced_recall(pairs)
     if inputs.table is not None:
         name = tokenizer_name(inputs.source.get("model"))
         found = subword_measures(inputs.table["title"].tolist(), name, seed)
         measures |= under("fragmentation", found)
         notes.append(f"words are cut by the tokenizer of {name}")
-    if cloud.distinct.n > exact_up_to:
-        notes.append(
-            f"{len(hubs.lists.queries):,} of {cloud.distinct.n:,} different rows are queries, "
-            f"since there are more than {exact_up_to:,}; the intervals say what that costs"
-        )
     return Report(
         input=inputs.source,
         settings={"k": cloud.k, "exact_up_to": int(exact_up_to), "seed": int(seed)},
@@ -201,38 +184,8 @@ def audit(
         slices=[replace(one, measures=with_sentences(one.measures, "slices.")) for one in slices],
         advice=advise(measures, table),
         curves=curves,
-        examples=_examples(inputs, cloud, hubs),
+        examples=measured.examples,
     )
-
-
-def _row_notes(vectors: Vectors, seen) -> list[str]:
-    notes = []
-    for name, rows in (("NaN", seen.nan), ("infinite values", seen.infinite), ("zeros", seen.zero)):
-        if len(rows):
-            notes.append(
-                f"rows with {name} left out: {len(rows):,} of {seen.n_rows:,} (from 0: "
-                f"{named_rows(rows)})"
-            )
-    if len(seen.infinite) and vectors.dtype == "float16":
-        notes.append("float16 holds nothing above 65,504: larger values became infinite")
-    return notes
-
-
-def _queries(inputs: Inputs, notes: list[str]) -> tuple[NDArray | None, NDArray | None]:
-    """Unit vectors of the usable queries, and their row numbers."""
-    if inputs.queries is None:
-        return None, None
-    block = inputs.queries.block(0, inputs.queries.shape[0])
-    good = np.isfinite(block).all(axis=1) & block.any(axis=1)
-    if not good.any():
-        raise UsageError(f"{inputs.queries.name} has no usable row (not NaN, infinite or zero)")
-    if not good.all():
-        bad = np.flatnonzero(~good)
-        notes.append(
-            f"queries with NaN, infinite values or zeros left out: {len(bad):,} of {len(good):,} "
-            f"(from 0: {named_rows(bad)})"
-        )
-    return unit_rows(block[good]).astype(np.float32), np.flatnonzero(good)
 
 
 def _judged(
@@ -260,7 +213,7 @@ def _judged(
     if len(some) < len(rows):
         notes.append(f"judged queries sampled: {len(some):,} of {len(rows):,}")
     chosen = sparse.csr_array(relevance[some])
-    return Judged(queries[some], cloud.rows, cloud.scan.used, chosen), kept[some]
+    return Judged(queries[some], cloud.rows, cloud.rows.row, chosen), kept[some]
 
 
 def _relevance(
@@ -277,43 +230,3 @@ def _relevance(
     measures |= bound_measures(judged, seed)
     measures["additive_dimension"] = additive_measure(own, judged, texts, seed)
     return measures, curve, (judged.relevance.indices, chances(own, 10))
-
-
-def _slices(
-    inputs: Inputs, cloud: Cloud, hubs: Hubs, pairs: tuple[NDArray, NDArray] | None
-) -> tuple[list[Slice], dict[str, Measure]]:
-    if inputs.table is None:
-        why = not_measured("no texts were given")
-        return [], dict.fromkeys(("cosine_range", "seen_min", "language_gap"), why)
-    used = cloud.scan.used
-    some = sample(len(used), cloud.exact_up_to, cloud.seed)
-    points = cloud.rows if len(some) == len(used) else InMemoryPoints(cloud.rows.take(some))
-    table = inputs.table.iloc[used[some]].reset_index(drop=True)
-    labels = labels_of(table)
-    counts = None if hubs.counts is None else hubs.counts[cloud.scan.point_of_row[some]]
-    found = None
-    if pairs is not None:
-        place = np.full(cloud.scan.n_rows, -1)
-        place[used[some]] = np.arange(len(some))
-        inside = place[pairs[0]] >= 0
-        found = place[pairs[0]][inside], pairs[1][inside]
-    slices = slice_measures(points, labels, counts, cloud.k, found)
-    return slices, summary(slices, points, labels.get("language"))
-
-
-def _examples(inputs: Inputs, cloud: Cloud, hubs: Hubs, most: int = 10) -> dict[str, Any]:
-    """Row numbers, and texts where there are any, of the largest hubs and groups of equal rows."""
-    used, first = cloud.scan.used, cloud.scan.first
-
-    def named(point: int, count: int) -> dict[str, Any]:
-        row = int(used[first[point]])
-        text = None if inputs.table is None else str(inputs.table["title"].iloc[row])[:200]
-        return {"row": row, "text": text, "count": int(count)}
-
-    sizes = np.bincount(cloud.scan.point_of_row)
-    large = [p for p in np.argsort(-sizes, kind="stable")[:most] if sizes[p] > 1]
-    found = {"equal": [named(point, sizes[point]) for point in large], "hubs": []}
-    if hubs.counts is not None:
-        top = np.argsort(-hubs.counts, kind="stable")[:most]
-        found["hubs"] = [named(point, hubs.counts[point]) for point in top]
-    return found

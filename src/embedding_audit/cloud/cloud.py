@@ -1,97 +1,143 @@
-"""What the directions of the rows look like, each number beside what two nulls give."""
+"""The usable rows of a file in order of content, as an audit compares them, and their nulls."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embedding_audit.cloud.cluster import Workers
-from embedding_audit.cloud.moments import (
-    Moments,
-    cosine_statistics,
-    merged,
-    spectral_dimensions,
-    trace_dimensions,
-    with_intervals,
-)
-from embedding_audit.cloud.neighbours import (
-    Lists,
-    counts_of,
-    hub_measures,
-    nearest,
-    sample,
-    skewness_gain,
-    two_nearest_dimension,
-    with_duplicates,
-)
-from embedding_audit.cloud.overlap import Setting, applicable, overlaps
+from embedding_audit.cloud.moments import Moments, merged, moments_of, number_of_groups
+from embedding_audit.cloud.nulls import Gaussian, Shuffled
 from embedding_audit.cloud.points import (
-    NULL_QUERIES,
-    QUERIES,
-    Centred,
+    ROOM,
     FilePoints,
-    Gaussian,
     InMemoryPoints,
     Points,
-    Shuffled,
+    Scaled,
     in_memory,
-    moments_of,
 )
-from embedding_audit.cloud.scan import Scan
-from embedding_audit.measure import Measure, all_beside, difference, not_measured, share_of, under
-from embedding_audit.readers import Vectors
-from paper_utils.geometry.hubness import poisson_reference
-from paper_utils.geometry.spectrum import gaussian_cosine_moments
+from embedding_audit.cloud.scan import Scan, named_rows
+from paper_utils.checks import unit_rows
+from paper_utils.errors import UsageError
 
-STABILITY_QUERIES, STABILITY_NULL_QUERIES = 500, 100  #: queries of the stability; in the nulls
-
-NULL_ROWS = 50_000  #: rows of a null of which only moments are taken
-
-_FEW_COLUMNS = 1024  # eigenvalues of every group left out, up to here
+if TYPE_CHECKING:
+    from embedding_audit.readers import Vectors
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no truth value
 class Cloud:
-    """The usable rows of a file, scanned."""
+    """The usable rows of a file, scanned.
+
+    Points in memory are numbered by content; those that stay in the file by its order.
+    """
 
     scan: Scan
-    rows: Points  # every usable row
-    distinct: Points  # one of each direction
-    moments: Moments  # of all usable rows
+    metric: str
+    rows: Points  # direction of every usable row
+    directions: Points  # one row of each direction
+    documents: Points  # every usable row as the metric compares it
+    distinct: Points  # of those, one of each that are equal
+    point_of_row: NDArray[np.int64]  # (rows.n,), number of its point in `distinct`
+    groups: list[Moments]  # of `rows`, dealt by place
     k: int  # neighbours
     exact_up_to: int  # points up to which all of them are queries
     seed: int  # of every sample
     _nulls: dict[int, dict[str, Points]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, vectors: Vectors, scan: Scan, k: int, exact_up_to: int, seed: int) -> Cloud:
+    def of(
+        cls,
+        vectors: Vectors,
+        scan: Scan,
+        metric: str,
+        k: int,
+        exact_up_to: int,
+        seed: int,
+        where: Workers | None = None,
+    ) -> Cloud:
         """Return the cloud of a scanned file."""
-        rows = in_memory(FilePoints(vectors, scan.used))
-        if len(scan.first) == len(scan.used):
-            distinct: Points = rows
-        elif isinstance(rows, InMemoryPoints):
-            distinct = InMemoryPoints(rows.rows[scan.first])
-        else:
-            distinct = FilePoints(vectors, scan.used[scan.first])
-        moments = merged(scan.groups)
-        return cls(scan, rows, distinct, moments, min(k, distinct.n - 1), exact_up_to, seed)
+        norms = (scan.norms / scale_of(scan)).astype(np.float32)
+        alike = scan.direction
+        if metric != "cosine":  # equal rows are of one direction and of one length
+            new = (np.diff(alike) != 0) | (np.diff(norms) != 0)
+            alike = np.concatenate([[0], np.cumsum(new)])
+        rows = _points(vectors, scan)
+        directions = distinct = _some(vectors, scan, rows, scan.direction)
+        documents = rows
+        if metric != "cosine":
+            documents = in_memory(Scaled(rows, norms[rows.places(0, rows.n)]))
+            distinct = documents
+            if alike[-1] + 1 < rows.n:
+                unique = _some(vectors, scan, rows, alike)
+                own = norms[_first_of_each(alike)][unique.places(0, unique.n)]
+                distinct = in_memory(Scaled(unique, own))
+        point_of_row = alike[rows.places(0, rows.n)]
+        if distinct.place is not None:  # from the place to the number
+            point_of_row = np.argsort(distinct.place)[point_of_row]
+        groups = moments_of(rows, number_of_groups(scan.d), where)
+        parts = (scan, metric, rows, directions, documents, distinct, point_of_row, groups)
+        return cls(*parts, min(k, directions.n - 1), exact_up_to, seed)
 
-    def nulls(self, n: int) -> dict[str, Points]:
-        """Return a Gaussian and a shuffled cloud of `n` points; fewer are the first of more."""
+    @cached_property
+    def moments(self) -> Moments:
+        """Moments of all usable rows."""
+        return merged(self.groups)
+
+    @cached_property
+    def norms(self) -> NDArray[np.float32]:
+        """Lengths of the rows as stored, in the one scale."""
+        norms = (self.scan.norms / scale_of(self.scan)).astype(np.float32)
+        return norms[self.rows.places(0, self.rows.n)]
+
+    @cached_property
+    def number_of_row(self) -> NDArray[np.int64]:
+        """Number of each row of the file in `rows`; -1: it cannot be used."""
+        number = np.full(self.scan.n_rows, -1)
+        number[self.rows.row] = np.arange(self.rows.n)
+        return number
+
+    def compared(self, vectors: Vectors) -> tuple[NDArray[np.float32], NDArray[np.int64], str]:
+        """Return queries as the metric compares them, the rows that they have in their file, and a
+        note on those that cannot be used. UsageError: none can.
+        """
+        block = vectors.block(0, vectors.shape[0])
+        good = np.isfinite(block).all(axis=1) & block.any(axis=1)
+        if not good.any():
+            raise UsageError(f"{vectors.name} has no usable row (not NaN, infinite or zero)")
+        bad, note = np.flatnonzero(~good), ""
+        if len(bad):
+            note = (
+                f"queries with NaN, infinite values or zeros left out: {len(bad):,} of "
+                f"{len(good):,} (from 0: {named_rows(bad)})"
+            )
+        kept = block[good]
+        rows = unit_rows(kept) if self.metric == "cosine" else kept / scale_of(self.scan)
+        return rows.astype(np.float32), np.flatnonzero(good), note
+
+    def nulls(self, n: int, *, directions: bool = True) -> dict[str, Points]:
+        """Return a Gaussian and a shuffled cloud of `n` points; fewer are the first of more.
+        Without `directions` they have the rows' lengths, shuffled, where the metric sees lengths.
+        """
         if n not in self._nulls:
-            whole = self._gaussian
-            if isinstance(whole, InMemoryPoints):
-                gaussian: Points = InMemoryPoints(whole.rows[:n])
-            else:
-                gaussian = in_memory(replace(whole, n=n))
-            shuffled = Shuffled(n, self._pool, self.seed)
-            self._nulls[n] = {"gaussian": gaussian, "shuffled": shuffled}
-        return self._nulls[n]
+            shuffled = in_memory(Shuffled(n, self._pool, self.seed))
+            self._nulls[n] = {"gaussian": self._gaussian_of(n), "shuffled": shuffled}
+        found = self._nulls[n]
+        if directions or self.metric == "cosine":
+            return found
+        rng = np.random.default_rng([self.seed, 0x6E6F726D])
+        norms = rng.permutation(np.sort(self.norms))[:n]
+        return {name: Scaled(null, norms) for name, null in found.items()}
+
+    def _gaussian_of(self, n: int) -> Points:
+        whole = self._gaussian
+        if isinstance(whole, InMemoryPoints):
+            return InMemoryPoints(whole.rows[:n])
+        return in_memory(replace(whole, n=n))
 
     @cached_property
     def _gaussian(self) -> InMemoryPoints | Gaussian:
@@ -102,162 +148,35 @@ class Cloud:
         return Shuffled.like(self.rows, self.rows.n, self.seed).pool
 
 
-def row_measures(scan: Scan) -> dict[str, Measure]:
-    """Count rows that cannot be used, and rows that say the same."""
-    n, used = scan.n_rows, len(scan.used)
-    counts = {"total": n, "used": used}
-    counts |= {name: len(getattr(scan, name)) for name in ("nan", "infinite", "zero")}
-    found = {name: Measure(count, n=n) for name, count in counts.items()}
-    share = 1 - len(scan.first) / used
-    found["duplicate_share"] = share_of(share, used).beside(gaussian=0)
-    largest = int(np.bincount(scan.point_of_row).max())
-    found["largest_group"] = Measure(largest, n=used).beside(gaussian=1)
-    return under("rows", found)
-
-
-def norm_measures(scan: Scan) -> dict[str, Measure]:
-    """Describe the lengths of the usable rows."""
-    norms = scan.norms
-    n = len(norms)
-    scale = float(norms.max())
-    small = norms / scale
-    mean, sd = float(small.mean()), float(small.std(ddof=1))
-    # house rule: n is the number of rows, at which t is normal
-    half = 1.96 * sd / math.sqrt(n)
-    cv = sd / mean
-    # Delta method; the fourth moment is that of the data.
-    z = (small - mean) / sd if sd > 1e-12 * mean else np.zeros(n)
-    # house rule: as above
-    error = 1.96 * cv * math.sqrt(max(0.0, float((z**4).mean()) - 1) / (4 * n) + cv**2 / n)
-    unit = float((np.abs(norms - 1) < 1e-3).mean())
-    return {
-        "norms.mean": Measure(scale * mean, scale * (mean - half), scale * (mean + half), n=n),
-        "norms.cv": Measure(cv, max(0.0, cv - error), cv + error, n=n),
-        "norms.min": Measure(float(norms.min()), n=n),
-        "norms.max": Measure(scale, n=n),
-        "norms.unit_share": share_of(unit, n),
-    }
-
-
-def _statistics(moments: Moments) -> dict[str, float]:
-    return under("cosine", cosine_statistics(moments)) | under(
-        "dimension", trace_dimensions(moments)
-    )
-
-
-def _spectral(moments: Moments) -> dict[str, float]:
-    return under("dimension", spectral_dimensions(moments))
-
-
-def moment_measures(cloud: Cloud) -> dict[str, Measure]:
-    """Measure cosines and dimensions from the merged moments."""
-    groups, moments = cloud.scan.groups, cloud.moments
-    found = with_intervals(groups, _statistics)
-    if cloud.scan.d <= _FEW_COLUMNS:
-        found |= with_intervals(groups, _spectral)
-    else:
-        why = f"more than {_FEW_COLUMNS} columns: no interval"
-        found |= {k: Measure(v, n=moments.n, reason=why) for k, v in _spectral(moments).items()}
-    whole = found["dimension.components_90"]
-    whole = replace(whole, low=None, high=None, reason="a whole number")
-    found["dimension.components_90"] = whole
-    for name, points in cloud.nulls(min(cloud.rows.n, NULL_ROWS)).items():
-        null = merged(moments_of(points, 1))
-        found = all_beside(found, name, _statistics(null) | _spectral(null))
-    # Of the Gaussian both are known exactly.
-    values, vectors = np.linalg.eigh(moments.scatter / moments.n)
-    exact = gaussian_cosine_moments(np.clip(values, 0, None), moments.mean @ vectors)
-    exact = {"cosine.mean": exact[0], "cosine.variance": exact[1]}
-    found = all_beside(found, "gaussian", exact)
-    some = sample(cloud.rows.n, cloud.exact_up_to, cloud.seed)
-    rows = cloud.rows if len(some) == cloud.rows.n else InMemoryPoints(cloud.rows.take(some))
-    centred = moments_of(Centred(rows, moments.mean), len(groups))
-    found["cosine.variance_centred"] = with_intervals(centred, cosine_statistics)["variance"]
-    return found
-
-
-@dataclass(frozen=True, eq=False)
-class Hubs:
-    """Neighbour lists, what they measure, and who the hubs are."""
-
-    measures: dict[str, Measure]
-    lists: Lists  # of the points as they are, equal rows merged
-    counts: NDArray[np.int64] | None  # k-occurrence; None where not every point is a query
-
-
-def hubness(cloud: Cloud, where: Workers | None = None) -> Hubs:
-    """Measure hubness before and after centring and merging equal rows."""
-    points, k, seed = cloud.distinct, cloud.k, cloud.seed
-    whole = points.n <= cloud.exact_up_to
-    queries = np.arange(points.n) if whole else sample(points.n, QUERIES, seed)
-    lists = nearest(points, queries, k, where, "neighbours")
-    centred = in_memory(Centred(points, cloud.moments.mean))
-    moved = nearest(centred, queries, k, where, "neighbours, centred")
-    raw, after = hub_measures(lists), hub_measures(moved)
-    del centred
-    if whole and points.n < cloud.rows.n:
-        kept = hub_measures(with_duplicates(lists, cloud.scan.point_of_row))
-    elif whole:
-        kept = raw
-    else:
-        kept = dict.fromkeys(raw, not_measured("not every point is a query"))
-    found: dict[str, Measure] = {}
-    random = poisson_reference(k)
-    for kind, measured in (("raw", raw), ("centred", after), ("kept", kept)):
-        found |= under(f"hubness.{kind}", all_beside(measured, "random", random))
-    found["hubness.centring_gain"] = skewness_gain(lists, moved).beside(gaussian=0)
-    found["hubness.duplicates_gain"] = _gain(kept["skewness"], raw["skewness"])
-    for name, null in cloud.nulls(points.n).items():
-        some = sample(null.n, NULL_QUERIES, seed + 1)
-        control = nearest(null, some, k, where, f"neighbours, {name}")
-        values = {key: one.value for key, one in hub_measures(control).items()}
-        found = all_beside(found, name, under("hubness.raw", values))
-        if control.k >= 3:
-            value = two_nearest_dimension(null, control, seed=seed).value
-            twonn = found.get("dimension.twonn") or two_nearest_dimension(points, lists, seed=seed)
-            found["dimension.twonn"] = twonn.beside(**{name: value})
-    found.setdefault("dimension.twonn", not_measured("fewer than three neighbours"))
-    return Hubs(found, lists, counts_of(lists) if whole else None)
-
-
-def _gain(before: Measure, after: Measure) -> Measure:
-    if not (before.measured and after.measured):
-        return not_measured(before.reason or after.reason or "no skewness")
-    return difference(before, after, before.n).beside(gaussian=0)
-
-
-def stability(
-    cloud: Cloud, queries: NDArray[np.float32] | None, where: Workers | None = None
-) -> dict[str, Measure]:
-    """Measure the top-k overlap of the vectors with changed ones. `queries` are unit vectors, shape
-    (n_queries, d); None: rows of the catalogue are the queries, and do not find themselves.
+def scale_of(scan: Scan) -> float:
+    """Return what stored vectors are divided by: a power of two, which loses no digit, by which the
+    longest has length 1 to 2.
     """
-    k = min(cloud.k, cloud.rows.n - 2)
-    names = applicable(cloud.rows.d)
+    return 2.0 ** math.floor(math.log2(scan.norms.max()))
 
-    def measure(
-        points: Points, most: int, queries: NDArray | None, norms: NDArray, run: Callable
-    ) -> dict[str, Measure]:
-        if queries is None:
-            own = sample(points.n, most, cloud.seed + 2)
-            queries = points.take(own)
-        else:
-            queries = queries[sample(len(queries), most, cloud.seed + 2)]
-            own = np.full(len(queries), -1)
-        depth = min(points.n, max(4 * k, 48))
-        low, high = cloud.scan.low, cloud.scan.high
-        if points is not cloud.rows:
-            block = points.block(0, min(points.n, 8192))
-            low, high = block.min(axis=0), block.max(axis=0)
-        setting = Setting(queries, own, run, low, high, norms, depth, cloud.seed)
-        return overlaps(points, setting, k, where)
 
-    norms = (cloud.scan.norms / cloud.scan.norms.max()).astype(np.float32)
-    found = measure(cloud.rows, STABILITY_QUERIES, queries, norms, names)
-    # Where the nulls are made anew for every block, the few changes that tell most.
-    few = ("int8", "binary", "half") if cloud.rows.n > cloud.exact_up_to else names
-    rest = tuple(name for name in few if name != "dot")
-    for name, null in cloud.nulls(cloud.rows.n).items():
-        control = measure(null, STABILITY_NULL_QUERIES, None, np.ones(null.n, np.float32), rest)
-        found = all_beside(found, name, {key: one.value for key, one in control.items()})
-    return under("stability", found)
+def _points(vectors: Vectors, scan: Scan, which: NDArray[np.int64] | None = None) -> Points:
+    """The directions of all usable rows, or of those at some places, in memory where they fit."""
+    row = scan.rows if which is None else scan.rows[which]
+    order = np.argsort(row)
+    stored = FilePoints(vectors, row[order], order)
+    if stored.n * stored.d * 4 > ROOM:
+        return stored
+    rows = np.empty((stored.n, stored.d), dtype=np.float32)
+    for start, block in stored.blocks():
+        rows[order[start : start + len(block)]] = block
+    return InMemoryPoints(rows, row)
+
+
+def _some(vectors: Vectors, scan: Scan, rows: Points, alike: NDArray[np.int64]) -> Points:
+    """The first row of each group of those that are alike; `rows` where none are."""
+    if alike[-1] + 1 == rows.n:
+        return rows
+    first = _first_of_each(alike)
+    if isinstance(rows, InMemoryPoints):
+        return InMemoryPoints(rows.rows[first], rows.row[first])
+    return _points(vectors, scan, first)
+
+
+def _first_of_each(alike: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.searchsorted(alike, np.arange(alike[-1] + 1))

@@ -15,15 +15,19 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
+from embedding_audit.cloud.cluster import Workers
+from embedding_audit.cloud.points import Points
 from embedding_audit.measure import Measure, from_jackknife
-from paper_utils.geometry.dimension import _moments as participation_of_traces
 from paper_utils.geometry.dimension import components_for, entropy_rank
 
 _ROOM = 400 * 2**20  #: bytes that the scatters of all groups may take
 _MOST_GROUPS, _FEWEST_GROUPS = 20, 5
 
-# Squared distance to the mean direction below which unit vectors are equal up to rounding.
-_COINCIDE = 1e-28
+# Squared distance to the mean direction below which unit vectors, once in single precision, are
+# equal up to rounding.
+_COINCIDE = 1e-14
+
+_BLOCK, _TASK = 8192, 65_536  # points in double precision at a time, and of one task
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no truth value
@@ -70,10 +74,42 @@ def number_of_groups(d: int) -> int:
     return int(np.clip(_ROOM // (8 * d * d), _FEWEST_GROUPS, _MOST_GROUPS))
 
 
-def grouped(unit: NDArray[np.float64], rows: NDArray[np.int64], groups: int) -> list[Moments]:
-    """Return the moments of each group; row number i belongs to group i modulo `groups`."""
-    group = rows % groups
+def grouped(unit: NDArray[np.float64], places: NDArray[np.int64], groups: int) -> list[Moments]:
+    """Return the moments of each group; the row at place i belongs to group i modulo `groups`."""
+    group = places % groups
     return [Moments.of(unit[group == g]) for g in range(groups)]
+
+
+def in_double(rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return unit vectors in double precision: those of single precision are of unit length only
+    up to 1e-7. A row of zeros stays one.
+    """
+    exact = rows.astype(np.float64)
+    norms = np.sqrt(np.einsum("ij,ij->i", exact, exact))
+    norms[norms == 0] = 1
+    exact /= norms[:, None]
+    return exact
+
+
+def moments_of(
+    points: Points, groups: int, where: Workers | None = None, what: str = "moments"
+) -> list[Moments]:
+    """Return the moments of unit vectors, dealt to groups by their places."""
+    tasks = [(a, min(a + _TASK, points.n)) for a in range(0, points.n, _TASK)]
+    parts = (where or Workers()).map(_of_task, (points, groups), tasks, what)
+    total = None
+    for part in parts:
+        total = merge_groups(total, part)
+    return total or []
+
+
+def _of_task(shared: tuple[Points, int], task: tuple[int, int]) -> list[Moments]:
+    (points, groups), (first, last), total = shared, task, None
+    for start in range(first, last, _BLOCK):
+        stop = min(start + _BLOCK, last)
+        block = in_double(points.block(start, stop))
+        total = merge_groups(total, grouped(block, points.places(start, stop), groups))
+    return total or []
 
 
 def merged(parts: list[Moments]) -> Moments:
@@ -124,10 +160,20 @@ def trace_dimensions(m: Moments) -> dict[str, float]:
         return dict.fromkeys(names, math.nan)
     # |a|² = mean |a|² - 2 a'm for unit vectors, and a'm has mean zero.
     fourth = tr_t**2 / n + 4 * float(m.mean @ m.scatter @ m.mean)
-    found = participation_of_traces(n, tr_t, tr_t2, fourth)
-    plug_in, unbiased = float(found.plug_in), float(found.unbiased)
+    plug_in, unbiased = tr_t**2 / tr_t2, _unbiased(n, tr_t, tr_t2, fourth)
     isoscore = (plug_in - 1) / (d - 1)
     return dict(zip(names, (plug_in, unbiased, isoscore, unbiased / d), strict=True))
+
+
+def _unbiased(n: int, tr_t: float, tr_t2: float, fourth: float) -> float:
+    """The ratio of the unbiased estimators of (Tr Σ)² and Tr Σ² (Himeno & Yamada 2014), from the
+    traces of the scatter and of its square and the sum of |a|⁴; infinite where the latter is not
+    positive.
+    """
+    first, second, q = tr_t / (n - 1), tr_t2 / (n - 1) ** 2, fourth / (n - 1)
+    sigma2 = (n - 1) * (n - 2) * second + first**2 - n * q
+    trace2 = 2 * second + (n * n - 3 * n + 1) * first**2 - n * q
+    return trace2 / sigma2 if sigma2 > 0 else math.inf
 
 
 def spectrum_of(m: Moments) -> NDArray[np.float64]:

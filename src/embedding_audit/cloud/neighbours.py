@@ -1,4 +1,4 @@
-"""Exact nearest neighbours of many points, block by block, and the hubs among them.
+"""Exact nearest neighbours of many points, and the hubs among them.
 
 Every query is compared with every point. Above a size that the user sets only a random sample of
 the points are queries; the moments of the k-occurrence are then estimated without bias: sampling
@@ -8,18 +8,16 @@ thins a count, and its factorial moments shrink by known factors.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embedding_audit.cloud.cluster import Workers
-from embedding_audit.cloud.points import Points
+from embedding_audit.cloud.points import Points, sample
+from embedding_audit.cloud.products import best
 from embedding_audit.measure import Measure, from_jackknife, not_measured, share_of
-from paper_utils.geometry.hubness import robin_hood_index
-from paper_utils.search.topk import top_k
-
-BLOCK, CHUNK = 65_536, 8_192  #: points that are compared at a time, and queries
 
 GROUPS = 20  #: groups of queries that are left out one after the other for the intervals
 
@@ -31,7 +29,8 @@ class Lists:
     n_points: int
     queries: NDArray[np.int64]  # numbers of the points that are queries, ascending
     indices: NDArray[np.int64]  # (n_queries, k), best first; never themselves
-    scores: NDArray[np.float32]  # (n_queries, k), cosines
+    scores: NDArray[np.float32]  # (n_queries, k), by the metric
+    order: NDArray[np.int64]  # (n_queries,), place of each query among them, by content
 
     @property
     def k(self) -> int:
@@ -44,63 +43,20 @@ class Lists:
         return len(self.queries) == self.n_points
 
 
-def merge_lists(
-    indices: list[NDArray[np.int64]], scores: list[NDArray[np.float32]], k: int
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Merge ranked lists over ascending blocks of points; equal scores go by the lower index."""
-    everything = np.concatenate(scores, axis=1)
-    order = np.argsort(-everything, axis=1, kind="stable")[:, :k]
-    places = np.concatenate(indices, axis=1)
-    return np.take_along_axis(places, order, axis=1), np.take_along_axis(everything, order, axis=1)
-
-
 def nearest(
     points: Points,
     queries: NDArray[np.int64],
     k: int,
     where: Workers | None = None,
     what: str = "neighbours",
+    metric: str = "cosine",
 ) -> Lists:
     """Find the `k` nearest other points of the points numbered `queries` (ascending), exactly."""
-    rows = points.take(queries)
-    blocks = [(a, min(a + BLOCK, points.n)) for a in range(0, points.n, BLOCK)]
-    chunks = [(a, min(a + CHUNK, len(rows))) for a in range(0, len(rows), CHUNK)]
-    tasks = [(block, chunk) for block in blocks for chunk in chunks]
-    found: dict[tuple[int, int], tuple[NDArray, NDArray]] = {}
-    results = (where or Workers()).map(_block_lists, (points, rows, queries, k), tasks, what)
-    for (_, chunk), part in zip(tasks, results, strict=True):
-        if chunk in found:
-            old = found[chunk]
-            part = merge_lists([old[0], part[0]], [old[1], part[1]], k)
-        found[chunk] = part
-    indices = np.concatenate([found[chunk][0] for chunk in chunks])
-    scores = np.concatenate([found[chunk][1] for chunk in chunks])
-    return Lists(points.n, queries, indices, scores)
-
-
-def _block_lists(shared, task) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The best points of one block for one chunk of queries, each query's own point left out."""
-    points, rows, queries, k = shared
-    (start, stop), (first, last) = task
-    block = np.ascontiguousarray(points.block(start, stop))
-    indices, scores = top_k(rows[first:last], block, min(k + 1, len(block)), metric="dot")
-    indices = indices + start
-    own = indices == queries[first:last, None]
-    missing = ~own.any(axis=1)  # a list without its own point gives up its last one
-    own[missing, -1] = True
-    if indices.shape[1] <= k and missing.any():  # a small block: nothing may be given up
-        scores = np.where(own & ~missing[:, None], -np.inf, scores)
-        order = np.argsort(-scores, axis=1, kind="stable")
-        return np.take_along_axis(indices, order, 1), np.take_along_axis(scores, order, 1)
-    shape = (len(indices), indices.shape[1] - 1)
-    return indices[~own].reshape(shape), scores[~own].reshape(shape)
-
-
-def sample(n: int, most: int, seed: int) -> NDArray[np.int64]:
-    """Return at most `most` of the numbers 0 to n - 1, drawn without replacement, ascending."""
-    if n <= most:
-        return np.arange(n)
-    return np.sort(np.random.default_rng([seed, n]).choice(n, most, replace=False))
+    found = best(points.take(queries), points, k, metric, queries, where, what)
+    order = np.arange(len(queries))
+    if points.place is not None:
+        order[np.argsort(points.place[queries])] = np.arange(len(queries))
+    return Lists(points.n, queries, *found, order)
 
 
 def hub_measures(lists: Lists) -> dict[str, Measure]:
@@ -108,17 +64,14 @@ def hub_measures(lists: Lists) -> dict[str, Measure]:
     All but the first need every point as a query. Intervals are for other queries of the same kind.
     """
     m, n, k = len(lists.queries), lists.n_points, lists.k
-    counts = _grouped_counts(lists)
-    total, groups = counts.sum(axis=0), len(counts)
-    sizes = [len(range(group, m, groups)) for group in range(groups)]
-    value, left = _skewnesses(lists)
-    found = {"skewness": from_jackknife(value, left, m)}
+    total = counts_of(lists)
+    found = {"skewness": from_jackknife(*_skewnesses(lists), m)}
     if not lists.whole:
         why = f"{m:,} of {n:,} points are queries; all must be (raise exact_up_to)"
         rest = dict.fromkeys(("antihubs", "robin_hood", "largest"), not_measured(why))
         return found | rest
     found["antihubs"] = share_of(float((total == 0).mean()), n)
-    hoods = [robin_hood_index(total - counts[g]) for g in range(groups) if m > sizes[g]]
+    hoods = [robin_hood_index(counts) for counts, _ in _left_out(lists) if counts.any()]
     found["robin_hood"] = from_jackknife(robin_hood_index(total), hoods, m)
     largest = int(total.max())
     # house rule: a binomial count over m rows
@@ -134,22 +87,21 @@ def skewness_gain(before: Lists, after: Lists) -> Measure:
     return from_jackknife(first - second, gaps, len(before.queries))
 
 
-def _grouped_counts(lists: Lists) -> NDArray[np.int32]:
+def _left_out(lists: Lists) -> Iterator[tuple[NDArray[np.int64], int]]:
+    """Yield the counts with each group of queries left out, and how many queries are left."""
     groups = min(GROUPS, len(lists.queries))
-    counts = np.zeros((groups, lists.n_points), dtype=np.int32)
+    total = counts_of(lists)
     for group in range(groups):
-        near = lists.indices[group::groups].ravel()
-        counts[group] = np.bincount(near, minlength=lists.n_points)
-    return counts
+        mine = lists.order % groups == group
+        own = np.bincount(lists.indices[mine].ravel(), minlength=lists.n_points)
+        yield total - own, int((~mine).sum())
 
 
 def _skewnesses(lists: Lists) -> tuple[float, list[float]]:
     """Skewness by all queries, and with each group of queries left out."""
-    m, n = len(lists.queries), lists.n_points
-    counts = _grouped_counts(lists)
-    total, groups = counts.sum(axis=0), len(counts)
-    left = [_skewness(total - counts[g], m - len(range(g, m, groups)), n) for g in range(groups)]
-    return _skewness(total, m, n), left
+    n = lists.n_points
+    left = [_skewness(counts, queries, n) for counts, queries in _left_out(lists)]
+    return _skewness(counts_of(lists), len(lists.queries), n), left
 
 
 def _skewness(seen: NDArray, queries: int, n: int) -> float:
@@ -179,13 +131,16 @@ def counts_of(lists: Lists) -> NDArray[np.int64]:
     return np.bincount(lists.indices.ravel(), minlength=lists.n_points)
 
 
-def with_duplicates(lists: Lists, point_of_row: NDArray[np.int64]) -> Lists:
+def with_duplicates(
+    lists: Lists, point_of_row: NDArray[np.int64], places: NDArray[np.int64]
+) -> Lists:
     """Return the lists (scores 1 inside a point) that the rows get where equal rows stay apart.
     A row first finds the other rows of its own point, then those of the neighbours of its point;
-    equal rows come in the order of the file, as an exact search shows them.
+    equal rows come in one order everywhere, as an exact search shows them. `places` are those of
+    the rows.
     """
     k, n = lists.k, len(point_of_row)
-    order = np.argsort(point_of_row, kind="stable")
+    order = np.lexsort((places, point_of_row))
     sizes = np.bincount(point_of_row, minlength=lists.n_points)
     starts = np.concatenate([[0], np.cumsum(sizes)])
     indices = np.empty((n, k), dtype=np.int64)
@@ -209,7 +164,19 @@ def with_duplicates(lists: Lists, point_of_row: NDArray[np.int64]) -> Lists:
             same = [other for other in mine[: k + 1].tolist() if other != row][:k]
             indices[row] = (same + found)[:k]
             scores[row] = ([1.0] * len(same) + values)[:k]
-    return Lists(n, np.arange(n), indices, scores)
+    return Lists(n, np.arange(n), indices, scores, places)
+
+
+def robin_hood_index(counts: NDArray[np.int64]) -> float:
+    """Return the share of all occurrences that must move until all points have equally many."""
+    return float(np.abs(counts - counts.mean()).sum() / (2 * counts.sum()))
+
+
+def random_lists(k: int) -> dict[str, float]:
+    """Return the measures of the Poisson counts that lists of k points drawn at random have."""
+    # De Moivre: the mean absolute deviation of a Poisson number is 2 k P(N = k).
+    likely = math.exp(k * math.log(k) - k - math.lgamma(k + 1))
+    return {"skewness": k**-0.5, "antihubs": math.exp(-k), "robin_hood": likely}
 
 
 def two_nearest_dimension(
@@ -221,7 +188,7 @@ def two_nearest_dimension(
     """
     if lists.k < 3:
         return not_measured("fewer than three neighbours")
-    some = sample(len(lists.queries), most, seed)
+    some = lists.order.argsort()[sample(len(lists.queries), most, seed)]
     near = lists.indices[some][:, : min(8, lists.k)]
     queries = lists.queries[some]  # read at once: a null is made anew for every pass over it
     needed = np.union1d(queries, near)
@@ -234,15 +201,20 @@ def two_nearest_dimension(
     distances = np.sort(distances, axis=1)[:, :2]
     n = len(some)
     positive = distances[:, 0] > 0
-    mu = np.sort(distances[positive, 1] / distances[positive, 0])
-    used = int(0.9 * len(mu))  # the largest tenth is discarded there
-    if used < 9:
-        return not_measured("too few different points")
-    x = np.log(mu[:used])
-    y = -np.log1p(-np.arange(1, used + 1) / len(mu))
-    if not x.any():
-        return not_measured("the two nearest neighbours of every point are equally far")
-    value = float(x @ y / (x @ x))
+    slope = two_nearest_slope(distances[positive, 1] / distances[positive, 0])
+    if slope is None:
+        return not_measured("too few points whose two nearest neighbours are not equally far")
     # house rule: the estimator's asymptotic error over n rows
-    half = 1.96 * value / math.sqrt(n)
-    return Measure(value, value - half, value + half, n=n)
+    half = 1.96 * slope / math.sqrt(n)
+    return Measure(slope, slope - half, slope + half, n=n)
+
+
+def two_nearest_slope(ratios: NDArray[np.float64]) -> float | None:
+    """Return the dimension by the ratios of the second distance to the first; None if too few.
+    A line through the origin is fitted to all but the largest tenth.
+    """
+    mu = np.sort(ratios)
+    used = int(0.9 * len(mu))
+    x = np.log(mu[:used])
+    y = -np.log1p(-np.arange(1, used + 1) / max(len(mu), 1))
+    return float(x @ y / (x @ x)) if used >= 9 and x.any() else None

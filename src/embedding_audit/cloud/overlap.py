@@ -7,47 +7,44 @@ candidates; such queries are scored once more in full.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import lru_cache, reduce
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from embedding_audit.cloud.cluster import Workers
 from embedding_audit.cloud.points import Points
-from embedding_audit.measure import Measure, median_of, not_measured, share_of
-from paper_utils.geometry.perturb import perturb, to_bfloat16, to_binary, to_int8, truncate
-from paper_utils.geometry.stability import rank_margin
-from paper_utils.search.topk import select_top_k
-from paper_utils.statistics import bootstrap_interval
+from embedding_audit.cloud.products import metric_scores, products, top_of, without_own
+from paper_utils.geometry.perturb import noise_sd, to_bfloat16
 
 #: What is done to vectors; `resources/measures.yml` has the words.
-CHANGES = tuple("bfloat16 int8 binary hamming half quarter eighth noise_c noise_a dot".split())
+CHANGES = tuple(
+    "bfloat16 int8 binary hamming half quarter eighth noise_c noise_a dot cosine".split()
+)
 
 NOISE = 1e-4
-BLOCK = 16_384
-_TASK = 4 * BLOCK
-_TILE = 64  # rows of a matrix product; see paper_utils.search.topk
-_NOWHERE = np.float32(-9.0)  # below every cosine
+BLOCK = 8192
+_TASK = 8 * BLOCK
 _CELLS = 1 << 26  # scores in full at once
+_POOL = 2048  # rows of noise in each of two pools
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no truth value
 class Setting:
     """What every block needs."""
 
-    queries: NDArray[np.float32]  # unit vectors, (n_queries, d)
+    queries: NDArray[np.float32]  # as the metric compares them, (n_queries, d)
     own: NDArray[np.int64]  # the point that a query is and does not find; -1: none
     names: tuple[str, ...]  # of `CHANGES`
-    low: NDArray[np.float32]  # least of each coordinate, for int8
+    low: NDArray[np.float32]  # least of each coordinate of the points, for int8
     high: NDArray[np.float32]  # greatest of each
-    norms: NDArray[np.float32]  # (n_points,), lengths as stored, for dot
+    norms: NDArray[np.float32]  # (n_points,), lengths as stored, in one scale
+    content: NDArray[np.int64]  # (n_points,), number by which noise is drawn: equal for equal rows
     depth: int  # candidates kept
     seed: int
+    metric: str = "cosine"
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,10 +69,11 @@ class _Best:
         return _Best(take("indices"), take("scores"), take("paired"))
 
 
-def applicable(d: int) -> tuple[str, ...]:
+def applicable(d: int, metric: str) -> tuple[str, ...]:
     """Return the names of the changes that vectors of `d` columns can undergo."""
     least = {"half": 4, "quarter": 8, "eighth": 16}
-    return tuple(name for name in CHANGES if d >= least.get(name, 2))
+    unchanged = "cosine" if metric == "cosine" else "dot"  # the other one is the change
+    return tuple(name for name in CHANGES if d >= least.get(name, 2) and name != unchanged)
 
 
 def overlaps(
@@ -84,20 +82,16 @@ def overlaps(
     k: int,
     where: Workers | None = None,
     what: str = "stability",
-) -> dict[str, Measure]:
-    """Measure the top-k overlap with and without each change.
-    Change -> expected overlap over queries, ties ordered at random, with a bootstrap interval;
-    ``margin``: median of s_k - s_(k+1); ``tied``: share of queries with a tie across the cut.
+) -> dict[str, NDArray[np.float64]]:
+    """Return for each query its top-k overlap with and without each change, as expected where ties
+    are ordered at random, and its ``margin`` s_k - s_(k+1).
     """
     tasks = [(a, min(a + _TASK, points.n)) for a in range(0, points.n, _TASK)]
     parts = (where or Workers()).map(_candidates, (points, setting), tasks, what)
     exact, *changed = _best_of(parts, setting.depth)
-    found = {}
-    margins = rank_margin(exact.scores, k)
+    found = {"margin": exact.scores[:, k - 1] - exact.scores[:, k]}
     for number, name in enumerate(setting.names):
         found[name] = _overlap(points, setting, k, exact, changed[number], number)
-    found["margin"] = median_of(margins)
-    found["tied"] = share_of(float((margins == 0).mean()), len(margins))
     return found
 
 
@@ -110,87 +104,116 @@ def _best_of(parts: Iterable[list[_Best]], depth: int) -> list[_Best]:
 
 def _candidates(shared: tuple[Points, Setting], task: tuple[int, int]) -> list[_Best]:
     points, setting = shared
-    # Rounding and noise keep one core busy; the blocks share the cores.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        blocks = [(start, min(start + BLOCK, task[1])) for start in range(*task, BLOCK)]
-        parts = pool.map(lambda ends: _of_block(points, setting, *ends), blocks)
-        return _best_of(parts, setting.depth)
+    blocks = [(start, min(start + BLOCK, task[1])) for start in range(*task, BLOCK)]
+    return _best_of((_of_block(points, setting, *ends) for ends in blocks), setting.depth)
 
 
 def _of_block(points: Points, setting: Setting, start: int, stop: int) -> list[_Best]:
     X = points.block(start, stop)
     s = _exact(setting, X, start)
     depth = min(setting.depth, len(X))
-    best, s_best = select_top_k(s, depth)
+    best, s_best = top_of(s, depth)
     pairs, others = [], []
     for name in setting.names:
         t = _changed(setting, X, start, name)
-        pairs.append(np.take_along_axis(t, best, axis=1))
-        place, t_best = select_top_k(t, depth)
-        others.append(_Best(place + start, t_best, np.take_along_axis(s, place, axis=1)))
-    return [_Best(best + start, s_best, np.stack(pairs)), *others]
+        pairs.append(_taken(t, best))
+        place, t_best = top_of(t, depth)
+        others.append(_Best(_moved(place, start), t_best, _taken(s, place)))
+    return [_Best(_moved(best, start), s_best, np.stack(pairs)), *others]
+
+
+def _taken(scores: NDArray[np.float32], columns: NDArray[np.int64]) -> NDArray[np.float32]:
+    return np.where(columns < 0, -np.inf, np.take_along_axis(scores, columns, axis=1))
+
+
+def _moved(columns: NDArray[np.int64], start: int) -> NDArray[np.int64]:
+    return np.where(columns < 0, -1, columns + start)
 
 
 def _exact(setting: Setting, X: NDArray[np.float32], start: int) -> NDArray[np.float32]:
-    return _without_own(setting, _products(setting.queries, X), start)
+    scores = metric_scores(setting.queries, X, setting.metric)
+    without_own(scores, setting.own - start)
+    return scores
 
 
 def _changed(
     setting: Setting, X: NDArray[np.float32], start: int, name: str
 ) -> NDArray[np.float32]:
     Q = setting.queries
+    stop = start + len(X)
     match name:
         case "bfloat16":
-            scores = _products(_unit(to_bfloat16(Q)), _unit(to_bfloat16(X)))
+            scores = _scores(setting, to_bfloat16(Q), to_bfloat16(X))
         case "int8":
-            # Its range is that of all documents: two rows carry it into each block.
-            scores = _products(Q, _unit(to_int8(np.vstack([setting.low, setting.high, X]))[2:]))
+            scores = _scores(setting, Q, in_bytes(X, setting.low, setting.high))
         case "binary":
-            scores = _products(Q, to_binary(X)) / np.float32(X.shape[1] ** 0.5)
+            scores = products(Q, _signs(X))
         case "hamming":
-            scores = _products(to_binary(Q), to_binary(X)) / np.float32(X.shape[1])
+            scores = products(_signs(Q), _signs(X))
         case "half" | "quarter" | "eighth":
             m = X.shape[1] // {"half": 2, "quarter": 4, "eighth": 8}[name]
-            scores = _products(_unit(truncate(Q, m)), _unit(truncate(X, m)))
+            scores = _scores(setting, Q[:, :m].copy(), X[:, :m].copy())
         case "noise_a" | "noise_c":
-            number = setting.seed + start // BLOCK
-            scores = _products(Q, _unit(perturb(X, NOISE, name[-1].upper(), number)))
+            moved = _noise(setting, X.shape[1], setting.content[start:stop])
+            moved *= np.float32(noise_sd(NOISE, X.shape[1], name[-1].upper()))
+            if setting.metric != "cosine":
+                moved *= setting.norms[start:stop, None]
+            scores = _scores(setting, Q, np.add(moved, X, out=moved))
+        case "dot":
+            scores = products(Q, X) * setting.norms[start:stop]
         case _:
-            scale = setting.norms[start : start + len(X)]
-            scores = _products(Q, X) * scale
-    return _without_own(setting, scores, start)
-
-
-def _without_own(setting: Setting, scores: NDArray, start: int) -> NDArray:
-    inside = (setting.own >= start) & (setting.own < start + scores.shape[1])
-    rows = np.flatnonzero(inside)
-    # Below everything, whatever the scale of the scores is.
-    largest = max(1.0, float(scores.max()), -float(scores.min()))
-    scores[rows, setting.own[rows] - start] = _NOWHERE * largest
+            scores = products(Q, X) / setting.norms[start:stop]
+    without_own(scores, setting.own - start)
     return scores
 
 
-def _unit(X: NDArray[np.floating]) -> NDArray[np.float32]:
-    norms = np.sqrt(np.einsum("ij,ij->i", X, X, dtype=np.float64))
-    norms[norms == 0] = 1  # a row without direction scores 0
-    return (X / norms[:, None]).astype(np.float32)
+def _scores(setting: Setting, Q: NDArray, X: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scores by the metric of changed rows, which the cosine brings to unit length in place."""
+    if setting.metric == "cosine":
+        norms = np.sqrt(np.einsum("ij,ij->i", X, X))
+        norms[norms == 0] = 1  # a row without direction scores 0
+        X /= norms[:, None]
+    return metric_scores(Q, X, setting.metric)
 
 
-def _products(Q: NDArray[np.float32], X: NDArray[np.float32]) -> NDArray[np.float32]:
-    """All inner products, equal rows getting equal ones."""
-    sides = [torch.from_numpy(_whole_tiles(A)) for A in (Q, X)]
-    return (sides[0] @ sides[1].T).numpy()[: len(Q), : len(X)]
+def in_bytes(
+    X: NDArray[np.float32], low: NDArray[np.float32], high: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Round each coordinate to one of 256 levels between `low` and `high`, as vector stores do."""
+    step = np.where(high > low, (high - low) / np.float32(255), np.float32(1))
+    levels = X - low
+    levels /= step
+    np.rint(levels, out=levels)
+    levels *= step
+    levels += low
+    return levels
 
 
-def _whole_tiles(A: NDArray[np.float32]) -> NDArray[np.float32]:
-    missing = -len(A) % _TILE
-    # As torch wants it: blocks that came from another process cannot be written to.
-    return np.pad(A, ((0, missing), (0, 0))) if missing else np.require(A, requirements=["C", "W"])
+def _signs(X: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.where(X > 0, np.float32(1), np.float32(-1))
+
+
+def _noise(setting: Setting, d: int, content: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Standard Gaussian noise that goes by content: the sum of a row of either of two pools, drawn
+    by a number, is the same in any order of the rows and costs no generator a row.
+    """
+    pools = _pools(setting.seed, d)
+    mixed = (content.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    one, other = mixed >> np.uint64(53), (mixed >> np.uint64(32)) % np.uint64(_POOL)
+    found = pools[0][one]
+    found += pools[1][other]
+    return found
+
+
+@lru_cache(maxsize=1)
+def _pools(seed: int, d: int) -> NDArray[np.float32]:
+    rng = np.random.default_rng([seed, 0x6E6F6973])
+    return rng.standard_normal((2, _POOL, d), dtype=np.float32) * np.float32(0.5**0.5)
 
 
 def _overlap(
     points: Points, setting: Setting, k: int, exact: _Best, changed: _Best, number: int
-) -> Measure:
+) -> NDArray[np.float64]:
     depth, m = exact.scores.shape[1], len(exact.scores)
     open_end = np.zeros(m, dtype=bool)
     if depth < points.n:
@@ -207,10 +230,7 @@ def _overlap(
         some = left[at : at + height]
         s, t = _in_full(points, setting, setting.names[number], some)
         values[some] = expected_overlap(s, t, k)
-    if m < 2:
-        return not_measured("a single query has no interval")
-    interval = bootstrap_interval(values, seed=setting.seed)
-    return Measure(interval.mean, interval.low, interval.high, n=interval.n)
+    return values
 
 
 def expected_overlap(before: NDArray, after: NDArray, k: int) -> NDArray[np.float64]:
@@ -239,7 +259,7 @@ def _joined(exact: _Best, changed: _Best, number: int, rows: NDArray) -> tuple[N
     t = np.concatenate([exact.paired[number][rows], changed.scores[rows]], axis=1)
     again = np.concatenate([np.zeros(one.shape, dtype=bool), twice], axis=1)
     for scores in (s, t):
-        scores[again] = scores.min() - 1
+        scores[again] = -np.inf
     return s, t
 
 

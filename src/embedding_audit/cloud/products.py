@@ -100,29 +100,60 @@ def best_of_block(
     own: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Return what :func:`best` does, of the points `X` alone, whose numbers begin at `start`."""
-    import faiss
-
     scores = np.empty((len(Q), k), dtype=np.float32)
     numbers = np.empty((len(Q), k), dtype=np.int64)
     for top in range(0, len(Q), _HEIGHT):
         rows = slice(top, min(top + _HEIGHT, len(Q)))
-        heap = faiss.float_minheap_array_t()
-        heap.nh, heap.k = rows.stop - top, k
-        heap.val, heap.ids = faiss.swig_ptr(scores[rows]), faiss.swig_ptr(numbers[rows])
-        heap.heapify()
+        heap = _Heap(scores[rows], numbers[rows])
         for left in range(0, len(X), _WIDTH):
             part = metric_scores(Q[rows], X[left : left + _WIDTH], metric)
-            mine = own[rows] - (start + left)
-            inside = np.flatnonzero((mine >= 0) & (mine < part.shape[1]))
-            part[inside, mine[inside]] = -np.inf
-            part = np.ascontiguousarray(part)
-            # A heap gives up the lowest number among equals: negative ones, so the latest point.
-            ids = -np.arange(start + left, start + left + part.shape[1])
-            heap.addn_with_ids(part.shape[1], faiss.swig_ptr(part), faiss.swig_ptr(ids), 0, 0, -1)
-    scores[scores == np.finfo(np.float32).min] = -np.inf  # nothing was found
-    numbers = np.where(np.isinf(scores), points_beyond := np.iinfo(np.int64).max, -numbers)
+            without_own(part, own[rows] - (start + left))
+            heap.add(part, start + left)
+    return _ranked(numbers, scores)
+
+
+def top_of(scores: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return columns and values of the `k` largest of each row, the lower column among equals."""
+    values = np.empty((len(scores), k), dtype=np.float32)
+    numbers = np.empty((len(scores), k), dtype=np.int64)
+    _Heap(values, numbers).add(scores, 0)
+    return _ranked(numbers, values)
+
+
+def without_own(scores: NDArray[np.float32], own: NDArray[np.int64]) -> None:
+    """Set the score of each query with column `own` to -inf where there is such a column."""
+    inside = np.flatnonzero((own >= 0) & (own < scores.shape[1]))
+    scores[inside, own[inside]] = -np.inf
+
+
+class _Heap:
+    """The best of each row so far, kept in two arrays by faiss on all cores."""
+
+    def __init__(self, scores: NDArray[np.float32], numbers: NDArray[np.int64]) -> None:
+        import faiss
+
+        self.pointer, self.heap = faiss.swig_ptr, faiss.float_minheap_array_t()
+        self.heap.nh, self.heap.k = scores.shape
+        self.heap.val, self.heap.ids = self.pointer(scores), self.pointer(numbers)
+        self.heap.heapify()
+
+    def add(self, scores: NDArray[np.float32], first: int) -> None:
+        """Add columns, numbered from `first`."""
+        part, width = np.ascontiguousarray(scores), scores.shape[1]
+        # Among equals a heap gives up the lowest number: of negative ones the latest point's.
+        ids = -np.arange(first, first + width)
+        self.heap.addn_with_ids(width, self.pointer(part), self.pointer(ids), 0, 0, -1)
+
+
+def _ranked(
+    numbers: NDArray[np.int64], scores: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The contents of heaps, best first."""
+    empty = scores == np.finfo(np.float32).min
+    numbers = np.where(empty, np.iinfo(np.int64).max, -numbers)
+    scores = np.where(empty, np.float32(-np.inf), scores)
     order = np.lexsort((numbers, -scores), axis=1)
-    numbers[numbers == points_beyond] = -1
+    numbers[empty] = -1
     return np.take_along_axis(numbers, order, axis=1), np.take_along_axis(scores, order, axis=1)
 
 
