@@ -148,7 +148,11 @@ _OVERLAP_KEYS = {name: f"stability.{name}" for name in ("bfloat16", "int8", "hal
 
 
 def actions_tried(
-    found: Tried, lacking: Mapping[str, str], better_than_chance: bool, seed: int
+    found: Tried,
+    lacking: Mapping[str, str],
+    better_than_chance: bool,
+    metric: str,
+    seed: int,
 ) -> list[Action]:
     """Return every remedy with its change of nDCG@10, what is advised first.
     `lacking` says by id why a remedy could not be tried. Gains are advised where the whole interval
@@ -173,7 +177,7 @@ def actions_tried(
             )
     adjusted = holm(p_values)
     actions = []
-    for row in REMEDIES:
+    for row in _without(metric):
         one = gains.get(row.id) or not_measured(lacking.get(row.id, f"needs {row.needs}"))
         if row.kind == "gain":
             advised = adjusted.get(row.id, 1.0) <= LEVEL
@@ -183,12 +187,12 @@ def actions_tried(
     return sorted(actions, key=lambda one: (not one.advised, one.kind, -(one.gain.value or 0)))
 
 
-def actions_untried(known: Mapping[str, Measure], why: str = "") -> list[Action]:
+def actions_untried(known: Mapping[str, Measure], metric: str, why: str = "") -> list[Action]:
     """Return every remedy without a judged query; savings by the part of the top 10 that stays.
     That says the lists are the same, not that they are right.
     """
     actions = []
-    for row in REMEDIES:
+    for row in _without(metric):
         one = known.get(_OVERLAP_KEYS.get(row.id, ""))
         if one is None or not one.measured:
             actions.append(
@@ -199,6 +203,11 @@ def actions_untried(known: Mapping[str, Measure], why: str = "") -> list[Action]
         advised = one.low is not None and one.low > OVERLAP
         actions.append(_action(row, kept, "top-10 overlap (no judgements)", advised))
     return sorted(actions, key=lambda one: not one.advised)
+
+
+def _without(metric: str) -> list[Remedy]:
+    """What can be tried where this metric is in use: it is no remedy then."""
+    return [row for row in REMEDIES if row.id != metric]
 
 
 def _action(row: Remedy, gain: Measure, metric: str, advised: bool) -> Action:

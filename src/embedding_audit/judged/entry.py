@@ -67,7 +67,7 @@ def quality(
     """
     judged, notes = judged_queries(inputs, seed)
     if judged is None:
-        return Quality({}, actions_untried(known or {}), [], [], [], None, notes)
+        return Quality({}, actions_untried(known or {}, inputs.metric), [], [], [], None, notes)
     rows, lengths = _usable(cloud)
     space = Space.of(inputs.metric, float(lengths.max()))
     column = rows if inputs.document is None else inputs.document[rows]
@@ -187,20 +187,18 @@ def _tried(
     """Try the remedies: measures of recall, and the actions."""
     if judged.n < FEWEST:
         why = f"{judged.n} judged queries: fewer than {FEWEST}"
-        return dict.fromkeys(_TRIED, not_measured(why)), actions_untried({}, why)
+        return dict.fromkeys(_TRIED, not_measured(why)), actions_untried({}, inputs.metric, why)
     words, why = _words(inputs, pool)
     lacking = dict.fromkeys(("bm25", "rrf", "weighted_sum"), why)
     if not lengths_differ(lengths):
         lacking["dot"] = "all vectors have the same length: both rank alike"
-    lacking[inputs.metric] = "it is what this audit compares by"
     moments = (cloud.moments.mean, cloud.moments.scatter / cloud.moments.n)
     texts = () if inputs.query_texts is None else [inputs.query_texts[row] for row in judged.rows]
     trial = tried(pool, space, judged, moments, lengths, words, texts, seed)
     one = found["ndcg_10"]
     better = one.measured and one.low > (one.null.get("shuffled") or 0.0)
-    return _changes(trial, lacking, inputs.metric, seed), actions_tried(
-        trial, lacking, better, seed
-    )
+    actions = actions_tried(trial, lacking, better, inputs.metric, seed)
+    return _changes(trial, lacking, inputs.metric, seed), actions
 
 
 def _words(inputs: Inputs, pool: Documents) -> tuple[Words | None, str]:
