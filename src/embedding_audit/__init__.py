@@ -1,22 +1,22 @@
-"""The audit: which limits the embeddings of an index meet, how badly, and what would help."""
+"""The audit: how well the vectors of an index retrieve, what is wrong, and what would help."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from embedding_audit.inputs import read_inputs
-from embedding_audit.measure import Measure
-
 if TYPE_CHECKING:
+    from embedding_audit.matching import read_inputs
+    from embedding_audit.measure import Measure
     from embedding_audit.report import Report, audit
 
 __all__ = ["Measure", "Report", "audit", "read_inputs"]
 
+_HOMES = {"Measure": "measure", "Report": "report", "audit": "report", "read_inputs": "matching"}
+
 
 def __getattr__(name: str) -> Any:
-    # What measures imports torch and scipy; the command checks its files without them.
-    if name in ("Report", "audit"):
-        from embedding_audit import report
-
-        return getattr(report, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Loaded on first use: `embedding-audit --help` needs none of it.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"embedding_audit.{_HOMES[name]}"), name)

@@ -1,62 +1,48 @@
-"""The audit: everything that is measured of one set of embeddings, and its JSON form."""
+"""The audit: everything that is found out about one set of embeddings, and its JSON form."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import sparse
 
-from embedding_audit.advice import advise
-from embedding_audit.bounds import additive_measure, bound_measures
-from embedding_audit.cloud.cloud import Cloud
-from embedding_audit.cloud.cluster import Workers
-from embedding_audit.cloud.measured import measure_cloud
-from embedding_audit.cloud.points import sample
-from embedding_audit.cloud.slices import Slice
 from embedding_audit.found import Action, Finding, WorstQuery
-from embedding_audit.given import Inputs as Given
-from embedding_audit.given import Match
-from embedding_audit.inputs import Inputs
-from embedding_audit.measure import Measure, not_measured, under
-from embedding_audit.retrieval import (
-    MOST_QUERIES,
-    Judged,
-    chances,
-    lexical_measures,
-    retrieval_measures,
-)
-from embedding_audit.subwords import subword_measures, tokenizer_name
+from embedding_audit.given import Inputs, Match
+from embedding_audit.measure import Measure, not_measured
 from embedding_audit.words import with_sentences
-from paper_utils.claims.remedies import Remedy
 from paper_utils.errors import UsageError
 from paper_utils.paths import write_text
 
-SCHEMA_VERSION = 1  #: changes with the meaning of a key, not with new keys
+if TYPE_CHECKING:
+    from embedding_audit.cloud.cluster import Workers
+    from embedding_audit.cloud.slices import Slice
+    from embedding_audit.compare.against import Comparison
+
+SCHEMA_VERSION = 2  #: changes with the meaning of a key, not with new keys
 
 
 @dataclass(frozen=True, eq=False)  # tables have no truth value
 class Report:
-    """What an audit found.
+    """What an audit found; in a notebook it shows its first screen.
 
     Attributes
     ----------
     input, settings : dict
         What was audited, and how.
+    matches : tuple of Match
+        How rows of texts and judgements were brought to vectors.
     notes : tuple of str
         Treatments of bad or missing input, one sentence each.
     measures : dict of str to Measure
         By dotted key.
-    matches : tuple of Match
-        How rows of texts and judgements were brought to vectors.
     findings : tuple of Finding
         The worst first.
     actions : tuple of Action
-        What was tried on these data, those advised first.
+        What was tried on these data.
     worst : tuple of WorstQuery
     slices : list of Slice
     curves : dict
@@ -64,24 +50,30 @@ class Report:
         k-occurrence), ``recall`` (by depth).
     examples : dict
         Rows with counts or scores and the user's texts (escape them): ``hubs``, ``equal``, ``near``
-        (near-duplicates), ``outliers``.
+        (near-duplicates), ``outliers``, ``mixture`` and ``encoding`` (rows encoded otherwise).
     comparison : Comparison, optional
         With other vectors of the same items.
+
+    Examples
+    --------
+    >>> rows = np.random.default_rng(0).normal(size=(60, 8))
+    >>> report = audit(rows)
+    >>> report.measures["rows.used"].value, report["no.such"].measured
+    (60.0, False)
     """
 
     input: dict[str, Any]
     settings: dict[str, Any]
+    matches: tuple[Match, ...]
     notes: tuple[str, ...]
     measures: dict[str, Measure]
+    findings: tuple[Finding, ...]
+    actions: tuple[Action, ...]
+    worst: tuple[WorstQuery, ...]
     slices: list[Slice]
-    advice: list[dict[str, Any]]
     curves: dict[str, Any] = field(default_factory=dict)
     examples: dict[str, Any] = field(default_factory=dict)
-    matches: tuple[Match, ...] = ()
-    findings: tuple[Finding, ...] = ()
-    actions: tuple[Action, ...] = ()
-    worst: tuple[WorstQuery, ...] = ()
-    comparison: Any = None
+    comparison: Comparison | None = None
 
     def __getitem__(self, key: str) -> Measure:
         return self.measures.get(key) or not_measured("not part of this audit")
@@ -89,49 +81,78 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         """Return the form of ``report.json``: dotted keys become nested objects."""
         content: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "input": self.input}
-        content |= {"settings": self.settings, "notes": list(self.notes)}
+        content |= {"settings": self.settings, "matches": [str(one) for one in self.matches]}
+        content["notes"] = list(self.notes)
         for key, one in self.measures.items():
             place = content
             *path, last = key.split(".")
             for name in path:
                 place = place.setdefault(name, {})
             place[last] = one.as_dict()
-        content["slices"] = [one.as_dict() for one in self.slices]
-        return content | {"advice": self.advice, "curves": self.curves, "examples": self.examples}
+        for name in ("findings", "actions", "worst", "slices"):
+            content[name] = [one.as_dict() for one in getattr(self, name)]
+        if self.comparison is not None:
+            content["comparison"] = self.comparison.as_dict()
+        return content | {"curves": self.curves, "examples": self.examples}
 
-    def write(self, path: str | Path) -> Path:
-        """Write ``report.json`` and return its path; nothing in it is NaN."""
-        file = Path(path)
-        text = json.dumps(self.as_dict(), ensure_ascii=False, indent=1, allow_nan=False)
-        write_text(file, text + "\n")
-        return file
+    def to_json(self, path: str | Path | None = None) -> str:
+        """Return the report as JSON, in which nothing is NaN; with `path` write it there too."""
+        text = json.dumps(self.as_dict(), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+        if path is not None:
+            write_text(Path(path), text)
+        return text
+
+    def to_html(self, path: str | Path | None = None) -> str:
+        """Return the report as one page without requests; with `path` write it there too."""
+        from embedding_audit.page import html
+
+        text = html(self)
+        if path is not None:
+            write_text(Path(path), text)
+        return text
+
+    def _repr_html_(self) -> str:
+        from embedding_audit.page import picture
+
+        return picture(self)
+
+    def __str__(self) -> str:
+        """Return the first screen as text."""
+        from embedding_audit.page import first_screen
+
+        return first_screen(self)
 
 
 def audit(
-    inputs: Inputs,
+    vectors: Any,
     *,
     k: int = 10,
     exact_up_to: int = 50_000,
     seed: int = 0,
+    against: Any = None,
     where: Workers | None = None,
-    table: tuple[Remedy, ...] | None = None,
+    **given: Any,
 ) -> Report:
-    """Audit embeddings.
+    """Audit embeddings: how well they retrieve, what is wrong with them, and what would help.
 
     Parameters
     ----------
-    inputs : Inputs
+    vectors : path, array_like of shape (n, d), or Inputs
+        One vector an item, in any form that :func:`read_inputs` takes.
     k : int
         Neighbours of a query, from 1.
     exact_up_to : int
-        Different rows up to which every row is a query; above, a sample is, and what it estimates
-        has an interval.
+        Different rows up to which every row is a query, from 100; above, a sample is, and what it
+        estimates has an interval.
     seed : int
         Of every sample.
+    against : path, array_like or Inputs, optional
+        Other vectors of the same items: another model, or another date.
     where : Workers, optional
-        A cluster.
-    table : tuple of Remedy, optional
-        Other advice than the package's.
+        A Dask cluster.
+    **given
+        ``queries``, ``qrels``, ``texts``, ``query_texts``, ``metric`` and the other arguments of
+        :func:`read_inputs`.
 
     Returns
     -------
@@ -140,93 +161,129 @@ def audit(
     Raises
     ------
     UsageError
-        Too few usable rows, or a number out of range.
+        What cannot be read or understood, too few usable rows, or a number out of range.
 
     Examples
     --------
-    >>> from embedding_audit.readers import Vectors
-    >>> rows = np.random.default_rng(0).normal(size=(60, 8)).astype(np.float32)
-    >>> report = audit(Inputs(Vectors("some", "encoder", rows)), table=())
-    >>> report["rows.used"].value, 5 < report["dimension.unbiased"].value < 11
-    (60.0, True)
+    >>> rows = np.random.default_rng(0).normal(size=(60, 8))
+    >>> judged = {str(i): {str(i): 1} for i in range(20)}
+    >>> report = audit(rows, queries=rows[:20] + 0.01, qrels=judged)
+    >>> report.measures["relevance.recall_10"].value
+    1.0
     """
     for name, value, least in (("k", k, 1), ("exact_up_to", exact_up_to, 100), ("seed", seed, 0)):
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
             raise UsageError(f"{name} must be a whole number of at least {least}, not {value!r}")
-    table_ = inputs.table
-    given = Given(
-        inputs.vectors,
-        inputs.queries,
-        texts=None if table_ is None else tuple(table_["title"]),
-        columns=None if table_ is None else table_.drop(columns=["title", "language"]),
-    )
-    measured = measure_cloud(given, int(k), int(exact_up_to), int(seed), where)
-    cloud, measures, curves = measured.cloud, dict(measured.measures), dict(measured.curves)
-    notes, slices = [*inputs.notes, *measured.notes], measured.slices
-    queries = kept = None
-    if inputs.queries is not None:
-        queries, kept, _ = cloud.compared(inputs.queries)
-    (judged, rows), pairs = _judged(inputs, cloud, queries, kept, seed, notes), None
-    if judged is not None:
-        found, curves["recall"], pairs = _relevance(inputs, judged, cloud, rows, seed)
-        measures |= under("relevance", found)
-        slices = measured.sliced_recall(pairs)
-    if inputs.table is not None:
-        name = tokenizer_name(inputs.source.get("model"))
-        found = subword_measures(inputs.table["title"].tolist(), name, seed)
-        measures |= under("fragmentation", found)
-        notes.append(f"words are cut by the tokenizer of {name}")
+    inputs = _inputs(vectors, given)
+    other = None if against is None else _inputs(against, {})
+    return _audited(inputs, other, int(k), int(exact_up_to), int(seed), where)
+
+
+def _inputs(vectors: Any, given: Mapping[str, Any]) -> Inputs:
+    if isinstance(vectors, Inputs):
+        if given:
+            raise UsageError(
+                f"{next(iter(given))!r} goes with vectors, not with inputs read before"
+            )
+        return vectors
+    from embedding_audit.matching import read_inputs
+
+    return read_inputs(vectors, **given)
+
+
+def _audited(
+    inputs: Inputs,
+    other: Inputs | None,
+    k: int,
+    exact_up_to: int,
+    seed: int,
+    where: Workers | None,
+) -> Report:
+    from embedding_audit.cloud.measured import measure_cloud
+    from embedding_audit.compare.findings import belonging_findings
+    from embedding_audit.judged import quality
+    from embedding_audit.page.findings import geometry_findings
+
+    seen = measure_cloud(inputs, k, exact_up_to, seed, where)
+    belonging, rows = _belonging(inputs, seen.cloud, seed)
+    measures = seen.measures | belonging
+    judged = quality(inputs, seen.cloud, seed, measures, seen.occurrence)
+    measures |= judged.measures
+    slices = seen.slices if judged.pairs is None else seen.sliced_recall(judged.pairs)
+    curves = seen.curves | ({"recall": judged.curve} if judged.curve else {})
+    comparison = None
+    if other is not None:
+        from embedding_audit.compare.against import compare
+
+        comparison = compare(inputs, other, seen.cloud, seed)
+        measures |= comparison.measures
+    columns = inputs.vectors.shape[1]
+    findings = [
+        *judged.findings,
+        *belonging_findings(measures),
+        *geometry_findings(measures, columns=columns, metric=inputs.metric),
+        *(() if comparison is None else comparison.findings),
+    ]
     return Report(
         input=inputs.source,
-        settings={"k": cloud.k, "exact_up_to": int(exact_up_to), "seed": int(seed)},
-        notes=tuple(notes),
+        settings={
+            "metric": inputs.metric,
+            "k": seen.cloud.k,
+            "exact_up_to": exact_up_to,
+            "seed": seed,
+        },
+        matches=inputs.matches,
+        notes=(*inputs.notes, *seen.notes, *judged.notes),
         measures=with_sentences(measures),
+        findings=tuple(sorted(findings, key=lambda one: (-one.severity, one.key))),
+        actions=tuple(judged.actions),
+        worst=tuple(judged.worst),
         slices=[replace(one, measures=with_sentences(one.measures, "slices.")) for one in slices],
-        advice=advise(measures, table),
         curves=curves,
-        examples=measured.examples,
+        examples=seen.examples | rows,
+        comparison=comparison,
     )
 
 
-def _judged(
-    inputs: Inputs,
-    cloud: Cloud,
-    queries: NDArray | None,
-    kept: NDArray | None,
-    seed: int,
-    notes: list[str],
-) -> tuple[Judged | None, NDArray | None]:
-    """The queries that can be scored, and their row numbers; `kept` are those of `queries`."""
-    if inputs.relevance is None or queries is None or kept is None:
-        return None, None
-    relevance = sparse.csr_array(inputs.relevance[kept])
-    lost = np.setdiff1d(np.arange(cloud.scan.n_rows), cloud.scan.used)
-    if len(lost) and relevance[:, lost].nnz:
-        notes.append(
-            f"judged pairs whose document cannot be used count as not found: "
-            f"{relevance[:, lost].nnz:,}"
-        )
-    rows = np.flatnonzero(np.diff(relevance.indptr))
-    if not len(rows):
-        return None, None
-    some = rows[sample(len(rows), MOST_QUERIES, seed)]
-    if len(some) < len(rows):
-        notes.append(f"judged queries sampled: {len(some):,} of {len(rows):,}")
-    chosen = sparse.csr_array(relevance[some])
-    return Judged(queries[some], cloud.rows, cloud.rows.row, chosen), kept[some]
+def _belonging(inputs: Inputs, cloud: Any, seed: int) -> tuple[dict[str, Measure], dict[str, Any]]:
+    """Look for rows of another model or another way of encoding; measures, and some of the rows."""
+    from embedding_audit.compare.encoding import find_encodings
+    from embedding_audit.compare.mixture import find_mixture
+
+    mixed = find_mixture(cloud.distinct, seed)
+    measures, rows = dict(mixed.measures), {"mixture": mixed.rows}
+    if inputs.texts is not None:
+        encoded = find_encodings(cloud, inputs.texts, seed)
+        measures |= encoded.measures
+        rows["encoding"] = encoded.rows
+    named = {
+        name: [_named(inputs, int(row)) for row in np.sort(some)[:10]]
+        for name, some in rows.items()
+    }
+    return measures, named
 
 
-def _relevance(
-    inputs: Inputs, judged: Judged, cloud: Cloud, rows: NDArray, seed: int
-) -> tuple[dict[str, Measure], list, tuple[NDArray, NDArray]]:
-    measures, own, curve = retrieval_measures(judged, cloud.moments.mean, seed)
-    texts = None if inputs.table is None else inputs.table["title"].tolist()
-    words = ("recall_10_bm25", "recall_10_hybrid", "hybrid_gain")
-    if texts is None or inputs.query_texts is None:
-        measures |= dict.fromkeys(words, not_measured("no texts of both queries and documents"))
-    else:
-        query_texts = [inputs.query_texts[row] for row in rows]
-        measures |= lexical_measures(judged, texts, query_texts, own, seed)
-    measures |= bound_measures(judged, seed)
-    measures["additive_dimension"] = additive_measure(own, judged, texts, seed)
-    return measures, curve, (judged.relevance.indices, chances(own, 10))
+def _named(inputs: Inputs, row: int) -> dict[str, Any]:
+    ids, texts = inputs.vectors.ids, inputs.texts
+    return {
+        "row": row,
+        "id": None if ids is None else str(ids[row]),
+        "text": None if texts is None else str(texts[row])[:200],
+    }
+
+
+def measures_in(content: Mapping[str, Any]) -> dict[str, Measure]:
+    """Return the measures of a ``report.json``, as read from the file, by dotted key."""
+    found: dict[str, Measure] = {}
+
+    def walk(place: Mapping[str, Any], path: tuple[str, ...]) -> None:
+        if {"value", "low", "high", "null"} <= place.keys():
+            found[".".join(path)] = Measure(**place)
+            return
+        for name, inside in place.items():
+            if isinstance(inside, Mapping):
+                walk(inside, (*path, name))
+
+    apart = ("input", "settings", "curves", "examples", "comparison")
+    walk({k: v for k, v in content.items() if k not in apart}, ())
+    return found
