@@ -15,7 +15,7 @@ from embedding_audit.cloud.progress import track
 from embedding_audit.reading.codes import coding_of
 from embedding_audit.reading.names import INDEX_NAMES, find_column, id_columns
 from embedding_audit.reading.read import Read, check_matrix
-from embedding_audit.reading.source import Source, open_source, shown
+from embedding_audit.reading.source import Source, open_source, reason, shown
 from embedding_audit.reading.vectors import Joined, Matrix, Vectors
 from paper_utils.errors import UsageError
 
@@ -121,7 +121,7 @@ def files_of(path: str | os.PathLike[str]) -> list[Path]:
     except (OSError, ValueError) as error:
         if isinstance(error, UsageError):
             raise
-        raise UsageError(f"{shown(path)} cannot be read: {error}") from None
+        raise UsageError(f"{shown(path)} cannot be read: {reason(error)}") from None
     return sorted(found, key=_natural)
 
 
@@ -223,10 +223,8 @@ def finished(
     """Say which column is the ids and what whole numbers mean, and check the rest."""
     check_matrix(name, read.data.shape)
     n, d = read.data.shape
-    if n < 1 or d < 1 or (d < 2 and not read.coding.endswith("bits")):
-        raise UsageError(f"{name} has {n} rows and {d} columns: at least 1 row and 2 are needed")
     data, coding, told = coding_of(read.data, read.coding, read.column, name, dtype)
-    if d < 2 and not coding.endswith("bits"):
+    if n < 1 or d < (1 if coding.endswith("bits") else 2):
         raise UsageError(f"{name} has {n} rows and {d} columns: at least 1 row and 2 are needed")
     _check_numbers(name, data)
     id_name, ids, said = _ids(read.beside, id_column, name, n)

@@ -261,7 +261,8 @@ class _Rows:
                     self._no_vector(row, place)
                 self._early.append((row, place))
                 return
-            self.path, self.notes = choose_vectors(found, self.wanted, place)
+            floats = [path for path in found if any(isinstance(one, float) for one in row[path])]
+            self.path, self.notes = choose_vectors(found, self.wanted, place, floats)
             for early in self._early:
                 self._put(*early)
             self._early = []

@@ -148,8 +148,20 @@ def read_table_vectors(source: Source, wanted: str = "") -> Read:
     if listed:
         chosen, notes = choose_vectors(listed, wanted, source.name)
         read = _read_lists(source, separator, header, names, chosen)
-        return replace(read, column=chosen, notes=(*notes, *read.notes))
-    return _read_coordinates(source, separator, header, names, rows, wanted)
+        read = replace(read, column=chosen, notes=(*notes, *read.notes))
+    else:
+        read = _read_coordinates(source, separator, header, names, rows, wanted)
+    return read if header else _first_as_ids(read)
+
+
+def _first_as_ids(read: Read) -> Read:
+    """Take the first cell of each row for its id where nothing names it and all differ."""
+    first = next(iter(read.beside), None)
+    if first is None or len(set(read.beside[first])) < read.data.shape[0]:
+        return read
+    beside = {"id" if name == first else name: values for name, values in read.beside.items()}
+    note = "the table has no header; the first cell of each row is taken for its id"
+    return replace(read, beside=beside, notes=(*read.notes, note))
 
 
 def _listed(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -248,8 +260,8 @@ def _read_coordinates(
     ]
     if header:
         chosen = _stem_columns(numeric, wanted) if wanted else coordinate_columns(names, numeric)
-    else:  # all numbers, or a word and numbers (GloVe)
-        chosen = names[1:] if len(numeric) < len(names) else names
+    else:  # all numbers, or an id and numbers (GloVe)
+        chosen = names[1:] if len(numeric) < len(names) or _counts(rows) else names
         chosen = chosen if set(chosen) <= set(numeric) else []
     if len(chosen) < 2:
         raise UsageError(
@@ -265,6 +277,13 @@ def _read_coordinates(
     ends = f"`{chosen[0]}` to `{chosen[-1]}`" if header else "all after the word" if others else ""
     notes = (f"coordinates are the {len(chosen):,} columns {ends}",) if ends else ()
     return Read(data, beside, notes=notes)
+
+
+def _counts(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first cells are whole numbers that differ, beside cells that are not whole."""
+    first, rest = [row[0].strip() for row in rows], [cell for row in rows for cell in row[1:]]
+    whole = all(cell.isdigit() for cell in first) and len(set(first)) == len(first)
+    return whole and sum("." in cell for cell in rest) > 0.5 * len(rest)
 
 
 def _arrow_cells(source: Source, separator: str, header: bool, names: list[str], numeric: set[str]):
