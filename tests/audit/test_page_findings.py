@@ -40,6 +40,8 @@ def found(measures, **settings):
             Measure(0.99, 0.98, 1, null={"gaussian": 0.99}),
         ),
         ("rows.used", Measure(7), Measure(900)),
+        ("norms.unit_share", Measure(0.5, 0.4, 0.6), Measure(1, 0.99, 1)),
+        ("norms.unit_share", Measure(0.9, 0.85, 0.95), Measure(0, 0, 0.02)),
         ("rows.copied_block", Measure(50, n=100), Measure(3, n=100)),
         ("rows.merged_by_rounding", Measure(5, n=100), Measure(0, n=100)),
         (

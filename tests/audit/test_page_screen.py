@@ -12,6 +12,7 @@ from made_report import HOSTILE, made_report
 from embedding_audit.found import Action
 from embedding_audit.measure import Measure
 from embedding_audit.page import first_screen
+from embedding_audit.page.findings import FAULT
 from embedding_audit.page.screen import screen
 from embedding_audit.page.spelled import MOST_TEXT, clean, number, short
 
@@ -19,7 +20,15 @@ from embedding_audit.page.spelled import MOST_TEXT, clean, number, short
 def test_the_three_worst_findings_come_first_and_the_rest_are_counted():
     shown = screen(made_report())
     assert [one.severity for one in shown.findings] == [0.9, 0.7, 0.4]
-    assert shown.further == 1
+    assert shown.further == 1 and shown.verdict == "Found: 2 faults"
+
+
+def test_remarks_alone_are_no_fault():
+    report = made_report()
+    report.findings = tuple(one for one in report.findings if one.severity < FAULT)
+    assert screen(report).verdict == "No fault found; worth knowing"
+    report.findings = ()
+    assert screen(report).verdict == "Nothing wrong in what was measured"
 
 
 def test_what_gains_most_is_tried_first_and_nothing_without_gain_is_advised():

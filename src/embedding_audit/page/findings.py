@@ -18,6 +18,8 @@ _ABSENT = Measure()
 
 _BLOCK = 10  # rows that repeat others in their order before it is called a copy
 
+_SOME = 0.01  # share of vectors that may have unit length by accident
+
 _ODD = {
     "near_duplicate_share": "almost equal to another",
     "outlier_share": "as far from all others as almost no Gaussian row is",
@@ -155,6 +157,14 @@ def _hubs(measures: Mapping[str, Measure]) -> Iterator[Finding]:
 
 
 def _lengths(measures: Mapping[str, Measure], metric: str) -> Iterator[Finding]:
+    unit = measures.get("norms.unit_share", _ABSENT)
+    if unit.measured and _SOME < unit.low and unit.high < 1 - _SOME:
+        yield Finding(
+            "norms.unit_share",
+            f"{unit.value:.1%} of the vectors have unit length and the others do not (of one "
+            "program: all or none): a part was normalised and a part was not.",
+            0.75,
+        )
     kept, spread = measures.get("stability.dot", _ABSENT), measures.get("norms.cv", _ABSENT)
     # With judgements the two are compared by quality, which says more.
     judged = measures.get("relevance.recall_10", _ABSENT).measured
@@ -166,7 +176,7 @@ def _lengths(measures: Mapping[str, Measure], metric: str) -> Iterator[Finding]:
             f"Lengths vary by {spread.value:.0%} of their mean, and by inner product only "
             f"{kept.value:.1%} of each top list stays (vectors of one length: 100%): ask which of "
             "the two the model was trained for.",
-            0.25 + (1 - kept.value) / 2,
+            min(0.45, 0.25 + (1 - kept.value) / 2),
         )
 
 

@@ -37,6 +37,7 @@ class Screen:
     matches: tuple[str, ...]
     figures: tuple[tuple[str, str, str], ...]  # name, value, interval; empty where not judged
     judged: str  # queries behind them, and their null
+    verdict: str  # what the findings come to
     findings: tuple[Finding, ...]  # the worst
     further: int  # findings that stand below
     actions: tuple[tuple[str, str], ...]  # what to try, and what it gained here
@@ -56,6 +57,7 @@ def screen(report: Report) -> Screen:
         matches=tuple(str(one) for one in report.matches),
         figures=_figures(report.measures),
         judged=_judged(report.measures),
+        verdict=_verdict(findings),
         findings=findings[:MOST],
         further=len(findings[MOST:]),
         actions=tuple(map(_action, advised(report.actions)[:MOST])),
@@ -82,6 +84,13 @@ def advised(actions: tuple[Action, ...]) -> list[Action]:
     for one in sorted(worth, key=_order):
         kinds.setdefault(next((alike for alike in _ALIKE if one.id in alike), one.id), one)
     return list(kinds.values())
+
+
+def _verdict(findings: tuple[Finding, ...]) -> str:
+    faults = sum(map(is_fault, findings))
+    if faults:
+        return f"Found: {faults} fault{'s' if faults > 1 else ''}"
+    return "No fault found; worth knowing" if findings else "Nothing wrong in what was measured"
 
 
 def _order(one: Action) -> tuple[bool, int, float, str]:

@@ -33,15 +33,12 @@ def _lines(report: Report) -> Iterator[tuple[str, str]]:
     if shown.figures:
         values = ", ".join(" ".join(figure) for figure in shown.figures)
         yield f"Quality: {values}; {shown.judged}", "  "
-    if shown.findings:
-        yield "Found:", ""
-        for number, finding in enumerate(shown.findings, start=1):
-            mark = "!" if is_fault(finding) else "-"
-            yield f"  {number}. {mark} {finding.sentence}", "       "
-        if shown.further:
-            yield f"  and {shown.further} more on the page", ""
-    else:
-        yield "Found: nothing wrong in what was measured", "  "
+    yield f"{shown.verdict}:" if shown.findings else shown.verdict, "  "
+    for number, finding in enumerate(shown.findings, start=1):
+        mark = "!" if is_fault(finding) else "-"
+        yield f"  {number}. {mark} {finding.sentence}", "       "
+    if shown.further:
+        yield f"  and {shown.further} more on the page", ""
     if shown.actions:
         yield "Worth trying, measured on these data:", ""
         for title, gain in shown.actions:
