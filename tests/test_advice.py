@@ -8,7 +8,8 @@ import yaml
 from paper_utils.book.chapters import find_chapters
 from paper_utils.claims import load_claims
 from paper_utils.claims.evidence import Evidence, read_evidence
-from paper_utils.errors import UsageError
+from paper_utils.claims.remedies import parse_advice
+from paper_utils.errors import PaperError, UsageError
 from paper_utils.paths import RESOURCES, project_root
 
 ROWS = yaml.safe_load((RESOURCES / "advice.yml").read_text(encoding="utf-8"))
@@ -95,3 +96,11 @@ def test_evidence_of_a_result_is_found_by_path():
 def test_evidence_reads_as_a_number_with_its_interval():
     assert str(Evidence(0.04, 0.03, 0.05, "gain", "+.2f", "X")) == "+0.04 [+0.03, +0.05]"
     assert str(Evidence(2.0, None, None, "gain", ".1f", "X")) == "2.0"
+
+
+def test_a_table_of_another_form_is_refused():
+    row = {"id": "a", "title": "A", "remedy": "B.", "chapter": "hubness", "backed": []}
+    with pytest.raises(PaperError, match="did you mean 'above'"):
+        parse_advice([row | {"when": [{"key": "x", "is": "abov", "than": 1}]}])
+    with pytest.raises(PaperError, match="'remedy' is missing"):
+        parse_advice([{"id": "a", "title": "A"}])

@@ -15,8 +15,6 @@ from scipy import sparse
 
 from embedding_audit import audit, controls, neighbours, overlap
 from embedding_audit.cloud import cloud as clouds
-from embedding_audit.advice import advise, remedy_state
-from embedding_audit.bounds import bound_measures
 from embedding_audit.inputs import Inputs, read_inputs
 from embedding_audit.measure import (
     Measure,
@@ -45,7 +43,6 @@ from embedding_audit.cloud.neighbours import (
 from embedding_audit.cloud.points import Centred, FilePoints, Gaussian, InMemoryPoints, Shuffled
 from embedding_audit.readers import Vectors
 from embedding_audit.report import Report
-from embedding_audit.retrieval import Judged, oracle, ranks, retrieval_measures
 from embedding_audit.cloud.scan import scan
 from embedding_audit.show import sentences
 from embedding_audit.cloud.slices import labels_of
@@ -289,59 +286,6 @@ def test_rows_that_are_queries_do_not_find_themselves():
     assert found["margin"].value == pytest.approx(np.median(rank_margin(exact, 5)), abs=1e-6)
 
 
-# --------------------------------------------------------------------------- relevance
-
-
-def judged_cloud(n=300, n_queries=40, d=12):
-    """Return queries near some rows, with those rows and a few others relevant."""
-    rng = np.random.default_rng(0)
-    X = unit_rows(rng.normal(size=(n, d))).astype(np.float32)
-    X[50:60] = X[3]
-    relevance = sparse.lil_array((n_queries, n))
-    for row in range(n_queries):
-        relevance[row, [row, (7 * row + 11) % n]] = [2, 1]
-    Q = unit_rows(X[:n_queries] + 0.4 * rng.normal(size=(n_queries, d)) / d**0.5)
-    points, relevant = InMemoryPoints(X), sparse.csr_array(relevance)
-    return Judged(Q.astype(np.float32), points, np.arange(n), relevant)
-
-
-def test_recall_counts_ties_and_lost_documents_fairly():
-    judged = judged_cloud()
-    own = ranks(judged, judged.scores, judged.relevance, "test")
-    scores = judged.scores(slice(0, 40))
-    want = ranks_from_scores(scores, judged.relevance)
-    assert np.array_equal(own.better, want.better) and np.array_equal(own.tied, want.tied)
-    assert (own.tied > 1).any()
-    # A relevant document that cannot be used is never found.
-    kept = np.delete(np.arange(300), 0)
-    less = Judged(judged.queries, InMemoryPoints(judged.points.rows[kept]), kept, judged.relevance)
-    lost = ranks(less, less.scores, less.relevance, "test")
-    assert recall_at_k(lost, 299)[0] == 0.5
-
-
-def test_the_oracle_and_the_shuffled_judgements():
-    judged = judged_cloud()
-    measures, own, curve = retrieval_measures(judged, judged.points.rows.mean(axis=0), 0)
-    assert (oracle(own, 10, 10) >= recall_at_k(own, 10) - 1e-12).all()
-    assert oracle(own, 300, 10).min() == 1
-    assert measures["recall_10"].value > 5 * measures["recall_10"].null["shuffled"]
-    assert measures["oracle_1000"].value is None  # only 300 documents
-    assert [point["depth"] for point in curve] == [1, 2, 5, 10, 20, 50, 100, 200]
-
-
-def test_bounds_hold_for_what_they_bound():
-    judged = judged_cloud()
-    found = bound_measures(judged, 0)
-    low, fit = found["dimension_low"].value, found["free_fit_d"].value
-    assert low <= fit <= judged.points.d + 1
-    assert found["sign_rank_low"].value <= found["sign_rank_high"].value
-    scores = judged.scores(slice(0, 40))
-    dense = judged.relevance.toarray() > 0
-    gaps = np.where(dense, scores, 9).min(axis=1) - np.where(dense, -9, scores).max(axis=1)
-    assert found["gap"].value == pytest.approx(np.median(gaps), abs=1e-6)
-    assert found["solved"].value == (gaps > 0).mean()
-
-
 # ------------------------------------------------------------------------------ report
 
 
@@ -458,50 +402,6 @@ def test_subword_tokens_are_counted_and_shuffled_letters_take_more():
     assert found["words_per_text"].value == pytest.approx(7 / 3)
     one = found["pieces_per_word"]
     assert 1 < one.value < one.null["shuffled"]
-
-
-# ------------------------------------------------------------------------------ advice
-
-
-ROW = {"id": "a", "title": "A", "remedy": "B.", "chapter": "hubness", "backed": []}
-
-
-@pytest.mark.parametrize(
-    ("measure", "state"),
-    [
-        (Measure(0.5, 0.4, 0.6), "applies"),
-        (Measure(0.3, 0.1, 0.6), "unsure"),
-        (Measure(0.1, 0.0, 0.6), "no"),
-        (Measure(0.5), "applies"),
-        (Measure(reason="none"), "not_measured"),
-    ],
-)
-def test_a_row_applies_when_the_whole_interval_does(measure, state):
-    when = [{"key": "x.y", "is": "above", "than": 0.2}]
-    quiet = ROW | {"id": "nothing"}
-    found = advise({"x.y": measure}, parse_advice([ROW | {"when": when}, quiet]))
-    states = {row["id"]: row["state"] for row in found}
-    assert states == {"a": state, "nothing": "no" if state == "applies" else "applies"}
-
-
-def test_a_threshold_may_be_another_measure():
-    when = [{"key": "x", "is": "below", "than": "y"}]
-    (row,) = parse_advice([ROW | {"when": when}])
-    assert remedy_state(row, {"x": Measure(1, 0.5, 1.5), "y": Measure(2)}) == "applies"
-    assert remedy_state(row, {"x": Measure(1, 0.5, 1.5)}) == "not_measured"
-
-
-def test_a_table_of_another_form_is_refused():
-    with pytest.raises(PaperError, match="did you mean 'above'"):
-        parse_advice([ROW | {"when": [{"key": "x", "is": "abov", "than": 1}]}])
-    with pytest.raises(PaperError, match="'remedy' is missing"):
-        parse_advice([{"id": "a", "title": "A"}])
-
-
-def test_advice_rests_on_claims_of_the_ledger():
-    known = set(load_claims())
-    for row in advice_table():
-        assert set(row.backed) <= known, row.id
 
 
 # ------------------------------------------------------------------------ small things

@@ -268,3 +268,46 @@ def test_without_judgements_nothing_is_measured_and_all_is_named():
     assert found.measures == {} and found.worst == []
     assert not any(a.advised for a in found.actions)
     assert all("judged" in a.gain.reason for a in found.actions)
+
+
+def test_a_perfect_re_ranker_finds_what_is_deep_enough():
+    scores = np.array([[0.9, 0.5, 0.5, 0.1], [0.2, 0.9, 0.8, 0.7]])
+    found = ranks_from_scores(scores, np.array([[0, 0, 1, 1], [1, 1, 1, 0]]))
+    # Of the first query one of two is found at depth 3, with a chance of one half at depth 2.
+    assert measured.oracle(found, 3, 2) == pytest.approx([0.5, 2 / 3])
+    assert measured.oracle(found, 2, 2) == pytest.approx([0.25, 2 / 3])
+    assert measured.oracle(found, 4, 1) == pytest.approx([0.5, 1 / 3])
+
+
+def test_gaps_and_bounds_are_those_of_plain_scores():
+    X, Q, grades = sets()
+    found = quality(inputs_of(X, Q, grades), cloud_of(X)).measures
+    scores, relevant = scores_by("cosine", X, Q), np.nan_to_num(grades) > 0
+    gaps = [
+        line[right].min() - line[~right].max()
+        for line, right in zip(scores, relevant, strict=True)
+        if right.any()
+    ]
+    assert found["relevance.gap"].value == pytest.approx(np.median(gaps), abs=1e-6)
+    assert found["relevance.solved"].value == pytest.approx(np.mean(np.array(gaps) > 0))
+    enough = min(2 * relevant.sum(axis=1).max(), relevant.any(axis=1).sum())
+    assert found["relevance.dimension_enough"].value == enough
+    other = quality(inputs_of(X, Q, grades, metric="dot"), cloud_of(X)).measures
+    assert "cosines" in other["relevance.gap"].reason
+    assert other["relevance.solved"].value is not None
+
+
+def test_unseen_documents_are_compared_inside_a_query():
+    X, Q, grades = sets(n=80, n_queries=40)
+    cloud = cloud_of(X)
+    occurrence = np.where(np.isin(cloud.scan.rows, np.arange(0, 80, 2)), 0, 3)
+    one = quality(inputs_of(X, Q, grades), cloud, 0, {}, occurrence)
+    found = one.measures["relevance.antihub_gap"]
+    scores = scores_by("cosine", X, Q)
+    gaps = []
+    for line, judged in zip(scores, np.nan_to_num(grades), strict=True):
+        hit = np.isin(np.arange(80), np.argsort(-line)[:10])
+        kinds = [hit[(judged > 0) & (np.arange(80) % 2 == odd)] for odd in (0, 1)]
+        if all(len(kind) for kind in kinds):
+            gaps.append(kinds[0].mean() - kinds[1].mean())
+    assert (found.value, found.n) == (pytest.approx(np.mean(gaps)), len(gaps))

@@ -93,7 +93,7 @@ def _lost(measures: Mapping[str, Measure], metric: str) -> Iterator[Finding]:
             key,
             f"{one.value:.1%} of the relevant documents of the judged queries {words} and count as "
             f"not found (in a sound index 0%){beside}.",
-            0.4 + one.value if key == "absent_share" else 0.7 + one.value,
+            min(0.9, 0.4 + one.value),
         )
 
 

@@ -6,18 +6,12 @@ documents each they take 30 s. Chapters 7 and 9 have them.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-
 import numpy as np
 
 from embedding_audit.judged.measured import Standing
 from embedding_audit.judged.queries import Judged
 from embedding_audit.measure import Measure, median_of, not_measured, share_of
-from paper_utils.codes.additive import additive_dimension
 from paper_utils.errors import UsageError
-from paper_utils.search.metrics import recall_at_k
-from paper_utils.search.tokenizer import split_tokens
 from paper_utils.theory.margin import margin_ceiling, packing_dimension
 
 _BOUND = "a bound, not an estimate: it has no interval"
@@ -64,30 +58,3 @@ def _gaps(stand: Standing, judged: Judged, metric: str) -> dict[str, Measure]:
     else:
         found["margin_d"] = not_measured("no query has all its relevant documents on top")
     return found
-
-
-def additive_measure(stand: Standing, judged: Judged, texts: Sequence[str] | None) -> Measure:
-    """Return the dimension at which sums of random vectors would have the same recall.
-    `texts` are those of the documents: their mean number of tokens is the length of the sums.
-    """
-    if texts is None:
-        return not_measured("no texts were given")
-    sizes = np.diff(judged.relevant.indptr)
-    some = (sizes > 0) & (sizes <= 10)
-    if some.sum() < 10:
-        return not_measured("fewer than 10 queries have 1 to 10 relevant documents")
-    n_docs = stand.n_docs
-    step = max(1, len(texts) // 5000)
-    length = max(1, round(float(np.mean([len(split_tokens(text)) for text in texts[::step]]))))
-    recalls = {10: float(np.nanmean(recall_at_k(stand.relevant, 10)[some]))} if n_docs > 10 else {}
-    queries = {
-        "n_relevant": max(1, round(float(np.median(sizes[some])))),
-        "n_queries": int(some.sum()),
-    }
-    try:
-        (found,) = additive_dimension(recalls, n_docs, length, **queries)
-    except (UsageError, ValueError) as error:
-        return not_measured(str(error))
-    if not math.isfinite(found.dimension):
-        return not_measured("recall at 10 is complete: any dimension from some on would do")
-    return Measure(found.dimension, found.low, found.high, n=int(some.sum()))

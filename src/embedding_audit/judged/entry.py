@@ -13,7 +13,7 @@ from embedding_audit.found import Action, Finding, WorstQuery
 from embedding_audit.given import Inputs
 from embedding_audit.judged.actions import FEWEST, actions_tried, actions_untried
 from embedding_audit.judged.alarms import judged_findings
-from embedding_audit.judged.bounds import additive_measure, bound_measures
+from embedding_audit.judged.bounds import bound_measures
 from embedding_audit.judged.lexical import Words
 from embedding_audit.judged.measured import (
     Standing,
@@ -86,7 +86,6 @@ def quality(
     found |= _lost_shares(inputs, judged, stand)
     found["antihub_gap"] = _antihub_gap(stand, judged, whole, cloud, occurrence, seed)
     found |= bound_measures(stand, judged, inputs.metric)
-    found["additive_dimension"] = additive_measure(stand, judged, inputs.texts)
     changes, actions = _tried(inputs, cloud, judged, pool, space, lengths[which], found, seed)
     found |= changes if len(which) == len(rows) else dict.fromkeys(
         _TRIED, not_measured(f"more than {len(which):,} rows: see the actions")

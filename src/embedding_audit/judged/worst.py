@@ -13,6 +13,7 @@ from embedding_audit.judged.scores import Documents, Space, scores_of
 from paper_utils.search.metrics import ndcg_at_k
 
 MOST, SHOWN = 10, 3  #: queries, and documents of each
+_LENGTH = 200  # characters of a text
 
 
 def worst_queries(
@@ -33,7 +34,7 @@ def worst_queries(
         found.append(
             WorstQuery(
                 query=_query_name(inputs, int(judged.rows[i])),
-                text=None if inputs.query_texts is None else inputs.query_texts[judged.rows[i]],
+                text=_query_text(inputs, int(judged.rows[i])),
                 value=float(ndcg[i]),
                 found=tuple(
                     (*_named(inputs, row_of[column]), float(line[column]))
@@ -79,9 +80,13 @@ def _missed(
 def _named(inputs: Inputs, row: int) -> tuple[str, str | None]:
     ids = inputs.vectors.ids
     name = f"row {row}" if ids is None else ids[row]
-    return name, None if inputs.texts is None else inputs.texts[row]
+    return str(name), None if inputs.texts is None else inputs.texts[row][:_LENGTH]
 
 
 def _query_name(inputs: Inputs, row: int) -> str:
     ids = inputs.queries.ids
-    return f"query {row}" if ids is None else ids[row]
+    return f"query {row}" if ids is None else str(ids[row])
+
+
+def _query_text(inputs: Inputs, row: int) -> str | None:
+    return None if inputs.query_texts is None else inputs.query_texts[row][:_LENGTH]
