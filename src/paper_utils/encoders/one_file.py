@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from paper_utils.encoders import checkpoint
 from paper_utils.encoders.transformer import MAX_TOKENS, TransformerCheckpoint
 
 if TYPE_CHECKING:
+    from tokenizers import Tokenizer
     from transformers import PreTrainedConfig, PreTrainedModel
 
 
@@ -60,6 +62,15 @@ class OneFile(TransformerCheckpoint):
             "dtype": self.dtype,
             "versions": checkpoint.library_versions(),
         }
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer of the file, cutting at the window and not padding; needs no weights."""
+        with checkpoint.loading(self.name):
+            tokenizer, window = self._made_tokenizer(), self._config().max_position_embeddings
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(min(MAX_TOKENS, window))
+        return tokenizer
 
     def _load(self) -> PreTrainedModel:
         model = self._trained() if self.seed is None else self._random(self.seed)

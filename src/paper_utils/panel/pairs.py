@@ -19,32 +19,27 @@ from paper_utils.panel.sets import ALONE, JUDGED, SETS, SYMMETRIC, load_set
 LANGUAGE_MODELS = panel.GGUF
 POOLINGS = ("mean", "last", "layer")  #: of the language models, from one pass over the texts
 
-_SHORT = ("tools-503", "general-ru-503", "general-en-503", "limit-small")
-_ANSWERS = ("xquad-r-en", "xquad-r-ru")
-_LONG = ("scifact", "nfcorpus")
-_ALL = tuple(SETS)
-_RUSSIAN = tuple(name for name, languages in SETS.items() if languages == ("ru",))
-_MIDDLE = tuple(
-    name for name in _ALL if name not in (*_LONG, "homedepot", "danetqa-ru", "ud-ru-taiga")
-)
+_SHORT = ("tools-503", "general-ru-503", "general-en-503")
+_FIRST = (*_SHORT, "limit-small", "xquad-r-en", "xquad-r-ru")
+_DEAR = ("danetqa-ru", "ud-ru-taiga", "homedepot", "scifact", "nfcorpus")
+_OTHERS = tuple(name for name in SETS if name not in (*_FIRST, *_DEAR))
+_ALL = (*_FIRST, *_OTHERS, *_DEAR)  # in the order in which they are encoded
 
-# Of each encoder its sets, in the order in which they are encoded.
 _SETS_OF = {
     "wordllama": _ALL,
     "use-multilingual-v3": _ALL,
-    "minilm": (*_MIDDLE, "danetqa-ru", "ud-ru-taiga", "homedepot", *_LONG),
-    "me5-small": (*_MIDDLE, "danetqa-ru", "ud-ru-taiga", *_LONG),
-    "untrained": (*_SHORT, *_ANSWERS, "uhtt-5000"),
-    "smollm2-135m": (*_SHORT, *_ANSWERS),
-    "qwen2.5-coder-0.5b": (*_SHORT, *_ANSWERS),
-    "mpnet": _MIDDLE,
-    "untrained:me5-small": _SHORT[:3],
-    "untrained:smollm2-135m": _SHORT[:3],
-    "untrained:qwen2.5-coder-0.5b": _SHORT[:3],
+    "minilm": _ALL,
+    "me5-small": _ALL,
+    "untrained": (*_FIRST, "uhtt-5000"),
+    **dict.fromkeys(LANGUAGE_MODELS, _FIRST),
+    **dict.fromkeys(panel.RANDOM, _SHORT),
+    "mpnet": (*_FIRST, *_OTHERS, "scifact", "nfcorpus"),
 }
-_LAST = (("me5-small", "homedepot"), *(("mpnet", name) for name in _LONG))
 #: Quick enough to be encoded where they are measured; nothing of them is kept.
-_UNKEPT = {"navec": (*_RUSSIAN, "tools-503"), "random": (*_SHORT, *_ANSWERS)}
+_UNKEPT = {
+    "navec": tuple(name for name, languages in SETS.items() if languages == ("ru",)),
+    "random": _FIRST,
+}
 
 
 @dataclass(frozen=True)
@@ -65,9 +60,15 @@ class Vectors:
 
 
 def encoding_order() -> list[tuple[str, str]]:
-    """Return the encoders and sets to encode, the dear ones last."""
-    first = [(encoder, name) for encoder, sets in _SETS_OF.items() for name in sets]
-    return [*first, *_LAST]
+    """Return the encoders and sets to encode: short sets of all encoders first, dear ones last."""
+    parts = (_FIRST, _OTHERS, *((name,) for name in _DEAR))
+    return [
+        (encoder, name)
+        for part in parts
+        for encoder, sets in _SETS_OF.items()
+        for name in part
+        if name in sets
+    ]
 
 
 def pairs() -> list[Pair]:

@@ -29,7 +29,7 @@ JUDGED = {  #: judged sets, and the languages of their texts, that of the docume
     "limit-small": ("en",),
 }
 ALONE = {  #: texts that nobody judged
-    "tools-503": ("ru", "en"),
+    "tools-503": ("ru",),
     "general-ru-503": ("ru",),
     "general-en-503": ("en",),
     "uhtt-5000": ("ru", "en"),
