@@ -172,7 +172,8 @@ def measures_in(content: Mapping[str, Any]) -> dict[str, Measure]:
             if isinstance(inside, Mapping):
                 walk(inside, (*path, name))
 
-    walk({k: v for k, v in content.items() if k not in ("input", "settings", "examples")}, ())
+    apart = ("input", "settings", "curves", "examples", "comparison")
+    walk({k: v for k, v in content.items() if k not in apart}, ())
     return found
 
 

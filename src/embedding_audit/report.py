@@ -270,20 +270,3 @@ def _named(inputs: Inputs, row: int) -> dict[str, Any]:
         "id": None if ids is None else str(ids[row]),
         "text": None if texts is None else str(texts[row])[:200],
     }
-
-
-def measures_in(content: Mapping[str, Any]) -> dict[str, Measure]:
-    """Return the measures of a ``report.json``, as read from the file, by dotted key."""
-    found: dict[str, Measure] = {}
-
-    def walk(place: Mapping[str, Any], path: tuple[str, ...]) -> None:
-        if {"value", "low", "high", "null"} <= place.keys():
-            found[".".join(path)] = Measure(**place)
-            return
-        for name, inside in place.items():
-            if isinstance(inside, Mapping):
-                walk(inside, (*path, name))
-
-    apart = ("input", "settings", "curves", "examples", "comparison")
-    walk({k: v for k, v in content.items() if k not in apart}, ())
-    return found

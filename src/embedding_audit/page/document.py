@@ -32,7 +32,13 @@ _SECTIONS: tuple[tuple[tuple[str, ...], str, str, tuple[str, ...], tuple[str, ..
         (),
     ),
     (("compare.",), "Against the other vectors", "", (), ()),
-    (("mixture.",), "One model, or two?", "", (), ()),
+    (
+        ("mixture.", "encoding."),
+        "Do the rows belong together?",
+        "Whether all vectors come from one model, encoded in one way.",
+        (),
+        ("mixture", "encoding"),
+    ),
     (("rows.", "norms."), "Rows and lengths", "", (), ("equal", "near", "outliers")),
     (
         ("hubness.",),
@@ -63,6 +69,8 @@ _EXAMPLES = {
     "equal": "Largest groups of equal rows",
     "near_duplicates": "Near-duplicates",
     "outliers": "Rows that are far from all others",
+    "mixture": "Rows that look like another model's",
+    "encoding": "Rows that look encoded otherwise",
     "hubs": "Largest hubs: in how many lists they are",
 }
 

@@ -37,7 +37,6 @@ def geometry_findings(
     """
     found = [
         *_damage(measures),
-        *_mixture(measures),
         *_repeats(measures),
         *_hubs(measures),
         *_lengths(measures, metric),
@@ -69,19 +68,6 @@ def _damage(measures: Mapping[str, Measure]) -> Iterator[Finding]:
                 "(in a sound file 0).",
                 0.95 if kind != "zero" else 0.8,
             )
-
-
-def _mixture(measures: Mapping[str, Measure]) -> Iterator[Finding]:
-    share = measures.get("mixture.share", _ABSENT)
-    alike = measures.get("mixture.alignment", _ABSENT)
-    if share.value and alike.measured:
-        yield Finding(
-            "mixture.share",
-            f"{share.value:.1%} of the rows look like vectors of another model: the directions "
-            f"along which they spread agree with those of the rest by {alike.value:.2f} (spaces of "
-            "two models: 0; of one: above 0.1).",
-            0.92,
-        )
 
 
 def _repeats(measures: Mapping[str, Measure]) -> Iterator[Finding]:
