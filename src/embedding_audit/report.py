@@ -215,7 +215,7 @@ def _audited(
     if other is not None:
         from embedding_audit.compare.against import compare
 
-        comparison = compare(inputs, other, seen.cloud, seed)
+        comparison = compare(inputs, other, k=k, seed=seed)
         measures |= comparison.measures
     columns = inputs.vectors.shape[1]
     findings = [
@@ -250,7 +250,7 @@ def _belonging(inputs: Inputs, cloud: Any, seed: int) -> tuple[dict[str, Measure
     from embedding_audit.compare.encoding import find_encodings
     from embedding_audit.compare.mixture import find_mixture
 
-    mixed = find_mixture(cloud.distinct, seed)
+    mixed = find_mixture(cloud.directions, seed)
     measures, rows = dict(mixed.measures), {"mixture": mixed.rows}
     if inputs.texts is not None:
         encoded = find_encodings(cloud, inputs.texts, seed)
