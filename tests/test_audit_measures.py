@@ -41,7 +41,7 @@ from embedding_audit.cloud.neighbours import (
     with_duplicates,
 )
 from embedding_audit.cloud.points import Centred, FilePoints, Gaussian, InMemoryPoints, Shuffled
-from embedding_audit.readers import Vectors
+from embedding_audit.reading.vectors import Vectors
 from embedding_audit.report import Report
 from embedding_audit.cloud.scan import scan
 from embedding_audit.show import sentences
@@ -209,7 +209,7 @@ def test_the_two_nearest_dimension_is_that_of_the_book():
 def test_points_of_a_file_are_the_rows_that_are_kept(tmp_path):
     rows = cloud(n=301)[:300]
     np.save(tmp_path / "a.npy", rows)
-    from embedding_audit.formats import open_vectors
+    from embedding_audit.reading import open_vectors
 
     vectors = open_vectors(tmp_path / "a.npy")
     kept = np.array([0, 5, 6, 100, 299])

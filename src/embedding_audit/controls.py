@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from embedding_audit.cloud.neighbours import Lists, hub_measures, nearest
 from embedding_audit.cloud.points import Points, sample
 from embedding_audit.inputs import Inputs
-from embedding_audit.readers import Vectors
+from embedding_audit.reading.vectors import Vectors
 from embedding_audit.report import Report, audit
 
 

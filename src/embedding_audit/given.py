@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
-from embedding_audit.readers import Vectors
+from embedding_audit.reading.vectors import Vectors
 
 METRICS = ("cosine", "dot", "l2")  #: how a query is compared with a document
 

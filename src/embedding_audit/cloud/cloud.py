@@ -26,7 +26,7 @@ from paper_utils.checks import unit_rows
 from paper_utils.errors import UsageError
 
 if TYPE_CHECKING:
-    from embedding_audit.readers import Vectors
+    from embedding_audit.reading.vectors import Vectors
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no truth value

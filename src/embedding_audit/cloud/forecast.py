@@ -10,7 +10,7 @@ import numpy as np
 import psutil
 
 from embedding_audit.cloud.points import NULL_QUERIES, QUERIES
-from embedding_audit.readers import Vectors
+from embedding_audit.reading.vectors import Vectors
 
 # Measured once on one thread of a 2-core machine: seconds for each number of the file and each
 # pass over it (reading, moments, changes and nulls), and the share of the speed of a bare matrix

@@ -15,7 +15,7 @@ from embedding_audit.cloud.scan import Scan, longest_copy, merged_by_rounding
 from embedding_audit.measure import Measure, not_measured, share_of
 
 if TYPE_CHECKING:
-    from embedding_audit.readers import Vectors
+    from embedding_audit.reading.vectors import Vectors
 
 #: Pairs nearer than the cut that a cloud of the same intrinsic dimension is expected to have.
 _EXPECTED = 0.05

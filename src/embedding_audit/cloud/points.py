@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from paper_utils.checks import unit_rows
 
 if TYPE_CHECKING:
-    from embedding_audit.readers import Vectors
+    from embedding_audit.reading.vectors import Vectors
 
 QUERIES, NULL_QUERIES = 5_000, 2_000  #: points that are queries where not all are, and in the nulls
 

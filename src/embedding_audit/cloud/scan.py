@@ -19,7 +19,7 @@ from paper_utils.checks import unit_rows
 from paper_utils.errors import UsageError
 
 if TYPE_CHECKING:
-    from embedding_audit.readers import Vectors
+    from embedding_audit.reading.vectors import Vectors
 
 BLOCK = 8192  #: rows read at a time
 

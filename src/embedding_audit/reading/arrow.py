@@ -26,29 +26,41 @@ _ROWS = 8192  # read at a time
 
 
 def open_arrow(source: Source) -> tuple[pa.Schema, int, Iterator[pa.Table]]:
-    """Return schema, number of rows and the tables of some rows each, nested fields made columns
-    with dots in their names.
+    """Return the schema, a guess at the number of tables, and tables of some rows each; nested
+    fields are columns with dots in their names. Nothing is mapped, and all is checked: damaged
+    offsets would end the process.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    raw = str(source.path) if source.content is None else pa.BufferReader(source.content)
+    raw = pa.OSFile(str(source.path)) if source.content is None else pa.BufferReader(source.content)
     if source.kind == "parquet":
-        file = pq.ParquetFile(raw, memory_map=source.content is None)
-        batches = file.iter_batches(_ROWS, use_threads=False)
-        schema, n = file.schema_arrow, file.metadata.num_rows
-        return schema, n, (_flat(pa.Table.from_batches([one], schema)) for one in batches)
-    stream = pa.memory_map(raw) if source.content is None else raw
-    if source.kind == "feather":
+        file = pq.ParquetFile(raw)
+        schema, steps = file.schema_arrow, file.metadata.num_rows // _ROWS + 1
+        batches: Any = file.iter_batches(_ROWS, use_threads=False)
+    elif source.kind == "feather":
         from pyarrow import feather
 
-        table = feather.read_table(stream)
+        check_memory(source.name, 2 * source.size)
+        table = feather.read_table(raw, memory_map=False)
+        schema, steps, batches = table.schema, table.num_rows // _ROWS + 1, table.to_batches()
+    elif source.kind == "arrow":
+        reader = pa.ipc.open_file(raw)
+        schema, steps = reader.schema, reader.num_record_batches
+        batches = (reader.get_batch(place) for place in range(steps))
     else:
-        opener = pa.ipc.open_file if source.kind == "arrow" else pa.ipc.open_stream
-        table = opener(stream).read_all()
-    table.validate()
-    slices = (table.slice(start, _ROWS) for start in range(0, table.num_rows, _ROWS))
-    return table.schema, table.num_rows, (_flat(one) for one in slices)
+        reader = pa.ipc.open_stream(raw)
+        schema, steps, batches = reader.schema, 1, reader
+    return schema, steps, _tables(batches)
+
+
+def _tables(batches: Any) -> Iterator[pa.Table]:
+    import pyarrow as pa
+
+    for batch in batches:
+        batch.validate(full=True)
+        for start in range(0, batch.num_rows, _ROWS):
+            yield _flat(pa.Table.from_batches([batch.slice(start, _ROWS)]))
 
 
 def _flat(table: pa.Table) -> pa.Table:
@@ -87,31 +99,28 @@ def read_arrow(source: Source, wanted: str = "") -> Read:
     name = source.name
     with readable(name, {"parquet": ".parquet"}.get(source.kind, "Arrow")):
         try:
-            _, n, tables = open_arrow(source)
+            _, steps, tables = open_arrow(source)
             first = next(tables, None)
-            if first is None or not n:
+            if first is None:
                 raise UsageError(f"{name} has no rows")
             check_names(first.column_names, name)
             chosen, notes = _choose(first, wanted, name)
             read = _read_column if len(chosen) == 1 else _read_coordinates
-            found = read(_told(first, tables, n, source), chosen, name, n)
+            found = read(_told(first, tables, steps, source), chosen, name, steps)
         except pa.ArrowException as error:
             raise ValueError(str(error)) from None
     column = chosen[0] if len(chosen) == 1 else ""
     return replace(found, column=column, notes=(*notes, *found.notes))
 
 
-def _told(first: pa.Table, tables: Iterator[pa.Table], n: int, source: Source):
+def _told(
+    first: pa.Table, tables: Iterator[pa.Table], steps: int, source: Source
+) -> Iterator[pa.Table]:
     yield first
-    for _ in track(range(_ROWS, n, _ROWS), f"reading {source.path.name}"):
-        yield from _one(tables)
-    yield from tables  # row groups may be smaller
-
-
-def _one(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    table = next(tables, None)
-    if table is not None:
-        yield table
+    for _ in track(range(1, steps), f"reading {source.path.name}") if steps > 1 else ():
+        if (table := next(tables, None)) is not None:
+            yield table
+    yield from tables  # the number of tables was a guess
 
 
 def _choose(table: pa.Table, wanted: str, name: str) -> tuple[list[str], tuple[str, ...]]:
@@ -156,7 +165,7 @@ def _beside(table: pa.Table, chosen: list[str], into: dict[str, list]) -> None:
             into.setdefault(field.name, []).extend(values.to_pylist())
 
 
-def _read_column(tables: Iterator[pa.Table], chosen: list[str], name: str, n: int) -> Read:
+def _read_column(tables: Iterator[pa.Table], chosen: list[str], name: str, steps: int) -> Read:
     beside: dict[str, list] = {}
     parts: list[NDArray] = []
     missing: list[int] = []
@@ -173,8 +182,8 @@ def _read_column(tables: Iterator[pa.Table], chosen: list[str], name: str, n: in
                 stack.add(numbers(value, where), where)
             continue
         part, gone, width = _stacked(column, width, rows, name)
-        if not parts:
-            check_memory(name, n * (part.nbytes / max(1, len(part))))
+        # All that is to come, where the number of tables is known; else at least the next.
+        check_memory(name, part.nbytes * (1 if parts else steps))
         parts.append(part)
         missing += [rows + int(row) for row in gone]
         rows += len(column)
@@ -232,12 +241,12 @@ def _stacked(column: Any, width: int, before: int, name: str) -> tuple[NDArray, 
     return whole, np.flatnonzero(~there), width
 
 
-def _read_coordinates(tables: Iterator[pa.Table], chosen: list[str], name: str, n: int) -> Read:
-    check_memory(name, 8 * n * len(chosen))
+def _read_coordinates(tables: Iterator[pa.Table], chosen: list[str], name: str, steps: int) -> Read:
     beside: dict[str, list] = {}
     parts = []
     for table in tables:
         _beside(table, chosen, beside)
+        check_memory(name, 8 * len(chosen) * table.num_rows * (1 if parts else steps))
         parts.append(np.column_stack([table[one].to_numpy() for one in chosen]))
     return Read(Joined(parts) if len(parts) > 1 else parts[0], beside)
 

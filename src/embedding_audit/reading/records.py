@@ -109,6 +109,7 @@ def rows_of(value: Any, place: str, wanted: str, alone: bool) -> Iterator[Row]:
     if not isinstance(value, dict):
         told = type(value).__name__
         raise UsageError(f"{place}: {told} where a list of numbers or an object is needed")
+    alone = alone and "custom_id" not in value
     if alone and (found := _map(value) or _turned(value)) is not None:
         yield from found
         return
@@ -248,6 +249,7 @@ class _Rows:
         self.beside: dict[str, list] = {}
         self.path: str | None = None
         self.notes: tuple[str, ...] = ()
+        self._known: set[str] = set()  # fields that were seen
         self._early: list[tuple[Row, str]] = []  # rows before the first with a vector
 
     def add(self, row: Row, place: str) -> None:
@@ -278,6 +280,14 @@ class _Rows:
     def _put(self, row: Row, place: str) -> None:
         before = self.stack.n
         value = row.get(self.path)
+        if self.path not in row:
+            others = [p for p, v in row.items() if p not in self._known and _is_vector(p, v)]
+            if others:
+                raise UsageError(
+                    f"{place}: no vector in `{self.path}` but one in {others[0]!r:.60}: are the "
+                    "fields of all rows called the same?"
+                )
+        self._known.update(row)
         if isinstance(value, str) and not self.path.strip():
             value = value if LISTED.match(value) or looks_like_base64(value) else [value]
         self.stack.add(numbers(value, place), place)
@@ -302,7 +312,7 @@ def read_json_vectors(source: Source, wanted: str = "") -> Read:
     """Read vectors and the single values beside them from JSON or JSON lines."""
     rows, failed, number = _Rows(source, wanted), [], count()
     values = json_values(source)
-    alone = source.kind == "json"
+    alone = source.kind == "json" and source.suffix not in (".jsonl", ".ndjson")
     several = False
     for place, value in values if alone else _bulk(values):
         line = next(number)

@@ -134,8 +134,6 @@ def read_table_vectors(source: Source, wanted: str = "") -> Read:
     first = list(islice(cells_of(source, separator), 2 + _FIRST))
     if not first:
         raise UsageError(f"{source.name} has no rows")
-    if separator == " " and len(first) == 1:
-        raise UsageError(f"{source.name} has one line: a matrix is needed, one row an item")
     header = has_header(first[0])
     names = first[0] if header else [str(i) for i in range(len(first[0]))]
     names = [one.strip() for one in names]
