@@ -97,6 +97,7 @@ def test_words_help_where_they_name_the_answer():
     found = quality(inputs_of(X, Q, grades, texts=texts, query_texts=asked), cloud_of(X))
     assert found.measures["relevance.recall_10_bm25"].value == 1
     actions = by_id(found)
+    assert "Best over all judged queries: weight 0.1" in actions["weighted_sum"].how
     assert actions["bm25"].advised and actions["weighted_sum"].advised and actions["rrf"].advised
     assert any(one.key == "relevance.bm25_gain" for one in found.findings)
 
@@ -148,7 +149,8 @@ def test_scores_are_brought_to_zero_and_one():
 def test_a_variant_is_chosen_on_the_other_half():
     found = Tried({"a": np.array([1.0, 0, 1, 0]), "b": np.array([0.0, 1, 0, 1])}, {})
     found.recall.update({name: -line for name, line in found.ndcg.items()})
-    found.choose("best", ("a", "b"), np.array([0, 1, 0, 1]))
+    found.choose("best", {"a": "A", "b": "B"}, np.array([0, 1, 0, 1]))
+    assert found.chosen == {"best": "A"}
     # Of the second half b is right, which is wrong for the first: what is fitted is not measured.
     assert found.ndcg["best"].tolist() == [0, 0, 0, 0]
     assert found.recall["best"].tolist() == [0, 0, 0, 0]

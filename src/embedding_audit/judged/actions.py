@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -183,7 +183,9 @@ def actions_tried(
             advised = adjusted.get(row.id, 1.0) <= LEVEL
         else:
             advised = better_than_chance and one.low is not None and one.low > -MARGIN
-        actions.append(_action(row, one, "nDCG@10", advised))
+        best = found.chosen.get(row.id)
+        how = f"{row.how} Best over all judged queries: {best}." if best else row.how
+        actions.append(_action(replace(row, how=how), one, "nDCG@10", advised))
     return sorted(actions, key=lambda one: (not one.advised, one.kind, -(one.gain.value or 0)))
 
 

@@ -27,6 +27,7 @@ from embedding_audit.judged.remedies import Tried, lengths_differ, tried
 from embedding_audit.judged.scores import Documents, Space
 from embedding_audit.judged.worst import worst_queries
 from embedding_audit.measure import Measure, not_measured, under
+from paper_utils.search.metrics import ndcg_at_k
 
 if TYPE_CHECKING:
     from embedding_audit.cloud.cloud import Cloud
@@ -86,7 +87,7 @@ def quality(
     found |= _lost_shares(inputs, judged, stand)
     found["antihub_gap"] = _antihub_gap(stand, judged, whole, cloud, occurrence, seed)
     found |= bound_measures(stand, judged, inputs.metric)
-    changes, actions = _tried(inputs, cloud, judged, pool, space, lengths[which], found, seed)
+    changes, actions = _tried(inputs, cloud, judged, pool, space, lengths[which], stand, seed)
     found |= changes if len(which) == len(rows) else dict.fromkeys(
         _TRIED, not_measured(f"more than {len(which):,} rows: see the actions")
     )  # fmt: skip
@@ -180,7 +181,7 @@ def _tried(
     pool: Documents,
     space: Space,
     lengths: NDArray[np.float64],
-    found: Mapping[str, Measure],
+    stand: Standing,
     seed: int,
 ) -> tuple[dict[str, Measure], list[Action]]:
     """Try the remedies: measures of recall, and the actions."""
@@ -194,8 +195,8 @@ def _tried(
     moments = (cloud.moments.mean, cloud.moments.scatter / cloud.moments.n)
     texts = () if inputs.query_texts is None else [inputs.query_texts[row] for row in judged.rows]
     trial = tried(pool, space, judged, moments, lengths, words, texts, seed)
-    one = found["ndcg_10"]
-    better = one.measured and one.low > (one.null.get("shuffled") or 0.0)
+    above = ndcg_at_k(stand.graded, 10) - np.nan_to_num(ndcg_at_k(stand.null, 10))
+    better = (over_queries(above, seed).low or 0) > 0
     actions = actions_tried(trial, lacking, better, inputs.metric, seed)
     return _changes(trial, lacking, inputs.metric, seed), actions
 

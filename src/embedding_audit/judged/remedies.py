@@ -6,7 +6,7 @@ learns from one half of the judged queries and is measured on the other, and the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -37,11 +37,11 @@ TEMPERATURE = 0.05  #: of the inverted softmax; one value, not tuned
 
 _FLOOR = 1e-3  # of the largest eigenvalue: smaller ones are the noise of few rows
 
-#: Remedies of which a variant is chosen on the other half.
+#: Remedies of which a variant is chosen on the other half: the variants, and what they are called.
 VARIANTS = {
-    "query_bank": ("csls", "qb_norm"),
-    "all_but_the_top": tuple(f"all_but_{m}" for m in range(1, COMPONENTS + 1)),
-    "weighted_sum": tuple(f"weighted_{w:g}" for w in WEIGHTS),
+    "query_bank": {"csls": "CSLS", "qb_norm": "QB-Norm"},
+    "all_but_the_top": {f"all_but_{m}": f"{m} removed" for m in range(1, COMPONENTS + 1)},
+    "weighted_sum": {f"weighted_{w:g}": f"weight {w:g} of the vectors" for w in WEIGHTS},
 }
 
 
@@ -51,6 +51,7 @@ class Tried:
 
     ndcg: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     recall: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    chosen: dict[str, str] = field(default_factory=dict)  # the variant that is best on all queries
 
     def note(self, name: str, part: NDArray, scores: NDArray, judged: Judged) -> None:
         """Keep what the scores of some queries give."""
@@ -62,18 +63,15 @@ class Tried:
         ):
             kept.setdefault(name, np.zeros(judged.n))[part] = np.nan_to_num(values)
 
-    def choose(self, name: str, variants: Sequence[str], fold: NDArray[np.int64]) -> None:
+    def choose(self, name: str, variants: Mapping[str, str], fold: NDArray[np.int64]) -> None:
         """Keep the variant with the best nDCG on the half that it is not measured on."""
-        if variants[0] not in self.ndcg:
+        if next(iter(variants)) not in self.ndcg:
             return
-        lines = {kept: np.stack([kept_by[v] for v in variants]) for kept, kept_by in
-                 (("ndcg", self.ndcg), ("recall", self.recall))}  # fmt: skip
-        for kept, kept_by in (("ndcg", self.ndcg), ("recall", self.recall)):
-            kept_by[name] = np.empty(len(fold))
-            for half in (0, 1):
-                mine = fold == half
-                best = int(lines["ndcg"][:, ~mine].mean(axis=1).argmax())
-                kept_by[name][mine] = lines[kept][best, mine]
+        ndcg, recall = (np.stack([kept[v] for v in variants]) for kept in (self.ndcg, self.recall))
+        best = [int(ndcg[:, fold != half].mean(axis=1).argmax()) for half in (0, 1)]
+        which, each = np.array(best)[fold], np.arange(len(fold))
+        self.ndcg[name], self.recall[name] = ndcg[which, each], recall[which, each]
+        self.chosen[name] = list(variants.values())[int(ndcg.mean(axis=1).argmax())]
 
 
 def tried(
