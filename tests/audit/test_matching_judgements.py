@@ -159,4 +159,25 @@ def test_a_dict_and_its_trec_file_are_one(tmp_path_factory, qrels):
     lines = [f"{q} 0 {d} {g}" for q, some in qrels.items() for d, g in some.items()]
     path = tmp_path_factory.mktemp("trec") / "j.qrels"
     path.write_text("\n".join(lines))
-    assert pairs(read_judgements(path)) == pairs(read_judgements(qrels))
+    reference = [
+        (r.query_id, r.doc_id, float(r.relevance)) for r in ir_measures.read_trec_qrels(str(path))
+    ]
+    assert pairs(read_judgements(path)) == pairs(read_judgements(qrels)) == sorted(reference)
+
+
+@given(st.sampled_from(sorted(FORMS)), st.data())
+def test_damaged_files_are_read_or_refused_in_one_line(tmp_path_factory, name, data):
+    content = FORMS[name].encode()
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(content)))
+        piece = data.draw(
+            st.sampled_from([b"\x00", b'"', b"{", b"]", b",", b"\t", b"\\ud800", b"9" * 400, b"\n"])
+            | st.binary(max_size=3)
+        )
+        content = content[:at] + piece + content[at + data.draw(st.integers(0, 9)) :]
+    path = tmp_path_factory.mktemp("damaged") / "j"
+    path.write_bytes(content)
+    try:
+        assert len(read_judgements(path).table)
+    except UsageError as error:
+        assert "\n" not in str(error)

@@ -304,7 +304,7 @@ def test_queries_without_a_direction_are_left_out(data):
 def test_any_order_of_rows_and_lines_gives_the_same(data):
     frames = [
         pd.DataFrame(
-            {"docid": data.docs, "title": [f"word{i}" for i in range(N)], "vector": list(data.X)}
+            {"docid": data.docs, "title": [f"word {i}" for i in range(N)], "vector": list(data.X)}
         ),
         pd.DataFrame({"qid": data.queries, "vector": list(data.Q)}),
         pd.DataFrame(data.lines(), columns=["query_id", "doc_id", "relevance"]),

@@ -108,6 +108,7 @@ def read_inputs(
         words = read_texts(query_texts, text_column, "query texts", must=False)
     if queries is not vectors:
         opened = _opened(queries, "queries", id_column, options, must=False)
+    opened = replace(opened, notes=tuple(f"queries: {note}" for note in opened.notes))
     query_side = side_of(opened, words, "query texts", id_column, text_column)
     return assembled(
         side,
@@ -166,7 +167,9 @@ def assembled(
         notes += _repeated(side)
         ids = ids if all(one is None or one.is_unique for one in ids) else None
     else:
-        wanted = [pd.Index(lines.table[kind].unique()) for kind in ("document", "query")]
+        wanted = [
+            pd.Index(lines.table[kind].unique(), dtype=object) for kind in ("document", "query")
+        ]
         named = [
             named_by(side, wanted[0], "documents", lines, id_column),
             named_by(queries, wanted[1], "queries", lines, id_column),
@@ -237,7 +240,7 @@ def _documents(named: Named) -> tuple[pd.Index, np.ndarray | None, list[str]]:
         f"several rows are one document (chunks): {len(values):,} rows, {len(labels):,} "
         f"documents by `{named.key.name or 'id'}`; the best row of a document counts"
     )
-    return pd.Index(labels.astype(object)), document.astype(np.int64), [note]
+    return pd.Index(labels, dtype=object), document.astype(np.int64), [note]
 
 
 def _renamed(side: Side, named: Named) -> Side:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,15 +31,14 @@ def named_by(side: Side, wanted: pd.Index, what: str, lines: Lines, id_column: s
     UsageError: none, or several, or row numbers beside other ids.
     """
     n = side.vectors.shape[0]
-    rows = Key(ROW, row_numbers(n), listed=False)
     if lines.by_rows:
-        return _position(rows, wanted, what)
+        return _position(n, wanted, what)
     listed = side.keys(id_column)
     if id_column == ROW and not listed:
         # Said of the documents; queries may have their ids all the same.
         named = what == "queries" and any(k.found(wanted) == len(wanted) for k in side.keys())
         if are_rows(wanted, n) and not named:
-            return _position(rows, wanted, what)
+            return _position(n, wanted, what)
         if what == "documents":
             raise UsageError(_not_rows(side, wanted, what, lines))
         id_column = ""
@@ -51,12 +51,12 @@ def named_by(side: Side, wanted: pd.Index, what: str, lines: Lines, id_column: s
             return _by_key(found, wanted, what)
     if not listed:
         if are_rows(wanted, n):
-            return _position(rows, wanted, what)
+            return _position(n, wanted, what)
         raise UsageError(_not_rows(side, wanted, what, lines))
     if best < len(wanted) and not id_column and are_rows(wanted, n):
         raise UsageError(
-            f"{lines.name} names {what} such as {wanted[0]!r:.40}: {best:,} of {len(wanted):,} are "
-            f"in {listed[0].example}, and all are row numbers; say which is meant: --id-column "
+            f"{lines.name} judges {what} such as {wanted[0]!r:.40}: {best:,} of {len(wanted):,} "
+            f"are in {listed[0].example}, and all are row numbers; say which is meant: --id-column "
             f"{listed[0].name or 'id'} or --id-column {ROW}"
         )
     if not best:
@@ -97,7 +97,8 @@ def _by_key(key: Key, wanted: pd.Index, what: str) -> Named:
     return Named(key, Match(f"judged {what}", key.shown, key.found(wanted), len(wanted)))
 
 
-def _position(key: Key, wanted: pd.Index, what: str) -> Named:
+def _position(n: int, wanted: pd.Index, what: str) -> Named:
+    key = Key(ROW, row_numbers(n), listed=False)
     return Named(key, Match(f"judged {what}", "position", key.found(wanted), len(wanted)), True)
 
 
@@ -105,7 +106,7 @@ def _not_rows(side: Side, wanted: pd.Index, what: str, lines: Lines) -> str:
     n = side.vectors.shape[0]
     strange = wanted[~wanted.isin(row_numbers(n))]
     return (
-        f"{lines.name} names {what} such as {strange[0]!r:.40}, which is no row number from 0 to "
+        f"{lines.name} judges {what} such as {strange[0]!r:.40}, which is no row number from 0 to "
         f"{n - 1:,}, and no other ids are known{_other_columns(side)}: save them "
         "beside the vectors or the texts, and name the column with --id-column"
     )
@@ -121,8 +122,8 @@ def _candidates(side: Side, listed: list[Key]) -> str:
     return ", ".join(key.example for key in keys[:4])
 
 
-def _examples(ids: pd.Index) -> str:
-    return ", ".join(f"{one!r:.40}" for one in sorted(ids)[:3])
+def _examples(ids: Iterable[str]) -> str:
+    return ", ".join(f"{str(one)!r:.40}" for one in sorted(ids)[:3])
 
 
 def judgements_of(
@@ -132,35 +133,43 @@ def judgements_of(
     Of several grades of a pair the highest counts; negative ones are 0. UsageError: nothing left.
     """
     table, notes = lines.table, []
-    known = table["query"].isin(queries)
-    if not known.all():
-        lost = pd.Index(table["query"][~known].unique())
+    at = queries.get_indexer(table["query"])
+    if (at < 0).any():
+        strangers = table["query"][at < 0].unique()
         notes.append(
-            f"judged queries that are not among the queries left out: {len(lost):,}, such "
-            f"as {_examples(lost)}"
+            f"judged queries that are not among the queries left out: {len(strangers):,}, such as "
+            f"{_examples(strangers)}"
         )
-        table = table[known]
-    if negative := int((table["grade"] < 0).sum()):
+        table, at = table[at >= 0], at[at >= 0]
+    column = documents.get_indexer(table["document"])
+    lost, which = np.unique(table["document"][column < 0].to_numpy(str), return_inverse=True)
+    column[column < 0] = len(documents) + which
+    places = pd.DataFrame({"query": at, "document": column, "grade": table["grade"].to_numpy()})
+    if negative := int((places["grade"] < 0).sum()):
         notes.append(f"negative grades taken as 0, not relevant: {negative:,}")
-        table = table.assign(grade=table["grade"].clip(lower=0.0))
-    table, more = _merged(table)
-    level, why = _level(table, relevant_from, lines.name)
+        places = places.assign(grade=places["grade"].clip(lower=0.0))
+    places, more = _merged(places)
+    level, why = _level(places["grade"], relevant_from, lines.name)
     notes += [*more, *why]
-    there = table["document"].isin(documents)
-    absent = table[~there]
-    if len(absent):
-        lost = pd.Index(absent["document"].unique())
-        relevant = absent[absent["grade"] >= level]
+    if len(lost):
+        missed = places["grade"][places["document"] >= len(documents)]
         notes.append(
             f"judged documents that are not among the vectors: {len(lost):,}, such as "
-            f"{_examples(lost)}; where relevant ({len(relevant):,} judgements) they count as not "
-            "found, as in trec_eval"
+            f"{_examples(lost)}; where relevant ({int((missed >= level).sum()):,} judgements) they "
+            "count as not found, as in trec_eval"
         )
-    grades = _matrix(table[there], queries, documents)
-    missing = _matrix(absent, queries, pd.Index(sorted(absent["document"].unique()), dtype=object))
+    shape = (len(queries), len(documents) + len(lost))
+    grades = sparse.csr_array(
+        (places["grade"].to_numpy(float), (places["query"], places["document"])), shape=shape
+    )
     judged = np.zeros(len(queries), dtype=bool)
-    judged[queries.get_indexer(table["query"].unique())] = True
-    found = Judgements(grades, judged, level, missing if len(absent) else None)
+    judged[places["query"]] = True
+    found = Judgements(
+        grades[:, : len(documents)],
+        judged,
+        level,
+        grades[:, len(documents) :] if len(lost) else None,
+    )
     if not found.relevant.nnz:
         raise UsageError(
             f"{lines.name}: no document among the vectors is relevant to any query "
@@ -173,7 +182,7 @@ def _merged(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """One line a pair, with its highest grade."""
     lines = len(table)
     groups = table.groupby(["query", "document"], sort=True)["grade"]
-    merged = groups.max().reset_index()
+    merged = groups.max().reset_index()  # in the order of queries and documents
     if len(merged) == lines:
         return merged, []
     contradicted = int((groups.nunique() > 1).sum())
@@ -185,9 +194,9 @@ def _merged(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return merged, notes
 
 
-def _level(table: pd.DataFrame, given: float | None, name: str) -> tuple[float, list[str]]:
+def _level(grades: pd.Series, given: float | None, name: str) -> tuple[float, list[str]]:
     """From which grade on a document is relevant: 1, or any where grades are fractions up to 1."""
-    positive = table["grade"][table["grade"] > 0]
+    positive = grades[grades > 0]
     top = float(positive.max()) if len(positive) else 0.0
     if given is not None:
         if not (np.isfinite(given) and 0 < given):
@@ -206,14 +215,6 @@ def _level(table: pd.DataFrame, given: float | None, name: str) -> tuple[float, 
         f"positive grades below {level:g} that do not count as relevant, and are gains "
         f"of nDCG all the same: {below:,}"
     ] if below else []
-
-
-def _matrix(table: pd.DataFrame, queries: pd.Index, documents: pd.Index) -> sparse.csr_array:
-    shape = (len(queries), len(documents))
-    place = queries.get_indexer(table["query"]), documents.get_indexer(table["document"])
-    found = sparse.csr_array((table["grade"].to_numpy(float), place), shape=shape)
-    found.sort_indices()
-    return found
 
 
 def _counted(found: Judgements) -> list[str]:

@@ -95,7 +95,7 @@ def read_judgements(given: Any) -> Lines:
     """Read judgements: a path, a dict of dicts, a table, a matrix (n_queries, n_documents), or a
     list of (query, document, grade). UsageError: a run, no grades that are numbers, another form.
     """
-    name, by_rows = "judgements", False
+    name, by_rows = "qrels", False
     if isinstance(given, str | os.PathLike):
         name = shown(given)
         rows = _from_content(given, name)
@@ -141,7 +141,7 @@ def read_judgements(given: Any) -> Lines:
 def _grade(value: Any, name: str, at: int, place: tuple[Any, Any]) -> float:
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
         raise UsageError(
@@ -185,18 +185,25 @@ def _from_content(path: str | os.PathLike[str], name: str) -> Iterable[tuple[Any
 def _json(text: str, name: str) -> Any:
     """One document, or an object a line."""
     try:
-        return json.loads(text)
+        return _loads(text)
     except (ValueError, RecursionError) as whole:
         found = []
         for number, line in enumerate(text.split("\n"), start=1):
             if not line.strip():
                 continue
             try:
-                found.append(json.loads(line))
+                found.append(_loads(line))
             except (ValueError, RecursionError) as error:
                 why = whole if number == 1 else error
                 raise UsageError(f"{name}, line {number}: not JSON ({reason(why)})") from None
         return found
+
+
+def _loads(text: str) -> Any:
+    value = json.loads(text)
+    if "\\ud" in text.lower():  # a lone surrogate becomes a question mark: no table can hold it
+        value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+    return value
 
 
 def _from_objects(given: Any, name: str) -> Iterable[tuple[Any, Any, Any]]:
@@ -316,6 +323,9 @@ def _frame(rows: list[tuple[int, list[str]]], head: list[str], name: str) -> pd.
     odd = next((row for row in rows if len(row[1]) != len(head)), None)
     if odd is not None:
         raise UsageError(f"{name}, line {odd[0]}: {len(odd[1])} cells, the header has {len(head)}")
+    doubled = next((one for one in head if head.count(one) > 1), None)
+    if doubled is not None:
+        raise UsageError(f"{name} has two columns named {doubled!r:.60}")
     return pd.DataFrame([cells for _, cells in rows[1:]], columns=head, dtype=object)
 
 
@@ -378,5 +388,5 @@ def _is_number(cell: Any) -> bool:
         return False
     try:
         return math.isfinite(float(cell))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False

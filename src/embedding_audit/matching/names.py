@@ -34,6 +34,8 @@ class Key:
 
     def found(self, wanted: pd.Index) -> int:
         """Count which of `wanted` occur."""
+        if self.values.is_unique:  # its table of places is kept
+            return int((self.values.get_indexer(wanted) >= 0).sum())
         return int(wanted.isin(self.values).sum())
 
 
@@ -43,6 +45,8 @@ def as_id(value: Any) -> str:
     >>> as_id(" d7 "), as_id(7.0), as_id("007"), as_id(None)
     ('d7', '7', '007', '')
     """
+    if type(value) is str:
+        return value.strip()
     if missing(value):
         return ""
     if isinstance(value, float | np.floating) and float(value).is_integer():

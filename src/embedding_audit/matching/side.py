@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -37,6 +38,13 @@ class Side:
 
     def keys(self, id_column: str = "") -> list[Key]:
         """Return the columns that name the rows by their names, those of the vectors first."""
+        return self._keys(id_column) if id_column else self._named
+
+    @cached_property
+    def _named(self) -> list[Key]:
+        return self._keys("")
+
+    def _keys(self, id_column: str) -> list[Key]:
         own = keys_of(self.vectors.ids, self.vectors.id_name, self.vectors.columns, id_column)
         return own + ([] if self.texts is None else self.texts.keys(id_column))
 
@@ -102,18 +110,13 @@ def _beside(side: Side, what: str, text_column: str) -> Side:
         return side
     named = text_column if text_column in columns.columns else ""
     chosen = text_columns(columns, named, side.vectors.name)
-    chosen = [one for one in chosen if named or _are_words(columns[one])]
-    if not chosen:
-        return side
-    texts = joined(columns, chosen, side.vectors.name)
+    texts = joined(columns, chosen, side.vectors.name) if chosen else None
+    if texts is None or not (named or any(" " in text for text in texts.strings)):
+        return side  # single words may be anything: ids, brands
     n = len(texts.strings)
     match = Match(what, f"the rows of {side.vectors.name}", n - texts.missing, n)
     vectors = replace(side.vectors, columns=columns.drop(columns=chosen))
     return Side(vectors, texts, (match,), (*side.notes, *_said(texts, what)))
-
-
-def _are_words(column: pd.Series) -> bool:
-    return any(isinstance(value, str) for value in column)
 
 
 def _pair(side: Side, texts: Texts, id_column: str) -> tuple[Key, Key] | None:
@@ -151,12 +154,13 @@ def _by_id(
     if not values.is_unique and len(values) == n and (values == own.values).all():
         rows = np.arange(n)  # chunks, in one order on both sides
         return rows, Match(what, f"{by}, in one order", n, n), notes
-    twice = pd.Series(texts.strings).groupby(values).nunique()
-    if len(odd := twice.index[twice > 1].drop("", errors="ignore")):
-        raise UsageError(
-            f"{texts.name}: `{theirs.name or 'id'}` {odd[0]!r:.60} occurs with different texts; a "
-            f"column that tells the rows apart is needed: {OPTIONS}"
-        )
+    if not values.is_unique:
+        twice = pd.Series(texts.strings).groupby(values).nunique()
+        if len(odd := twice.index[twice > 1].drop("", errors="ignore")):
+            raise UsageError(
+                f"{texts.name}: `{theirs.name or 'id'}` {odd[0]!r:.60} occurs with different "
+                f"texts; a column that tells the rows apart is needed: {OPTIONS}"
+            )
     if repeats := int(values.duplicated().sum()):
         notes.append(f"rows of {texts.name} with an id and a text that came before: {repeats:,}")
     first = ~values.duplicated() & (values != "")

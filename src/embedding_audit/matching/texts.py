@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from embedding_audit.matching.names import Key, keys_of, missing
+from embedding_audit.matching.names import Key, as_id, keys_of, missing
 from embedding_audit.reading import read_lines, read_rows, shown
 from embedding_audit.reading.names import id_rank, plain
 from paper_utils.errors import UsageError
@@ -135,6 +135,8 @@ def _as_table(given: Any, what: str) -> pd.DataFrame:
 def with_index(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a table whose index, where somebody set one, is a column too."""
     frame = frame.rename(columns=str)
+    words = [name for name in frame.columns if isinstance(frame[name].dtype, pd.StringDtype)]
+    frame = frame.astype(dict.fromkeys(words, object))  # faster to walk through
     if isinstance(frame.index, pd.RangeIndex) and frame.index.name is None:
         return frame.reset_index(drop=True)
     if isinstance(frame.index, pd.MultiIndex):
@@ -196,7 +198,7 @@ def joined(table: pd.DataFrame, columns: list[str], name: str) -> Texts:
 
 def as_text(value: Any) -> str:
     """Return a cell as text; "" for none."""
-    return "" if missing(value) else str(value).strip()
+    return value.strip() if type(value) is str else as_id(value)
 
 
 def _holds_texts(column: pd.Series) -> bool:
