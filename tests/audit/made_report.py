@@ -8,6 +8,8 @@ from embedding_audit.found import Action, Finding, WorstQuery
 from embedding_audit.given import Match
 from embedding_audit.measure import Measure, not_measured
 
+NAME = "items <img src=x onerror='window.ran = 9'>.npy"
+
 HOSTILE = (
     "<script>window.ran = 1</script> drill",
     "<img src=x onerror='window.ran = 2'> drill",
@@ -65,7 +67,13 @@ def made_report(*, judged: bool = True, texts: tuple[str, ...] = HOSTILE) -> Sim
     )
     curve = [{"depth": d, "recall": d / 200, "oracle": 0.5, "shuffled": 0.01} for d in (1, 10, 100)]
     return SimpleNamespace(
-        input={"name": texts[0], "rows": 400, "columns": 32, "dtype": "float32", "queries": 60}
+        input={
+            "name": f"data/{NAME}",
+            "rows": 400,
+            "columns": 32,
+            "dtype": "float32",
+            "queries": 60,
+        }
         | ({} if not judged else {"texts": True}),
         settings={"k": 10, "metric": "cosine", "seed": 0},
         matches=(Match("texts", "id `custom_id`", 400, 400),),

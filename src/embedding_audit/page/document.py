@@ -74,7 +74,7 @@ _EXAMPLES = {
     "hubs": "Largest hubs: in how many lists they are",
 }
 
-_NULLS = ("gaussian", "shuffled", "random")
+_NULLS = ("gaussian", "shuffled", "random", "unrelated", "float16", "unimodal", "sound")
 
 
 @dataclass(frozen=True)

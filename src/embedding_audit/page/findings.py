@@ -6,6 +6,7 @@ somebody will notice; below, a remark worth knowing. It grows with the part of r
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from embedding_audit.found import Finding
@@ -38,6 +39,7 @@ def geometry_findings(
     found = [
         *_damage(measures),
         *_repeats(measures),
+        *_odd(measures, columns),
         *_hubs(measures),
         *_lengths(measures, metric),
         *_languages(measures),
@@ -109,6 +111,11 @@ def _copies(measures: Mapping[str, Measure]) -> Iterator[Finding]:
             "in single precision (in double precision 0): a search cannot tell them apart.",
             0.3 + 0.5 * merged.value / merged.n,
         )
+
+
+def _odd(measures: Mapping[str, Measure], columns: int) -> Iterator[Finding]:
+    if (measures.get("rows.used", _ABSENT).value or math.inf) <= columns:
+        return  # every row has a direction of its own, and the null has not
     for key, words in _ODD.items():
         share = measures.get(f"rows.{key}", _ABSENT)
         null = _beyond(share, [share.null.get("gaussian")])

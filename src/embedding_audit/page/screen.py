@@ -51,7 +51,7 @@ def screen(report: Report) -> Screen:
     rows, columns = given.get("rows", 0), given.get("columns", 0)
     findings = ranked(report.findings)
     return Screen(
-        name=str(given.get("name", "vectors")),
+        name=_short_name(str(given.get("name", "vectors"))),
         size=f"{rows:,} rows × {columns:,} columns, {given.get('dtype', '')}".rstrip(", "),
         metric=metric_of(report),
         matches=tuple(str(one) for one in report.matches),
@@ -64,6 +64,11 @@ def screen(report: Report) -> Screen:
         tried=_tried(report.actions),
         missing=_missing(report),
     )
+
+
+def _short_name(name: str) -> str:
+    """The last part of a path; the whole stands below."""
+    return name.rstrip("/").rpartition("/")[2] or name
 
 
 def metric_of(report: Report) -> str:
@@ -113,9 +118,15 @@ def change(one: Action) -> str:
     """
     if not one.gain.measured:
         return f"not measured: {one.gain.reason}"
-    sign = "" if "overlap" in one.metric else "+"
-    value = quality(one.gain.value, sign)
-    return f"{value} {one.metric} {interval(one.gain, sign)}".rstrip()
+    return f"{_value(one)} {one.metric} {interval(one.gain, _sign(one))}".rstrip()
+
+
+def _sign(one: Action) -> str:
+    return "" if "overlap" in one.metric else "+"  # an overlap is a share, not a change
+
+
+def _value(one: Action) -> str:
+    return quality(one.gain.value, _sign(one))
 
 
 def _action(one: Action) -> tuple[str, str]:
@@ -143,8 +154,8 @@ def _judged(measures: Mapping[str, Measure]) -> str:
 def _tried(actions: tuple[Action, ...]) -> str:
     """Name what was measured and is not advised."""
     lost = [one for one in actions if not one.advised and one.gain.measured]
-    lost.sort(key=lambda one: (one.kind != "gain", one.gain.value or 0, one.id))
-    return "; ".join(f"{one.title} ({quality(one.gain.value, '+')})" for one in lost[:MOST])
+    lost.sort(key=lambda one: (one.kind != "gain", -(one.gain.value or 0), one.id))
+    return "; ".join(f"{one.title} ({_value(one)})" for one in lost[:MOST])
 
 
 def _missing(report: Report) -> tuple[tuple[str, str], ...]:

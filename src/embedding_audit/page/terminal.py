@@ -1,4 +1,4 @@
-"""The first screen as plain text."""
+"""The first screen as plain text, and how the input was treated."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from embedding_audit.page.spelled import clean
 
 if TYPE_CHECKING:
     from embedding_audit.report import Report
+
+
+_NOTES = 8  # treatments of the input that are printed; the page has all
 
 
 def text(report: Report, width: int = 100) -> str:
@@ -47,3 +50,9 @@ def _lines(report: Report) -> Iterator[tuple[str, str]]:
         yield f"Tried, without a sure gain: {shown.tried}", "  "
     for what, need in shown.missing:
         yield f"Not measured: {what} (needs {need})", "  "
+    if report.notes:
+        yield "", ""
+    for note in report.notes[:_NOTES]:
+        yield f"Note: {note}", "  "
+    if report.notes[_NOTES:]:
+        yield f"and {len(report.notes[_NOTES:])} more notes on the page", ""
