@@ -115,6 +115,27 @@ def test_lines_that_change_nothing(tmp_path):
     assert np.array_equal(found.block(0, 5), ROWS) and found.ids == tuple("01234")
 
 
+def test_fields_that_are_coordinates_as_data_frames_write_them(tmp_path):
+    lines = [{"sku": f"s{i}", **dict(enumerate(row))} for i, row in enumerate(LISTS)]
+    for suffix in ("json", "jsonl"):
+        found = opened(tmp_path, lines, suffix)
+        assert np.array_equal(found.block(0, 5), ROWS) and found.ids[4] == "s4"
+        assert any("4 fields `0` to `3`" in note for note in found.notes)
+
+
+def test_a_vector_under_another_name_is_not_passed_over(tmp_path):
+    lines = [{"id": i, "vector": row} for i, row in enumerate(LISTS)]
+    lines[3]["vektor"] = lines[3].pop("vector")
+    with pytest.raises(UsageError, match="line 4: no vector in `vector` but one in 'vektor'"):
+        opened(tmp_path, lines, "jsonl")
+
+
+def test_lines_with_a_list_of_one_vector_keep_their_ids(tmp_path):
+    lines = [{"id": f"a{i}", "embeddings": [row]} for i, row in enumerate(LISTS)]
+    found = opened(tmp_path, lines, "jsonl")
+    assert np.array_equal(found.block(0, 5), ROWS) and found.ids[2] == "a2"
+
+
 def test_null_vectors_and_missing_numbers_are_rows_of_nan_with_their_count(tmp_path):
     lines = [{"id": i, "v": v} for i, v in enumerate([None, LISTS[0], [], LISTS[1], LISTS[2]])]
     lines[4]["v"] = [1.0, None, 2.0, 3.0]

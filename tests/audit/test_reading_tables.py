@@ -139,8 +139,22 @@ def test_null_vectors_of_arrow_are_counted_and_ragged_ones_named(tmp_path):
     refused(tmp_path / "x.parquet", "row 1: 1 numbers")
     pq.write_table(pa.table({"v": [[[1.0, 2.0]]]}), tmp_path / "x.parquet")
     refused(tmp_path / "x.parquet", "lists of lists", "pool")
-    pq.write_table(pa.table({"v": [b"1234"], "n": ["a"]}), tmp_path / "x.parquet")
-    refused(tmp_path / "x.parquet", "'v' holds bytes")
+    pq.write_table(pa.table({"a": [b"1234"], "n": ["a"]}), tmp_path / "x.parquet")
+    refused(tmp_path / "x.parquet", "'a' holds bytes")
+
+
+def test_bytes_of_float32_and_of_something_else(tmp_path):
+    path = tmp_path / "x.parquet"
+    pq.write_table(pa.table({"emb": [row.tobytes() for row in ROWS]}), path)
+    assert np.array_equal(open_vectors(path).block(0, 4), ROWS)
+    pq.write_table(pa.table({"emb": [row.astype("f8").tobytes() for row in ROWS]}), path)
+    refused(path, "something else than float32")
+
+
+def test_a_file_of_word2vec(tmp_path):
+    lines = [f"w{i} " + " ".join(map(str, row)) + " " for i, row in enumerate(ROWS.tolist())]
+    found = opened(tmp_path, "\n".join(["4 3", *lines]), "vec")
+    assert np.array_equal(found.block(0, 4), ROWS) and found.ids == ("w0", "w1", "w2", "w3")
 
 
 def test_rows_of_arrow_come_in_batches_with_their_columns(tmp_path):

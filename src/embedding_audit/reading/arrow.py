@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from embedding_audit.cloud.progress import track
 from embedding_audit.reading.cells import LISTED, Stack, missing_notes, numbers
-from embedding_audit.reading.names import choose_vectors, find_column
+from embedding_audit.reading.names import choose_vectors, find_column, speaks
 from embedding_audit.reading.read import Read
 from embedding_audit.reading.source import Source, check_memory, readable
 from embedding_audit.reading.tables import _stem_columns, check_names, coordinate_columns
@@ -86,6 +86,10 @@ def _is_text(kind: Any) -> bool:
     return pa.types.is_string(kind) or pa.types.is_large_string(kind)
 
 
+def _is_bytes(kind: Any) -> bool:
+    return "binary" in str(kind)
+
+
 def _is_numeric(kind: Any) -> bool:
     import pyarrow as pa
 
@@ -133,6 +137,7 @@ def _choose(table: pa.Table, wanted: str, name: str) -> tuple[list[str], tuple[s
         if _is_text(field.type)
         and any(LISTED.match(text or "") for text in table[field.name].slice(0, 50).to_pylist())
     ]
+    lists += [field.name for field in schema if _is_bytes(field.type) and speaks(field.name)]
     floats = [one for one in lists if "floa" in str(schema.field(one).type)]
     stems = _stem_columns(table.column_names, wanted) if wanted else []
     if lists and len(stems) < 2:
@@ -143,7 +148,7 @@ def _choose(table: pa.Table, wanted: str, name: str) -> tuple[list[str], tuple[s
     numeric = [field.name for field in schema if _is_numeric(field.type)]
     chosen = stems if wanted else coordinate_columns(table.column_names, numeric)
     if len(chosen) < 2:
-        binary = [field.name for field in schema if "binary" in str(field.type)]
+        binary = [field.name for field in schema if _is_bytes(field.type)]
         more = f"; {binary[0]!r:.40} holds bytes: write lists of numbers" if binary else ""
         raise UsageError(
             f"{name} holds no column of lists of numbers and no columns of coordinates; it has "
@@ -158,7 +163,7 @@ def _beside(table: pa.Table, chosen: list[str], into: dict[str, list]) -> None:
 
     for field in table.schema:
         kind = getattr(field.type, "value_type", field.type)
-        single = not (_is_list(field.type) or kinds.is_nested(kind) or "binary" in str(kind))
+        single = not (_is_list(field.type) or kinds.is_nested(kind) or _is_bytes(kind))
         if field.name not in chosen and single:
             column = table[field.name]
             values = column.cast("string") if kinds.is_temporal(kind) else column
@@ -175,7 +180,7 @@ def _read_column(tables: Iterator[pa.Table], chosen: list[str], name: str, steps
         _beside(table, chosen, beside)
         column = table[chosen[0]].combine_chunks()
         column = getattr(column, "storage", column)
-        if _is_text(column.type):
+        if _is_text(column.type) or _is_bytes(column.type):
             stack = stack or Stack(name)
             for value in column.to_pylist():
                 where = f"{name}, row {stack.n}"

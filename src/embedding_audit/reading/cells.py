@@ -33,6 +33,8 @@ def numbers(value: Any, place: str) -> NDArray[np.float64] | None:
     """
     if isinstance(value, str):
         return _from_text(value, place)
+    if isinstance(value, bytes):
+        return _from_bytes(value, place, "bytes")
     if isinstance(value, np.ndarray) and value.ndim == 1:
         value = value.tolist()
     if value is None or (isinstance(value, float) and value != value):
@@ -104,12 +106,17 @@ def _from_base64(text: str, place: str) -> NDArray[np.float64]:
         content = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise UsageError(f"{place}: {_cut(text)} is no base64") from None
+    return _from_bytes(content, place, "base64")
+
+
+def _from_bytes(content: bytes, place: str, what: str) -> NDArray[np.float64]:
+    """Numbers of float32, where their sizes are those of numbers that somebody wrote."""
     if len(content) % 4:
-        raise UsageError(f"{place}: base64 of {len(content)} bytes is no row of float32")
+        raise UsageError(f"{place}: {what} of {len(content)} are no row of float32")
     row = np.frombuffer(content, "<f4")
     size = np.abs(row[np.isfinite(row)])
     if len(size) and (size.max() > 1e9 or np.mean((size > 0) & (size < 1e-20)) > 0.1):
-        raise UsageError(f"{place}: base64 of something else than float32")
+        raise UsageError(f"{place}: {what} of something else than float32: write lists of numbers")
     return row.astype(np.float64)
 
 

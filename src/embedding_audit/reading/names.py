@@ -124,6 +124,11 @@ def find_column(names: Sequence[str], wanted: str, where: str, what: str) -> str
     raise UsageError(f"{where} has no {what} {wanted!r:.60}; {hint:.240}")
 
 
+def speaks(name: str) -> bool:
+    """Whether a name speaks of vectors."""
+    return re.search("emb|vec", name.casefold()) is not None
+
+
 def choose_vectors(
     names: Sequence[str], wanted: str, where: str, floats: Sequence[str] = ()
 ) -> tuple[str, tuple[str, ...]]:
@@ -135,7 +140,7 @@ def choose_vectors(
         return find_column(names, wanted, where, "vectors"), ()
     free = [name for name in names if not _OTHERS.search(name.casefold())]
     named = sorted((rank, name) for name in free if (rank := _vector_rank(name)) is not None)
-    spoken = [name for name in free if re.search("emb|vec", name.casefold())]
+    spoken = [name for name in free if speaks(name)]
     for some in ([name for _, name in named[:1]], free, [n for n in floats if n in free], spoken):
         if len(some) == 1:
             others = [name for name in free if name != some[0]]

@@ -8,12 +8,14 @@ from dataclasses import replace
 from itertools import count
 from typing import Any, TextIO
 
+import numpy as np
+
 from embedding_audit.cloud.progress import track
 from embedding_audit.reading.cells import LISTED, Stack, looks_like_base64, numbers
 from embedding_audit.reading.names import VECTOR_NAMES, choose_vectors, find_column, id_rank, plain
 from embedding_audit.reading.read import Read, rows_said
 from embedding_audit.reading.source import Source, check_memory, reason
-from embedding_audit.reading.tables import text_stream
+from embedding_audit.reading.tables import coordinate_columns, text_stream
 from paper_utils.errors import UsageError
 
 _STEP = 1 << 22  # bytes between two words on progress
@@ -297,9 +299,30 @@ class _Rows:
                 column.extend([None] * (before - len(column)))
                 column.append(single)
 
+    def _coordinates(self) -> Read | None:
+        """Rows with a field a coordinate, as data frames write them."""
+        rows = [row for row, _ in self._early]
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        numeric = [
+            name
+            for name in names
+            if {type(row.get(name)) for row in rows} <= {int, float, type(None)}
+            and any(row.get(name) is not None for row in rows)
+        ]
+        chosen = coordinate_columns(names, numeric)
+        if len(chosen) < 2 or self.wanted:
+            return None
+        values = [[np.nan if row.get(k) is None else row[k] for k in chosen] for row in rows]
+        beside = {name: [row.get(name) for row in rows] for name in names if name not in chosen}
+        beside = {k: v for k, v in beside.items() if all(isinstance(one, _SINGLE) for one in v)}
+        note = f"coordinates are the {len(chosen):,} fields `{chosen[0]}` to `{chosen[-1]}`"
+        return Read(np.array(values, dtype=np.float64), beside, notes=(note,))
+
     def read(self) -> Read:
         """Return what was collected."""
         if self._early and self.path is None:
+            if (found := self._coordinates()) is not None:
+                return found
             row = self._early[0][0]
             fields = ", ".join(map(repr, list(row)[:6])) or "nothing"
             raise UsageError(f"{self.name} holds no field with a vector; it has {fields:.160}")

@@ -20,6 +20,7 @@ from embedding_audit.reading.names import (
     find_column,
     id_columns,
     plain,
+    speaks,
 )
 from embedding_audit.reading.read import Read
 from embedding_audit.reading.source import Source, check_memory, reason
@@ -69,7 +70,7 @@ def cells_of(source: Source, separator: str, *, quoted: bool = True) -> Iterator
     with text_stream(source) as stream:
         lines: Iterator[list[str]]
         if separator == " ":
-            lines = (line.split() for line in stream)
+            lines = _word2vec(line.split() for line in stream)
         else:
             quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
             lines = csv.reader(stream, delimiter=separator, quoting=quoting, strict=True)
@@ -91,6 +92,15 @@ def cells_of(source: Source, separator: str, *, quoted: bool = True) -> Iterator
             raise UsageError(f"{source.name}, line {line}: {told}") from None
         finally:
             csv.field_size_limit(limit)
+
+
+def _word2vec(rows: Iterator[list[str]]) -> Iterator[list[str]]:
+    """Leave out the first row where it is n and d of those that follow."""
+    first, second = next(rows, []), next(rows, [])
+    if not (len(first) == 2 and first[1].isdigit() and len(second) == int(first[1]) + 1 > 2):
+        yield first
+    yield second
+    yield from rows
 
 
 def check_names(names: Sequence[str], name: str) -> None:
@@ -168,9 +178,8 @@ def _listed(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     for place, name in enumerate(names):
         cells = [row[place] for row in rows]
         texts = any(map(_is_vector, cells))
-        speaks = re.search("emb|vec", name.casefold()) is not None
-        coded = speaks and any(len(cell) > 15 and looks_like_base64(cell) for cell in cells)
-        spaced = speaks and any(
+        coded = speaks(name) and any(len(cell) > 15 and looks_like_base64(cell) for cell in cells)
+        spaced = speaks(name) and any(
             len(words := re.split(r"[\s,;|]+", cell.strip())) > 1 and all(map(_is_number, words))
             for cell in cells
         )
@@ -297,6 +306,8 @@ def _arrow_cells(source: Source, separator: str, header: bool, names: list[str],
     if separator == " ":
         content = re.sub(rb"[ \t]+", b" ", content)
         content = re.sub(rb"^ | $", b"", content, flags=re.MULTILINE)
+        if len(content.partition(b"\n")[0].split()) < len(names):  # n and d, as word2vec has them
+            content = content.partition(b"\n")[2]
     try:
         return fast.read_csv(
             io.BytesIO(content),

@@ -103,7 +103,9 @@ class Vectors:
         if self.coding:
             return DECODERS[self.coding](rows, self.name)
         wide = rows.dtype.itemsize > 4 or (rows.dtype.kind in "iu" and rows.dtype.itemsize > 2)
-        return rows.astype(np.float64 if wide else np.float32)
+        # Rows from a file are copies already; those of a user's array stay as they are.
+        copy = not isinstance(self.data, Mapped)
+        return rows.astype(np.float64 if wide else np.float32, copy=copy)
 
 
 def from_bfloat16(rows: NDArray, name: str = "") -> NDArray[np.float32]:
