@@ -10,7 +10,7 @@ from embedding_audit.cloud.scan import scan
 from embedding_audit.compare.encoding import UNIMODAL, _guess, _parted, _words, find_encodings
 from embedding_audit.compare.findings import belonging_findings
 from embedding_audit.compare.mixture import _alignment, _sums, find_mixture
-from embedding_audit.readers import Vectors
+from embedding_audit.reading.vectors import Vectors
 
 D = 160
 WORDS = np.array([f"{a}{b}" for a in "bcdfghklmn" for b in ("arl", "end", "ist", "orm", "ulk")])
