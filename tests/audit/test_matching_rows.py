@@ -325,3 +325,13 @@ def test_what_does_not_fit_is_refused_in_one_line(options, words):
     with pytest.raises(UsageError, match=words) as error:
         read_inputs(vectors, **options)
     assert "\n" not in str(error.value)
+
+
+def test_options_of_the_documents_need_not_fit_the_queries(tmp_path):
+    frame = pd.DataFrame(
+        {"sku": DOCS, "other": [[0.0] * D] * N, "embedding": list(X), "dense": list(X[::-1])}
+    )
+    asked = pd.DataFrame({"qid": QUERIES, "vector": list(Q)})
+    found = read_inputs(frame, queries=asked, qrels=QRELS, id_column="SKU", vector_column="dense")
+    assert np.array_equal(found.vectors.block(0, 1)[0], X[-1])
+    assert found.queries.ids == tuple(QUERIES)

@@ -70,7 +70,8 @@ def measure_cloud(
         queries, kept, note = cloud.compared(inputs.queries)
         notes += [note] if note else []
         own = np.full(len(kept), -1)
-        if inputs.own is not None:
+        # Where rows are chunks, `own` is a document of several rows: none of them is left out here.
+        if inputs.own is not None and inputs.document is None:
             mine = inputs.own[kept]
             own[mine >= 0] = cloud.number_of_row[mine[mine >= 0]]
     measures |= stability(cloud, queries, own, where)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from embedding_audit.matching.names import ROW, filled
 from embedding_audit.matching.objects import vectors_of
 from embedding_audit.matching.own import own_documents
 from embedding_audit.matching.side import Side, side_of
-from embedding_audit.matching.texts import Texts, read_texts
+from embedding_audit.matching.texts import read_texts
 from embedding_audit.reading.vectors import Vectors
 from paper_utils.errors import UsageError, did_you_mean
 
@@ -96,8 +97,10 @@ def read_inputs(
         given = "judgements" if qrels is not None else "texts of queries"
         raise UsageError(f"{given} need queries: name the vectors with --queries (queries=)")
     words = None if texts is None else read_texts(texts, text_column, "texts")
-    options = {"vector_column": vector_column, "dtype": dtype}
-    opened = _opened(vectors, "vectors", id_column, options, words)
+    options = {"id_column": id_column, "vector_column": vector_column, "dtype": dtype}
+    options = {name: value for name, value in options.items() if value not in ("", ROW)}
+    beside = words is not None and bool(id_column) and bool(words.keys(id_column))
+    opened = _opened(vectors, "vectors", options, {"id_column"} if beside else set())
     side = side_of(opened, words, "texts", id_column, text_column)
     if text_column and side.texts is None:
         raise UsageError(f"{opened.name} has no column {text_column!r:.60} beside the vectors")
@@ -107,7 +110,7 @@ def read_inputs(
     if query_texts is not None:
         words = read_texts(query_texts, text_column, "query texts", must=False)
     if queries is not vectors:
-        opened = _opened(queries, "queries", id_column, options, must=False)
+        opened = _opened(queries, "queries", options, set(options))
     opened = replace(opened, notes=tuple(f"queries: {note}" for note in opened.notes))
     query_side = side_of(opened, words, "query texts", id_column, text_column)
     return assembled(
@@ -121,24 +124,20 @@ def read_inputs(
     )
 
 
-def _opened(
-    given: Any,
-    what: str,
-    id_column: str,
-    options: dict[str, str],
-    texts: Texts | None = None,
-    must: bool = True,
-) -> Vectors:
-    """Open vectors; the column of ids may lie beside their texts instead, or (not `must`) be
-    called otherwise, as that of the queries is.
+def _opened(given: Any, what: str, options: dict[str, str], free: set[str]) -> Vectors:
+    """Open vectors; those of `options` that are `free` are left out where they do not fit: the ids
+    may lie beside the texts instead, and queries may call their columns otherwise.
     """
-    wanted = "" if id_column == ROW else id_column
-    try:
-        return vectors_of(given, what, id_column=wanted, **options)
-    except UsageError:
-        if not wanted or (must and not (texts is not None and texts.keys(wanted))):
-            raise
-        return vectors_of(given, what, **options)
+    fixed = [name for name in options if name not in free]
+    loose = [name for name in options if name in free]
+    errors = []
+    for n in range(len(loose), -1, -1):
+        for some in combinations(loose, n):
+            try:
+                return vectors_of(given, what, **{k: options[k] for k in (*fixed, *some)})
+            except UsageError as error:
+                errors.append(error)
+    raise errors[0]
 
 
 def assembled(
