@@ -14,6 +14,7 @@ from embedding_audit.judged import measured, quality
 from embedding_audit.judged.queries import MOST_QUERIES, judged_queries
 from embedding_audit.reading import Vectors
 from paper_utils.checks import unit_rows
+from paper_utils.search.metrics import mrr
 from paper_utils.search.ranks import ranks_from_scores
 
 
@@ -67,6 +68,20 @@ def test_long_and_short_vectors_stay_finite(metric, factor):
     X, Q, grades = sets(dtype=np.float64)
     found = quality(inputs_of(X * factor, Q * factor, grades, metric=metric), cloud_of(X * factor))
     agree(found, reference(scores_by(metric, X, Q), grades))
+
+
+@pytest.mark.parametrize("shift", [0.0, 100.0])
+def test_distances_of_long_vectors_that_are_close_keep_their_digits(shift):
+    rng = np.random.default_rng(0)
+    X = rng.integers(-3, 4, (60, 64)) + shift
+    Q = X[:30] + rng.integers(-2, 3, (30, 64))
+    grades = np.full((30, 60), np.nan)
+    grades[np.arange(30), rng.integers(0, 60, 30)] = 1
+    inputs = inputs_of(X.astype("f4"), Q.astype("f4"), grades, metric="l2")
+    scores = scores_by("l2", X, Q)
+    found = quality(inputs, cloud_of(X)).measures
+    ranks = ranks_from_scores(scores, np.nan_to_num(grades))  # whole numbers: ties are exact
+    assert found["relevance.mrr"].value == pytest.approx(mrr(ranks).mean(), abs=1e-12)
 
 
 def test_a_level_is_for_what_is_relevant_and_gains_stay_grades():

@@ -35,15 +35,14 @@ def _metric(measures: Mapping[str, Measure], metric: str) -> Iterator[Finding]:
         return
     cosine, dot = (measures[f"recall_10_{name}"] for name in ("cosine", "dot"))
     better = "dot" if change.value > 0 else "cosine"
-    used = (
-        "" if better == metric else f"; this audit compares by {_NAMES[metric]}: --metric {better}"
-    )
+    used = f"this audit compares by {_NAMES[metric]}"
+    used += ", and so must the index" if better == metric else f": try --metric {better}"
     yield _finding(
         "dot_gain",
         f"Cosine and inner product disagree on the judged queries: recall@10 is "
         f"{cosine.value:.3f} by cosine and {dot.value:.3f} by inner product of the vectors as "
         f"stored (difference {change.value:+.3f}, {change.low:+.3f} to {change.high:+.3f}; 0 if "
-        f"lengths said nothing){used}.",
+        f"lengths said nothing); {used}.",
         1.0,
     )
 

@@ -151,11 +151,8 @@ def _antihub_gap(
     if occurrence is None:
         return not_measured("not every row is a query")
     seen = np.zeros(whole.n_columns, dtype=bool)
-    column = cloud.scan.rows if whole.column is whole.rows else None
-    if column is None:
-        place = np.searchsorted(whole.rows, cloud.scan.rows)
-        column = whole.column[place]
-    np.logical_or.at(seen, column, occurrence > 0)
+    place = np.searchsorted(whole.rows, cloud.scan.rows)
+    np.logical_or.at(seen, whole.column[place], occurrence > 0)
     own = stand.relevant
     there = own.better <= stand.n_docs
     hidden = ~seen[judged.relevant.indices]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from embedding_audit.cloud.products import metric_scores
+from embedding_audit.cloud.products import products
 from embedding_audit.reading import Vectors
 from paper_utils.checks import unit_rows
 from paper_utils.search.ranks import RelevantRanks, ranks_from_scores
@@ -41,8 +41,19 @@ class Space:
         return (X / self.scale).astype(np.float32)
 
     def scores(self, Q: NDArray[np.float32], X: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the scores of plain queries with plain rows, larger is nearer."""
-        return metric_scores(Q, X, self.metric)
+        """Return the scores of plain queries with plain rows, for l2 -|q - x|² / 2.
+        Squares of long vectors that are close would leave no digit of it in single precision.
+        """
+        if self.metric != "l2":
+            return products(Q, X)
+        found = np.empty((len(Q), len(X)), dtype=np.float32)
+        wide = Q.astype(np.float64)
+        own = np.einsum("ij,ij->i", wide, wide)[:, None]
+        for at in range(0, len(X), BLOCK):
+            rows = X[at : at + BLOCK].astype(np.float64)
+            squares = own + np.einsum("ij,ij->i", rows, rows)
+            found[:, at : at + BLOCK] = products(wide, rows) - squares / 2
+        return found
 
 
 def unit(X: NDArray[np.float32]) -> NDArray[np.float32]:
