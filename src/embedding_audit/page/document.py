@@ -74,7 +74,8 @@ _EXAMPLES = {
     "hubs": "Largest hubs: in how many lists they are",
 }
 
-_NULLS = ("gaussian", "shuffled", "random", "unrelated", "float16", "unimodal", "sound")
+_MOST_NULLS = 3  # that have a column each
+_CAPITAL = {"gaussian": "Gaussian"}
 
 
 @dataclass(frozen=True)
@@ -201,19 +202,21 @@ def _section(
 
 def measured_table(measures: Mapping[str, Measure]) -> Table:
     """Return measures as rows: name, value, interval, the nulls that there are, and key."""
-    nulls = [
-        name for name in _NULLS if any(one.null.get(name) is not None for one in measures.values())
-    ]
-    names = {"gaussian": "Gaussian"}
+    nulls = list(dict.fromkeys(name for one in measures.values() for name in one.null))
+    several = len(nulls) > _MOST_NULLS  # each of few measures then: in one column, with its name
     rows = []
     for key, one in measures.items():
         row = measure_table().get(key, {})
         name = row.get("name", key) + (f" ({row['doc']})" if "doc" in row else "")
         ends = "" if one.low is None else f"{number(one.low)} to {number(one.high)}"
         cells = [number(one.null[null]) if null in one.null else "" for null in nulls]
+        if several:
+            named = zip(cells, nulls, strict=True)
+            cells = ["; ".join(f"{value} ({null})" for value, null in named if value)]
         rows.append([name, number(one.value), ends, *cells, key])
-    head = ("measure", "value", "95% interval", *(names.get(null, null) for null in nulls), "key")
-    return Table(head, rows, frozenset(range(1, 3 + len(nulls))))
+    heads = ["null"] if several else [_CAPITAL.get(null, null) for null in nulls]
+    head = ("measure", "value", "95% interval", *heads, "key")
+    return Table(head, rows, frozenset(range(1, 3 + len(heads))))
 
 
 def _listed(rows: Sequence[Mapping[str, Any]]) -> Table:
