@@ -325,10 +325,10 @@ def fuzz(n_inputs: int, seed: int = 0, tell: Callable[[str], None] | None = None
             content = data if draw.random() < 0.05 else damaged(data, draw, other)
             path = folder / f"input.{kind}"
             path.write_bytes(content)
-            failures += [
-                f"{number} {kind}: {line}"
-                for line in _one(kind, path, content == data, rows, counts[kind])
-            ]
+            for line in _one(kind, path, content == data, rows, counts[kind]):
+                failures.append(f"{number} {kind}: {line}")
+                if tell:
+                    tell(f"{failures[-1]}\n    {content[:3000]!r}")
             path.unlink()
             if tell and (number + 1) % 10_000 == 0:
                 tell(f"{number + 1:,} inputs, {len(failures)} failures")

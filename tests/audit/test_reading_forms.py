@@ -135,6 +135,17 @@ def test_hdf5_gives_the_part_that_is_asked_for(tmp_path):
     refused(path, "no vectors 'x'", vector_column="x")
 
 
+def test_one_archive_of_documents_and_queries_is_named_in_parts(tmp_path):
+    path, rows = tmp_path / "x.npz", some()
+    ids = {"doc_ids": np.array(IDS), "query_ids": np.array(["q1", "q2"])}
+    np.savez(path, docs=rows, queries=rows[:2] + 1, **ids)
+    refused(path, "'docs', 'queries'", "FILE::NAME")
+    found = open_vectors(f"{path}::queries")
+    assert np.array_equal(found.block(0, 2), rows[:2] + 1) and found.ids == ("q1", "q2")
+    assert open_vectors(f"{path}::docs").ids == tuple(IDS)
+    refused(f"{path}::dogs", "did you mean 'docs'")
+
+
 def test_chunked_hdf5_is_read_whole(tmp_path):
     import h5py
 

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding_audit.reading.names import choose_vectors
+from embedding_audit.reading.names import choose_vectors, id_rank
 from embedding_audit.reading.read import Read, check_matrix
 from embedding_audit.reading.source import Source, check_memory, readable
 from embedding_audit.reading.vectors import Mapped, Matrix
@@ -121,15 +121,16 @@ def _member_shape(archive: zipfile.ZipFile, item: zipfile.ZipInfo, name: str) ->
 
 
 def _check_unread(name: str, shapes: dict, chosen: str, beside: dict) -> None:
-    """Ids that are not one for each vector are no ids, and not passed over."""
-    from embedding_audit.reading.names import id_rank
-
+    """Ids that are not one for each vector, nor for each row of another array, are no ids."""
+    lengths = {shape[0] for shape in shapes.values() if len(shape) > 1}
     for key, shape in shapes.items():
         if key not in beside and key != chosen and id_rank(key) is not None and len(shape) == 1:
-            n = shapes[chosen][0]
-            raise UsageError(
-                f"{name} has {shape[0]:,} ids ({key!r:.60}) for {n:,} vectors: one each is needed"
-            )
+            if shape[0] not in lengths:
+                n = shapes[chosen][0]
+                raise UsageError(
+                    f"{name} has {shape[0]:,} ids ({key!r:.60}) for {n:,} vectors: one each is "
+                    "needed"
+                )
 
 
 def _npz_matrix(source: Source, archive: zipfile.ZipFile, item: zipfile.ZipInfo) -> Matrix:

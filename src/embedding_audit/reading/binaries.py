@@ -9,7 +9,7 @@ import numpy as np
 
 from embedding_audit.reading.arrays import check_size, placed, values_of
 from embedding_audit.reading.names import choose_vectors
-from embedding_audit.reading.read import Read
+from embedding_audit.reading.read import Read, clean
 from embedding_audit.reading.source import Source, check_memory, readable
 from paper_utils.errors import UsageError
 
@@ -112,7 +112,9 @@ def read_hdf5(source: Source, wanted: str = "") -> Read:
     with readable(name, "HDF5"), source.open() as stream, h5py.File(stream, "r") as file:
         found: dict[str, h5py.Dataset] = {}
         file.visititems(
-            lambda key, item: found.update({key: item}) if isinstance(item, h5py.Dataset) else None
+            lambda key, item: (
+                found.update({clean(key): item}) if isinstance(item, h5py.Dataset) else None
+            )
         )
         wide = [key for key, item in found.items() if item.ndim == 2 and item.dtype.kind in "fiub"]
         floats = [key for key in wide if found[key].dtype.kind == "f"]

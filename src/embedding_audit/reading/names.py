@@ -89,7 +89,7 @@ def id_rank(name: str) -> tuple[int, int, int] | None:
     Of nested fields the last part counts, and outer ones stand before inner ones.
     """
     last = name.rpartition(".")[2]
-    place = _IDS.get(plain(last))
+    place = _IDS.get(plain(last), _IDS.get(plain(last).removesuffix("s")))  # doc_ids
     if place is None:
         return None
     return name.count("."), ID_NAMES.index(last) if last in ID_NAMES else place, len(name)
@@ -152,7 +152,7 @@ def choose_vectors(
     found = ", ".join(repr(name) for name in names[:5]) or "none"
     raise UsageError(
         f"{where} holds {len(names)} columns of vectors ({found:.160}); name the one with "
-        "--vector-column"
+        "--vector-column, or as FILE::NAME"
         if names
         else f"{where} holds no column, field or array of vectors"
     )

@@ -14,7 +14,7 @@ import numpy as np
 from embedding_audit.cloud.progress import track
 from embedding_audit.reading.codes import coding_of
 from embedding_audit.reading.names import INDEX_NAMES, find_column, id_columns
-from embedding_audit.reading.read import Read, check_matrix
+from embedding_audit.reading.read import Read, check_matrix, clean
 from embedding_audit.reading.source import Source, open_source, reason, shown
 from embedding_audit.reading.vectors import Joined, Matrix, Vectors
 from paper_utils.errors import UsageError
@@ -67,9 +67,9 @@ def open_vectors(
     path: str | os.PathLike[str], *, id_column: str = "", vector_column: str = "", dtype: str = ""
 ) -> Vectors:
     """Open vectors, one row an item: a file of any kind told by content, a folder, or a glob.
-    `dtype`: one of DTYPES, what whole numbers mean. Rows of NaN are left to the scan.
-    UsageError: nothing there, damaged, no matrix of real numbers, or a question that only the
-    user can answer.
+    ``FILE::NAME`` names the column, array or field of a file that holds several. `dtype`: one of
+    DTYPES, what whole numbers mean. UsageError: nothing there, damaged, no matrix of real numbers,
+    or a question that only the user can answer.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -79,6 +79,8 @@ def open_vectors(
     ...     found.shape, found.dtype, found.block(0, 1)
     ((3, 3), 'float16', array([[1., 0., 0.]], dtype=float32))
     """
+    name = shown(path)
+    path, vector_column = _part(path, vector_column)
     files = files_of(path)
     reads, kinds, notes = [], [], _passed_over(path, files)
     for file in track(files, f"opening {Path(path).name}") if len(files) > 1 else files:
@@ -88,9 +90,15 @@ def open_vectors(
         reads.append(_reader(source.kind)(source, vector_column))
         kinds.append(_kind_name(source))
         notes += _suffix_note(source)
-    name = shown(path)
     read = reads[0] if len(reads) == 1 else _joined(reads, kinds, files, name)
     return finished(read, name, kinds[0], id_column, dtype, tuple(dict.fromkeys(notes)))
+
+
+def _part(path: str | os.PathLike[str], wanted: str) -> tuple[str, str]:
+    """Cut ``FILE::NAME``, unless a file is called so."""
+    text = os.fspath(path)
+    file, mark, name = text.rpartition("::")
+    return (file, name) if mark and name and not os.path.lexists(text) else (text, wanted)
 
 
 def _kind_name(source: Source) -> str:
@@ -280,11 +288,6 @@ def id_texts(values: Sequence[Any], place: str) -> tuple[str, ...]:
             )
         found.append(one if isinstance(one, str) else str(one))
     return tuple(map(clean, found))
-
-
-def clean(text: str) -> str:
-    """Return a text without what no file can hold (lone surrogates become question marks)."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _frame(beside: dict[str, Sequence[Any]]) -> pd.DataFrame | None:

@@ -36,3 +36,8 @@ def rows_said(rows: Sequence[int]) -> str:
     some = ", ".join(str(row) for row in rows[:3]) + (", …" if len(rows) > 3 else "")
     s = "s" if len(rows) > 1 else ""
     return f"{len(rows):,} row{s} (row{s} {some})"
+
+
+def clean(text: str) -> str:
+    """Return a text without what no file can hold (lone surrogates become question marks)."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

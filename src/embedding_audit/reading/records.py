@@ -13,7 +13,7 @@ import numpy as np
 from embedding_audit.cloud.progress import track
 from embedding_audit.reading.cells import LISTED, Stack, looks_like_base64, numbers
 from embedding_audit.reading.names import VECTOR_NAMES, choose_vectors, find_column, id_rank, plain
-from embedding_audit.reading.read import Read, rows_said
+from embedding_audit.reading.read import Read, clean, rows_said
 from embedding_audit.reading.source import Source, check_memory, reason
 from embedding_audit.reading.tables import coordinate_columns, text_stream
 from paper_utils.errors import UsageError
@@ -53,8 +53,10 @@ def _told(stream: TextIO, source: Source) -> Iterator[str]:
 
 
 def _parsed(text: str, place: str) -> Any:
+    # Halves of surrogate pairs in names would end whoever prints them; values are mended later.
+    mend = (lambda pairs: {clean(k): v for k, v in pairs}) if "\\u" in text else None
     try:
-        return json.loads(text.lstrip("\ufeff"))
+        return json.loads(text.lstrip("\ufeff"), object_pairs_hook=mend)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{place}: not JSON ({reason(error)})") from None
 
