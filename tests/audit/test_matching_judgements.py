@@ -131,6 +131,7 @@ def test_ids_are_texts_however_they_were_written():
         ('{"query-id": "q", "score": 1}\n{"query-id": "q", "score": 1}', "no column 'corpus-id'"),
         ("[]", "no column"),
         ("\n\n", "is empty"),
+        ("q1 b 0 1\nq1 c 0 1\nq2 a 0 0", "is the order 'query 0 document grade'"),
     ],
 )
 def test_what_is_no_judgement_is_refused(tmp_path, text, words):

@@ -111,6 +111,51 @@ def test_title_and_text_are_joined_and_other_columns_kept(tmp_path):
     assert only.texts[:3] == ("word0", "word1", "")
 
 
+TEXT_FILES = {
+    "collection.tsv": "".join(f"{d}\tthe {w}\n" for d, w in zip(DOCS, WORDS, strict=True)),
+    "lines.txt": "".join(f"{d}\tthe {w}\n" for d, w in zip(DOCS, WORDS, strict=True)),
+    "dict.json": json.dumps({d: f"the {w}" for d, w in zip(DOCS, WORDS, strict=True)}),
+    "corpus.json": json.dumps(
+        {d: {"title": "the", "text": w} for d, w in zip(DOCS, WORDS, strict=True)}
+    ),
+    "named.csv": "id,text\n" + "".join(f"{d},the {w}\n" for d, w in zip(DOCS, WORDS, strict=True)),
+    "list of objects.json": json.dumps(
+        [{"docid": d, "contents": f"the {w}"} for d, w in zip(DOCS, WORDS, strict=True)]
+    ),
+    "payload.jsonl": "\n".join(
+        json.dumps({"id": d, "payload": {"text": f"the {w}"}})
+        for d, w in zip(DOCS, WORDS, strict=True)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TEXT_FILES)
+def test_texts_of_every_form_meet_by_ids(tmp_path, name):
+    (tmp_path / name).write_text(TEXT_FILES[name])
+    order = RNG.permutation(N)
+    found = read_inputs({DOCS[i]: X[i] for i in order}, texts=tmp_path / name)
+    assert found.texts == tuple(f"the {WORDS[i]}" for i in order)
+    assert by(found)["texts"].startswith("id")
+
+
+def test_a_list_of_texts_in_json_goes_by_position(tmp_path):
+    (tmp_path / "t.json").write_text(json.dumps(WORDS))
+    found = read_inputs(X, texts=tmp_path / "t.json")
+    assert (found.texts, by(found)) == (tuple(WORDS), {"texts": "position"})
+
+
+def test_unlisted_ids_of_texts_are_never_passed_over():
+    """Most ids meet in a column of unknown name: by position the texts would be on wrong rows."""
+    table = pd.DataFrame({"nr": [*DOCS[:0:-1], "new"], "text": [*WORDS[:0:-1], "x"]})
+    found = read_inputs(dict(zip(DOCS, X, strict=True)), texts=table)
+    assert found.texts == ("", *WORDS[1:])
+    few = table.assign(nr=[*DOCS[:3], *(f"z{i}" for i in range(9))])
+    with pytest.raises(UsageError, match="3 values of `id` occur in `nr`"):
+        read_inputs(dict(zip(DOCS, X, strict=True)), texts=few)
+    plain = few.drop(columns="nr")
+    assert read_inputs(dict(zip(DOCS, X, strict=True)), texts=plain).texts == tuple(few["text"])
+
+
 @pytest.mark.parametrize(
     "columns",
     [("name", "description"), ("Headline", "BODY"), ("product_title", "product_description")],

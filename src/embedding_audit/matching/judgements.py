@@ -289,6 +289,11 @@ def _from_text(text: str, name: str) -> Iterable[tuple[Any, Any, Any]]:
     bad = next((row for row in rows if n > 2 and not _is_number(row[1][-1])), None)
     if bad is not None:
         raise UsageError(f"{name}, line {bad[0]}: a grade must be a number, not {bad[1][-1]!r:.40}")
+    if n == 4 and len({row[1][2] for row in rows}) == 1 < len({row[1][1] for row in rows}):
+        raise UsageError(
+            f"{name}: all lines judge the document {head[2]!r:.40}, and their second cells differ: "
+            "is the order 'query 0 document grade'?"
+        )
     return [_of_cells(cells) for _, cells in rows]
 
 

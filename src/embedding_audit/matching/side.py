@@ -127,11 +127,10 @@ def _pair(side: Side, texts: Texts, id_column: str) -> tuple[Key, Key] | None:
     own, theirs = own or side.keys(), theirs or texts.keys()
     found = best_pair(own, theirs)
     if found is None:
-        n = min(side.vectors.shape[0], len(texts.strings))
         left = own + list(other_keys(side.vectors.columns))
         right = theirs + list(other_keys(texts.columns))
         found = best_pair(left, right)
-        if found is not None and found[2] < n:  # by chance, as numbers in two columns may
+        if found is not None and _by_chance(*found, min(side.vectors.shape[0], len(texts.strings))):
             found = None
     if found is None and own and theirs:
         raise UsageError(
@@ -139,6 +138,23 @@ def _pair(side: Side, texts: Texts, id_column: str) -> tuple[Key, Key] | None:
             f"{theirs[0].example}; {OPTIONS}, or leave the ids out of one of them to go by position"
         )
     return None if found is None else (found[0], found[1])
+
+
+def _by_chance(own: Key, theirs: Key, common: int, n: int) -> bool:
+    """Whether columns that nobody calls ids have values in common as numbers may have them.
+    UsageError: too many for chance, and too few to be sure.
+    """
+    if common == n:
+        return False
+    numbers = all(one.isdecimal() for one in theirs.values)
+    if not numbers and 2 * common >= n:
+        return False
+    if numbers and 2 * common < n:
+        return True
+    raise UsageError(
+        f"{common:,} values of `{own.name or 'id'}` occur in `{theirs.name or 'id'}`: are the "
+        f"texts to be matched by them? {OPTIONS}"
+    )
 
 
 def _by_id(

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from embedding_audit.matching.names import Key, as_id, keys_of, missing
-from embedding_audit.reading import read_lines, read_rows, shown
+from embedding_audit.reading import kind_of, read_json, read_lines, read_rows, shown
 from embedding_audit.reading.names import id_rank, plain
 from paper_utils.errors import UsageError
 
@@ -98,12 +98,51 @@ def read_texts(given: Any, text_column: str = "", what: str = "texts", must: boo
     UsageError: no column of texts, or several to ask about.
     """
     if isinstance(given, str | os.PathLike):
-        name = shown(given)
-        if Path(given).suffix.lower() == ".txt":
-            return _chosen(pd.DataFrame({"text": read_lines(given)}), text_column, name, must)
-        table = read_rows(given)
-        return replace(_chosen(table, text_column, name, must), notes=table.attrs["notes"])
+        table, notes = _of_file(given)
+        return replace(_chosen(table, text_column, shown(given), must), notes=notes)
     return _chosen(_as_table(given, what), text_column, what, must)
+
+
+def _of_file(path: str | os.PathLike[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The table in a file: a line each, a JSON dict from ids, or columns with or without names."""
+    if Path(path).suffix.lower() == ".txt":
+        lines = read_lines(path)
+        if not (lines and all(line.count("\t") == 1 for line in lines)):
+            return pd.DataFrame({"text": lines}, dtype=object), ()
+        cells = [line.split("\t") for line in lines]
+        note = f"each line of {shown(path)} is an id, a tab and a text"
+        return pd.DataFrame(cells, columns=[_ID, "text"], dtype=object), (note,)
+    kind = kind_of(path)
+    if kind == "json" and _holds_strings(value := read_json(path)):
+        return _as_table(value, shown(path)), ()
+    table = read_rows(path)
+    notes = table.attrs["notes"]
+    if kind == "table" and _unnamed(list(table.columns)):
+        table = read_rows(path, header=False).set_axis([_ID, "text"], axis=1)
+        notes = (*notes, f"{shown(path)} has no header: ids, then texts")
+    return table, notes
+
+
+def _holds_strings(value: Any) -> bool:
+    """Whether a JSON document is a list of texts, or a dict from ids to them."""
+    if isinstance(value, list):
+        return all(isinstance(one, str) or one is None for one in value)
+    inner = list(value.values()) if isinstance(value, Mapping) else [0]
+    if all(isinstance(one, Mapping) for one in inner):
+        return all(any(_rank(name) is not None for name in one) for one in inner)
+    return all(isinstance(one, str) or one is None for one in inner)
+
+
+def _unnamed(columns: list[str]) -> bool:
+    """Whether the first line of two cells is an id and a text, as MS MARCO's files begin."""
+    if len(columns) != 2 or any(id_rank(c) is not None or _rank(c) is not None for c in columns):
+        return False
+    return any(letter.isdigit() for letter in columns[0]) or " " in columns[1].strip()
+
+
+def _rank(column: object) -> int | None:
+    """The place of a column among the titles and texts; None: neither by its name."""
+    return _RANKS.get(_inner(column))
 
 
 def _as_table(given: Any, what: str) -> pd.DataFrame:
@@ -183,6 +222,9 @@ def text_columns(table: pd.DataFrame, text_column: str, name: str) -> list[str]:
 
 def _inner(column: object) -> str:
     return plain(str(column).rpartition(".")[2])
+
+
+_RANKS = {plain(one): rank for rank, one in enumerate((*TITLES, *BODIES))}
 
 
 def joined(table: pd.DataFrame, columns: list[str], name: str) -> Texts:
