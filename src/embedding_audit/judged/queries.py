@@ -73,30 +73,17 @@ def judged_queries(inputs: Inputs, seed: int) -> tuple[Judged | None, list[str]]
     gains = sparse.csr_array(sparse.hstack([given.gains[rows], given.lost[rows]], format="csr"))
     gains.sort_indices()
     found = Judged(rows, stored, gains, own, float(given.relevant_from))
-    return found, notes + _grade_notes(found)
+    return found, notes + _own_notes(found)
 
 
-def _grade_notes(judged: Judged) -> list[str]:
-    notes = []
-    zero = int((np.diff(judged.relevant.indptr) == 0).sum())
-    if zero:
-        notes.append(
-            f"queries that are judged and have nothing relevant count as 0, as in trec_eval: "
-            f"{zero:,} of {judged.n:,}"
-        )
-    below = int((judged.gains.data < judged.relevant_from).sum())
-    if below:
-        notes.append(
-            f"grades below {judged.relevant_from:g} are not relevant to recall, hit rate and MRR, "
-            f"and stay gains of nDCG, as in trec_eval: {below:,} pairs"
-        )
+def _own_notes(judged: Judged) -> list[str]:
     rows = np.repeat(np.arange(judged.n), np.diff(judged.gains.indptr))
     itself = int((judged.gains.indices == judged.own[rows]).sum())
-    if itself:
-        notes.append(
-            f"queries that are judged relevant to themselves and cannot find themselves: {itself:,}"
-        )
-    return notes
+    if not itself:
+        return []
+    return [
+        f"queries that are judged relevant to themselves and cannot find themselves: {itself:,}"
+    ]
 
 
 def digests(rows: NDArray[np.float32], seed: int) -> list[bytes]:
