@@ -56,7 +56,9 @@ def test_uniform_bytes_are_asked_about():
         from_array(RNG.integers(0, 256, (300, 16), dtype=np.uint8))
 
 
-@pytest.mark.parametrize("codes", [MINMAX, (INT8.astype(int) + 128).astype(np.uint8)])
+@pytest.mark.parametrize(
+    "codes", [MINMAX, MINMAX // 2 + 110, (INT8.astype(int) + 128).astype(np.uint8)]
+)
 def test_codes_around_the_middle_of_a_byte_are_asked_about(codes):
     with pytest.raises(UsageError, match=r"codes with a zero point, or numbers.*--dtype uint8"):
         from_array(codes)
@@ -134,6 +136,8 @@ def test_words_that_are_no_bfloat16():
         from_array((X / 10).astype("f2").view(np.uint16))
     counts = RNG.integers(0, 60_000, (100, 8)).astype(np.uint16)
     assert np.array_equal(from_array(counts).block(0, 100), counts)
+    wide = (INT8.astype(np.int16) * 100).astype(np.int16)  # codes of 16 bits
+    assert np.array_equal(from_array(wide).block(0, 500), wide)
     small = RNG.integers(-300, 300, (100, 8)).astype(np.int16)
     assert np.array_equal(from_array(small).block(0, 100), small)
     with pytest.raises(UsageError, match="two bytes without a type"):

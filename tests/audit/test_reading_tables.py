@@ -54,6 +54,24 @@ def test_pandas_columns_called_by_numbers(tmp_path):
     assert np.array_equal(found.block(0, 4), ROWS) and found.ids == ("d0", "d1", "d2", "d3")
 
 
+def test_coordinates_of_two_vectors_are_asked_about(tmp_path):
+    head = ",".join(f"{stem}[{i}]" for stem in ("title", "body") for i in range(3))
+    text = f"id,{head}\n" + "".join(f"{i},1.5,2,3,{i},5,6\n" for i in range(4))
+    (tmp_path / "x.csv").write_text(text)
+    refused(tmp_path / "x.csv", "several runs of 3", "'title[0]' to 'title[2]'", "--vector-column")
+    found = open_vectors(tmp_path / "x.csv", vector_column="body")
+    assert found.block(3, 4).tolist() == [[3, 5, 6]] and found.ids == tuple("0123")
+
+
+def test_the_index_of_a_part_of_a_data_frame_names_its_rows(tmp_path):
+    part = pd.DataFrame({"v": [[1.5, 2.0]] * 9}).iloc[[3, 4, 5, 8]]
+    for name, write in (("x.csv", part.to_csv), ("x.parquet", part.to_parquet)):
+        write(tmp_path / name)
+        found = open_vectors(tmp_path / name)
+        assert (found.ids, found.columns) == (tuple("3458"), None), name
+        assert found.id_name and "ids are those of the data frame's index" in found.notes
+
+
 @pytest.mark.parametrize(
     "cell",
     [

@@ -133,8 +133,11 @@ def _sixteen(rows: NDArray, void: bool, name: str) -> tuple[str, tuple[str, ...]
 def _plausible(values: NDArray) -> bool:
     size = np.abs(values.astype(np.float32)).ravel()
     good = (size == 0) | ((size > 1e-7) & (size < 1e3))
-    # Whole numbers read as floats rarely have both signs and sizes within a few powers of ten.
-    return bool(np.mean(good) > 0.99 and np.any(values < 0) and np.mean(size > 1e-4) > 0.5)
+    below, above = size[values.ravel() < 0], size[values.ravel() > 0]
+    if np.mean(good) < 0.99 or np.mean(size > 1e-4) < 0.5 or not (len(below) and len(above)):
+        return False
+    # Whole numbers read as floats are not alike on both sides: -1 has all bits set, 1 only one.
+    return bool(1 / 8 < np.median(below) / np.median(above) < 8)
 
 
 @dataclass(frozen=True)
@@ -144,6 +147,7 @@ class _Codes:
     low: int
     high: int
     mean: float
+    zeros: float  # share of zeros
     shared: float  # bits that the two highest bits of a byte tell of each other, mean of columns
     ones: NDArray[np.float64]  # (8,), share of ones in each bit
 
@@ -160,7 +164,8 @@ class _Codes:
             return None
         codes = whole.astype(np.int16).astype(np.uint8)  # below 0: two's complement
         bits = np.unpackbits(codes.ravel()).reshape(-1, 8)
-        return cls(low, high, float(whole.mean()), _shared(codes), bits.mean(axis=0))
+        zeros = float(np.mean(whole == 0))
+        return cls(low, high, float(whole.mean()), zeros, _shared(codes), bits.mean(axis=0))
 
     @property
     def packed(self) -> bool:
@@ -170,8 +175,8 @@ class _Codes:
 
     @property
     def offset(self) -> bool:
-        """Whether they look like codes around 128."""
-        return self.low >= 0 and self.high > 128 and 96 < self.mean < 160
+        """Whether they look like codes around some middle, and not like counts: few zeros."""
+        return self.low >= 0 and self.high > 128 and self.mean > 64 and self.zeros < 0.01
 
 
 def _shared(codes: NDArray[np.uint8]) -> float:

@@ -235,8 +235,9 @@ def finished(
     if n < 1 or d < (1 if coding.endswith("bits") else 2):
         raise UsageError(f"{name} has {n} rows and {d} columns: at least 1 row and 2 are needed")
     _check_numbers(name, data)
-    id_name, ids, said = _ids(read.beside, id_column, name, n)
-    frame = _frame({key: v for key, v in read.beside.items() if key != id_name})
+    beside = {key or "index": values for key, values in read.beside.items()}
+    id_name, ids, said = _ids(beside, id_column, name, n)
+    frame = _frame({key: values for key, values in beside.items() if key != id_name})
     notes = (*notes, *read.notes, *told, *said)
     return Vectors(name, kind, data, coding, ids, id_name, frame, notes)
 
@@ -262,7 +263,8 @@ def _ids(
         index = next((key for key in beside if key.strip().lower() in INDEX_NAMES), None)
         if index is None or [str(one) for one in beside[index]] == [str(i) for i in range(n)]:
             return "", None, ()
-        named = [index]
+        ids = id_texts(beside[index], f"{name}, `{index}`")
+        return index, ids, ("ids are those of the data frame's index",)
     chosen = named[0]
     notes = ()
     if named[1:]:

@@ -55,6 +55,7 @@ _WAY_OUT = {  # kinds that are never read, and what to do instead
     "orc": "is an ORC file: save the table as Parquet",
     "matlab": "is a MATLAB file: save scipy.io.loadmat(…)['name'] with np.save",
     "zip": "is a zip archive of other things than arrays: unpack it first",
+    "excel": "is a workbook of Excel: save the table as CSV",
     "tar": "is a tar archive: unpack it and name the folder",
     "archive": "is an archive: unpack it first",
 }
@@ -163,6 +164,8 @@ def _zip_kind(source: Source) -> str:
         names = archive.namelist()
     if any(name.endswith("data.pkl") for name in names):
         return "torch"
+    if "xl/workbook.xml" in names:
+        return "excel"
     return "npz" if names and all(name.endswith(".npy") for name in names) else "zip"
 
 

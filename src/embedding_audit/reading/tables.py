@@ -225,16 +225,23 @@ def coordinate_columns(names: Sequence[str], numeric: Sequence[str]) -> list[str
     """
     stems: dict[str, list[str]] = {}
     for name in numeric:
-        if match := re.fullmatch(r"(.*?)(\d+)", name):
+        if match := _NUMBERED.fullmatch(name):
             stems.setdefault(match[1], []).append(name)
     runs = []
     for some in stems.values():
-        places = sorted((int(re.search(r"\d+$", name)[0]), name) for name in some)
+        places = sorted((int(_NUMBERED.fullmatch(name)[2]), name) for name in some)
         if [p for p, _ in places] == list(range(places[0][0], places[0][0] + len(places))):
             runs.append([name for _, name in places])
     longest = max(runs, key=len, default=[])
-    if len(longest) > 1 and sum(len(run) == len(longest) for run in runs) == 1:
+    same = [run for run in runs if len(run) == len(longest)]
+    if len(longest) > 1 and len(same) == 1:
         return longest
+    if len(longest) > 2:
+        ends = ", ".join(f"{run[0]!r:.40} to {run[-1]!r:.40}" for run in same[:3])
+        raise UsageError(
+            f"several runs of {len(longest)} columns may be the coordinates ({ends:.160}): name "
+            f"their stem with --vector-column {_NUMBERED.fullmatch(longest[0])[1]:.40}"
+        )
     ids = id_columns(names)
     free = [name for name in numeric if name not in ids and plain(name) not in _PLAIN_INDEX]
     others = [name for name in names if name not in free and name not in ids]
@@ -242,13 +249,17 @@ def coordinate_columns(names: Sequence[str], numeric: Sequence[str]) -> list[str
     return [] if others else free
 
 
+_NUMBERED = re.compile(r"(.*?)(\d+)[\])]?")
 _PLAIN_INDEX = {plain(name) for name in INDEX_NAMES}
 
 
 def _stem_columns(names: Sequence[str], stem: str) -> list[str]:
     """The columns called `stem` and a number, in the order of the numbers."""
-    found = [name for name in names if re.fullmatch(re.escape(stem) + r"[-_.]?\d+", name)]
-    return sorted(found, key=lambda name: int(re.search(r"\d+$", name)[0]))
+    form = re.compile(re.escape(stem) + r"[-_.\[(]?(\d+)[\])]?")
+    return sorted(
+        (name for name in names if form.fullmatch(name)),
+        key=lambda name: int(form.fullmatch(name)[1]),
+    )
 
 
 def _read_coordinates(
