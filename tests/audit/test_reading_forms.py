@@ -82,6 +82,15 @@ def test_mapped_shards_stay_mapped_and_blocks_cross_them(tmp_path):
         assert np.array_equal(found.block(start, stop), rows[start:stop])
 
 
+def test_ids_in_a_file_beside_are_said_not_to_be_read(tmp_path):
+    np.save(tmp_path / "embeddings.npy", some())
+    np.save(tmp_path / "ids.npy", np.array(IDS))
+    (tmp_path / "state.json").write_text("{}")
+    found = open_vectors(tmp_path)
+    assert np.array_equal(found.block(0, N), some()) and found.ids is None
+    assert found.notes == ("of the folder embeddings.npy is read, and not ids.npy, state.json",)
+
+
 def test_folders_that_say_too_little(tmp_path):
     refused(tmp_path, "folder without files of vectors (empty)")
     (tmp_path / "a.txt").write_text("hello")

@@ -123,6 +123,11 @@ def test_fields_that_are_coordinates_as_data_frames_write_them(tmp_path):
         assert any("4 fields `0` to `3`" in note for note in found.notes)
 
 
+def test_a_data_frame_of_numbers_by_columns(tmp_path):
+    content = {str(i): {str(n): x for n, x in enumerate(c)} for i, c in enumerate(ROWS.T.tolist())}
+    assert np.array_equal(opened(tmp_path, content).block(0, 5), ROWS)
+
+
 def test_a_vector_under_another_name_is_not_passed_over(tmp_path):
     lines = [{"id": i, "vector": row} for i, row in enumerate(LISTS)]
     lines[3]["vektor"] = lines[3].pop("vector")

@@ -72,6 +72,16 @@ def test_the_index_of_a_part_of_a_data_frame_names_its_rows(tmp_path):
         assert found.id_name and "ids are those of the data frame's index" in found.notes
 
 
+def test_lists_without_quotation_marks_and_rows_as_numpy_prints_them(tmp_path):
+    for template in ("d{i},{row}", "d{i}, {row}", 'd{i}, "{row}"'):
+        lines = [template.format(i=i, row=row) for i, row in enumerate(ROWS.tolist())]
+        for head in ("id,embedding\n", ""):
+            found = opened(tmp_path, head + "\n".join(lines))
+            assert np.array_equal(found.block(0, 4), ROWS) and found.ids[3] == "d3"
+    text = "\n".join(map(str, ROWS))
+    assert np.allclose(opened(tmp_path, text).block(0, 4), ROWS, rtol=1e-7)
+
+
 @pytest.mark.parametrize(
     "cell",
     [

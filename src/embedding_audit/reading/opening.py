@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import glob
 import os
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,28 +13,13 @@ from embedding_audit.cloud.progress import track
 from embedding_audit.reading.codes import coding_of
 from embedding_audit.reading.names import INDEX_NAMES, find_column, id_columns
 from embedding_audit.reading.read import Read, check_matrix, clean
-from embedding_audit.reading.source import Source, open_source, reason, shown
-from embedding_audit.reading.vectors import Joined, Matrix, Vectors
+from embedding_audit.reading.shards import files_of, joined, passed_over
+from embedding_audit.reading.source import SUFFIXES, Source, open_source, shown
+from embedding_audit.reading.vectors import Matrix, Vectors
 from paper_utils.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_SUFFIXES = {  # of each kind of content; another one is said
-    "npy": (".npy",),
-    "npz": (".npz",),
-    "safetensors": (".safetensors",),
-    "parquet": (".parquet", ".pq"),
-    "arrow": (".arrow", ".feather", ".ipc"),
-    "arrow stream": (".arrow", ".arrows", ".ipc"),
-    "feather": (".feather",),
-    "hdf5": (".h5", ".hdf5", ".hdf"),
-    "faiss": (".faiss", ".index", ".idx", ".ivf", ".bin"),
-    "json": (".json", ".jsonl", ".ndjson"),
-    "jsonl": (".jsonl", ".ndjson", ".json"),
-    "table": (".csv", ".tsv", ".txt", ".vec"),
-}
-_BINARY = ("npy", "npz", "safetensors", "parquet", "arrow", "arrow stream", "feather", "hdf5", "")
 
 
 def _reader(kind: str) -> Callable[[Source, str], Read]:
@@ -82,7 +65,7 @@ def open_vectors(
     name = shown(path)
     path, vector_column = _part(path, vector_column)
     files = files_of(path)
-    reads, kinds, notes = [], [], _passed_over(path, files)
+    reads, kinds, notes = [], [], passed_over(path, files)
     for file in track(files, f"opening {Path(path).name}") if len(files) > 1 else files:
         source = open_source(file)
         if source.kind == "" and source.suffix == ".npy":
@@ -90,7 +73,7 @@ def open_vectors(
         reads.append(_reader(source.kind)(source, vector_column))
         kinds.append(_kind_name(source))
         notes += _suffix_note(source)
-    read = reads[0] if len(reads) == 1 else _joined(reads, kinds, files, name)
+    read = reads[0] if len(reads) == 1 else joined(reads, kinds, files, name)
     return finished(read, name, kinds[0], id_column, dtype, tuple(dict.fromkeys(notes)))
 
 
@@ -106,123 +89,10 @@ def _kind_name(source: Source) -> str:
 
 
 def _suffix_note(source: Source) -> tuple[str, ...]:
-    if source.kind and source.suffix not in _SUFFIXES[source.kind]:
+    if source.kind and source.suffix not in SUFFIXES[source.kind]:
         kind = "a table of text" if source.kind == "table" else f"of kind {source.kind}"
         return (f"{source.path.name} is read as what it holds, {kind}",)
     return ()
-
-
-def files_of(path: str | os.PathLike[str]) -> list[Path]:
-    """Return the files that a path, a folder or a glob names, in natural order."""
-    text = os.fspath(path)
-    try:
-        file = Path(text).expanduser()
-        if file.is_dir():
-            found = _of_folder(file)
-        elif not file.exists() and re.search(r"[*?\[]", text):
-            found = [Path(one) for one in glob.glob(str(file), recursive=True)]  # noqa: PTH207
-            found = [one for one in found if one.is_file() and one.stat().st_size]
-            if not found:
-                raise UsageError(f"{shown(path)}: no file is called so")
-        else:
-            return [file]
-    except (OSError, ValueError) as error:
-        if isinstance(error, UsageError):
-            raise
-        raise UsageError(f"{shown(path)} cannot be read: {reason(error)}") from None
-    return sorted(found, key=_natural)
-
-
-def _natural(path: Path) -> list[tuple[int, int, str]]:
-    parts = re.split(r"(\d+)", str(path))
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts if part]
-
-
-def _of_folder(folder: Path) -> list[Path]:
-    """The shards in a folder: files of the one suffix that holds vectors."""
-    found = [
-        one
-        for one in folder.rglob("*")
-        if one.is_file()
-        and one.stat().st_size
-        and not any(part[0] in "._" for part in one.relative_to(folder).parts)
-    ]
-    groups: dict[str, list[Path]] = {}
-    for one in found:
-        groups.setdefault(
-            "".join(one.suffixes[-2:]).lower()
-            if one.suffix.lower() in _PACKED
-            else one.suffix.lower(),
-            [],
-        ).append(one)
-    known = {suffix: some for suffix, some in groups.items() if _known(suffix)}
-    binary = {suffix: some for suffix, some in known.items() if _known(suffix, _BINARY)}
-    chosen = binary if len(binary) == 1 else known
-    if len(chosen) == 1:
-        return next(iter(chosen.values()))
-    held = ", ".join(f"{len(some)} {suffix or 'without suffix'}" for suffix, some in groups.items())
-    if not chosen:
-        raise UsageError(
-            f"{shown(folder)} is a folder without files of vectors ({held or 'empty'})"
-        )
-    raise UsageError(
-        f"{shown(folder)} is a folder of several kinds of file ({held:.120}): name those with the "
-        "vectors, as in 'folder/*.parquet'"
-    )
-
-
-_PACKED = (".gz", ".bz2", ".xz", ".zst", ".zstd")
-_UNMARKED = (".fvecs", ".ivecs", ".bvecs", ".fbin", ".u8bin", ".i8bin", ".f16bin", ".ibin")
-
-
-def _known(suffix: str, kinds: Sequence[str] = tuple(_SUFFIXES)) -> bool:
-    inner = Path("x" + suffix).suffixes[0] if suffix else ""
-    if inner in _UNMARKED:
-        return True
-    return inner != ".txt" and any(inner in _SUFFIXES.get(kind, ()) for kind in kinds)
-
-
-def _passed_over(path: str | os.PathLike[str], files: list[Path]) -> tuple[str, ...]:
-    folder = Path(path).expanduser()
-    if not (len(files) > 1 or files[0] != folder):
-        return ()
-    note = f"{len(files):,} files are read as one, from {files[0].name} to {files[-1].name}"
-    return (note.replace("1 files are read as one", "1 file is read"),)
-
-
-def _joined(reads: list[Read], kinds: list[str], files: list[Path], name: str) -> Read:
-    """Put shards below each other. UsageError: they differ in kind, width, type or columns."""
-    first = reads[0]
-    for read, kind, file in zip(reads, kinds, files, strict=True):
-        check_matrix(f"{name}: {file.name}", read.data.shape)
-        here = (read.data.shape[1], np.dtype(read.data.dtype), read.coding)
-        there = (first.data.shape[1], np.dtype(first.data.dtype), first.coding)
-        if here != there:
-            raise UsageError(
-                f"{name}: {file.name} holds rows of {here[0]:,} {here[1].name}, {files[0].name} of "
-                f"{there[0]:,} {there[1].name}: shards must be alike"
-            )
-        if id_columns(list(read.beside))[:1] != id_columns(list(first.beside))[:1]:
-            raise UsageError(
-                f"{name}: ids of {file.name} and {files[0].name} are called differently "
-                f"({id_columns(list(read.beside))[:1]}, {id_columns(list(first.beside))[:1]})"
-            )
-        if kind != kinds[0]:
-            raise UsageError(f"{name} mixes kinds of file: {kinds[0]} and {kind}")
-    names = dict.fromkeys(key for read in reads for key in read.beside)
-    beside = {
-        key: [one for read in reads for one in read.beside.get(key, [None] * read.data.shape[0])]
-        for key in names
-    }
-    notes = tuple(
-        dict.fromkeys(
-            f"{file.name}: {note}" if "row" in note else note
-            for read, file in zip(reads, files, strict=True)
-            for note in read.notes
-        )
-    )
-    parts: list[Matrix] = [read.data for read in reads]
-    return Read(Joined(parts), beside, first.coding, first.column, notes)
 
 
 def finished(

@@ -163,7 +163,8 @@ def _turned(value: Row) -> list[Row] | None:
     same = all(list(inner) == keys for inner in value.values())
     if not same or any(plain(key) in _VECTORS for key in keys):
         return None
-    if not any(any(_is_vector(name, v) for v in inner.values()) for name, inner in value.items()):
+    holds = any(any(_is_vector(name, v) for v in inner.values()) for name, inner in value.items())
+    if not holds and not all(name.isdigit() for name in value):
         return None
     return [{name: inner[key] for name, inner in value.items()} for key in keys]
 

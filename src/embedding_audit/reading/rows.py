@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from embedding_audit.reading.opening import files_of
 from embedding_audit.reading.read import clean
+from embedding_audit.reading.shards import files_of
 from embedding_audit.reading.source import Source, open_source, shown
 from embedding_audit.reading.tables import text_rows, text_stream
 from paper_utils.errors import UsageError

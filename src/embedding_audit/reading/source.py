@@ -60,6 +60,21 @@ _WAY_OUT = {  # kinds that are never read, and what to do instead
     "archive": "is an archive: unpack it first",
 }
 
+SUFFIXES = {  #: of each kind of content; another one is said
+    "npy": (".npy",),
+    "npz": (".npz",),
+    "safetensors": (".safetensors",),
+    "parquet": (".parquet", ".pq"),
+    "arrow": (".arrow", ".feather", ".ipc"),
+    "arrow stream": (".arrow", ".arrows", ".ipc"),
+    "feather": (".feather",),
+    "hdf5": (".h5", ".hdf5", ".hdf"),
+    "faiss": (".faiss", ".index", ".idx", ".ivf", ".bin"),
+    "json": (".json", ".jsonl", ".ndjson"),
+    "jsonl": (".jsonl", ".ndjson", ".json"),
+    "table": (".csv", ".tsv", ".txt", ".vec"),
+}
+
 DAMAGE = (  # what the parsers of damaged headers may raise; each becomes one line
     ValueError,
     TypeError,
@@ -197,6 +212,8 @@ def _text_kind(head: bytes, source: Source) -> str:
     try:
         json.loads(line)
     except json.JSONDecodeError as error:
+        if re.fullmatch(r"\[[-+.\w\s]+\]", line):
+            return "table"  # a row a line, as NumPy prints it
         # One document over several lines breaks off at the end of its first, damage anywhere.
         return "json" if error.pos >= len(line) - 1 else "jsonl"
     except RecursionError:

@@ -73,12 +73,20 @@ def cells_of(source: Source, separator: str, *, quoted: bool = True) -> Iterator
             lines = _word2vec(line.split() for line in stream)
         else:
             quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
-            lines = csv.reader(stream, delimiter=separator, quoting=quoting, strict=True)
+            lines = csv.reader(
+                stream,
+                delimiter=separator,
+                quoting=quoting,
+                strict=True,
+                skipinitialspace=separator in ",;",
+            )
         number = 0
         try:
             for number, row in enumerate(lines, start=1):
                 if not row:
                     continue
+                if len(row) > width and separator == ",":
+                    row = _rejoined(row)
                 if width and len(row) != width:
                     raise UsageError(
                         f"{source.name}, line {getattr(lines, 'line_num', number)}: {len(row)} "
@@ -92,6 +100,17 @@ def cells_of(source: Source, separator: str, *, quoted: bool = True) -> Iterator
             raise UsageError(f"{source.name}, line {line}: {told}") from None
         finally:
             csv.field_size_limit(limit)
+
+
+def _rejoined(row: list[str]) -> list[str]:
+    """Put lists together whose commas were taken for those between cells."""
+    found: list[str] = []
+    for cell in row:
+        if found and found[-1].startswith("[") and "]" not in found[-1]:
+            found[-1] += f",{cell}"
+        else:
+            found.append(cell)
+    return found if all("]" in cell for cell in found if cell.startswith("[")) else row
 
 
 def _word2vec(rows: Iterator[list[str]]) -> Iterator[list[str]]:
