@@ -270,6 +270,8 @@ def _from_text(text: str, name: str) -> Iterable[tuple[Any, Any, Any]]:
     if delimiter != "\t" and len(trec) in (4, 6) and _is_number(trec[3]):
         delimiter = None  # ids may hold commas
     rows = list(_split(text, lines, delimiter, name))
+    if not rows:
+        raise UsageError(f"{name} holds no judgement")
     head = [cell.strip() for cell in rows[0][1]]
     if _column(head, QUERIES) and _column(head, DOCUMENTS):
         return _from_table(_frame(rows, head, name), name)
