@@ -91,7 +91,7 @@ def made_report(*, judged: bool = True, texts: tuple[str, ...] = HOSTILE) -> Sim
         | ({"recall": curve} if judged else {}),
         examples={
             "hubs": [{"row": i, "text": text, "count": 9} for i, text in enumerate(texts)],
-            "near_duplicates": [
+            "near": [
                 {"cosine": 0.999, "rows": [{"row": i, "text": t} for i, t in enumerate(texts[:2])]}
             ],
             "outliers": [{"row": 3, "text": texts[0], "score": 0.1}],

@@ -67,7 +67,7 @@ _SECTIONS: tuple[tuple[tuple[str, ...], str, str, tuple[str, ...], tuple[str, ..
 
 _EXAMPLES = {
     "equal": "Largest groups of equal rows",
-    "near_duplicates": "Near-duplicates",
+    "near": "Near-duplicates",
     "outliers": "Rows that are far from all others",
     "mixture": "Rows that look like another model's",
     "encoding": "Rows that look encoded otherwise",
