@@ -256,6 +256,24 @@ def test_two_numberings_are_not_taken_for_the_same_items(data):
     assert ours(found) == pytest.approx(theirs(run_of(data, docs, queries), qrels), abs=1e-6)
 
 
+@pytest.mark.parametrize("same", [True, False])
+def test_numbers_of_chunked_documents_are_told_apart_by_their_chunks(data, same):
+    documents = [str(i // 3) for i in range(N)]
+    frame = pd.DataFrame({"doc_id": documents, "vector": list(data.X)})
+    order = np.arange(10) * 3 + 1  # the middle chunk of each of ten documents
+    Q = data.X[order] if same else data.Q[:10]
+    found = read_inputs(
+        frame,
+        queries={str(i): row for i, row in enumerate(Q)},
+        qrels={str(i): {str((i + 7) % 20): 1} for i in range(10)},
+    )
+    if same:
+        labels = sorted({*documents})
+        assert found.own.tolist() == [labels.index(str(i)) for i in range(10)]
+    else:
+        assert found.own is None
+
+
 def test_repeated_contradicted_unknown_and_negative_lines(tmp_path, data):
     lines = [(q, d, g) for q, d, g in data.lines()]
     extra = [

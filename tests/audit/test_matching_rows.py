@@ -103,7 +103,7 @@ def test_title_and_text_are_joined_and_other_columns_kept(tmp_path):
     assert found.texts[:5] == ("T0 word0", "word1", "T2", "", "T4 word4")
     assert "brand" in found.columns
     assert "metadata" not in found.columns
-    assert "texts are `title` and `text`, joined with a blank" in found.notes
+    assert "texts: columns `title` and `text`, joined with a blank" in found.notes
     assert "rows without a text: 1 of 12" in found.notes
     only = read_inputs(
         dict(zip(DOCS, X, strict=True)), texts=tmp_path / "corpus.jsonl", text_column="text"
@@ -166,7 +166,10 @@ def test_titles_and_texts_of_other_names(columns):
 
 
 def test_a_single_unlisted_column_of_words_is_the_text_and_several_are_asked_about():
-    assert read_texts(pd.DataFrame({"id": DOCS, "Bezeichnung": WORDS})).chosen == "`Bezeichnung`"
+    assert (
+        read_texts(pd.DataFrame({"id": DOCS, "Bezeichnung": WORDS})).chosen
+        == "column `Bezeichnung`"
+    )
     table = pd.DataFrame({"id": DOCS, "Bezeichnung": WORDS, "Farbe": WORDS})
     with pytest.raises(UsageError, match="--text-column"):
         read_texts(table)

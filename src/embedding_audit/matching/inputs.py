@@ -185,7 +185,7 @@ def assembled(
         ]
     own = None
     if drop_own and ids is not None:
-        own, more = own_documents(queries.vectors, side.vectors, *ids, judgements)
+        own, more = own_documents(queries.vectors, side.vectors, *ids, judgements, document)
         notes += more
     found = replace(found, vectors=side.vectors, document=document, matches=tuple(matches))
     found = _usable(_with_texts(found, side), queries, judgements, own, notes)

@@ -20,10 +20,11 @@ def own_documents(
     query_ids: pd.Index | None,
     document_ids: pd.Index | None,
     judgements: Judgements | None,
+    document: NDArray[np.int64] | None = None,
 ) -> tuple[NDArray[np.int64] | None, list[str]]:
-    """Return the document that each query is, or -1, and what to say of it. `document_ids` are
-    distinct, in the order of the grades' columns. Equal ids tell, where the vectors bear it out;
-    without ids equal vectors. A document that is judged relevant to its own query stays.
+    """Return the document that each query is, or -1, and what to say of it. Equal ids tell, where
+    the vectors bear it out (`document_ids` are distinct, `document` as in Inputs); without ids
+    equal vectors. A document that is judged relevant to its own query stays.
     """
     if query_ids is None or document_ids is None:
         if query_ids is not None or document_ids is not None:
@@ -37,7 +38,7 @@ def own_documents(
         shared = int((own >= 0).sum())
         # Queries and documents that are merely numbered, each from 1 on, are not the same items.
         if shared and all(one.isdecimal() for one in query_ids[own >= 0]):
-            share = _nearer(queries, documents, query_ids, own)
+            share = _nearer(queries, documents, query_ids, own, document)
             if share < 0.9:
                 return None, [
                     f"{by} {shared:,} times, but is no nearer to it than by chance (nearer than to "
@@ -60,13 +61,23 @@ def own_documents(
     return None, notes
 
 
-def _nearer(queries: Vectors, documents: Vectors, ids: pd.Index, own: NDArray[np.integer]) -> float:
+def _nearer(
+    queries: Vectors,
+    documents: Vectors,
+    ids: pd.Index,
+    own: NDArray[np.integer],
+    document: NDArray[np.int64] | None,
+) -> float:
     """Return the median share of other queries' documents that a query's own one is nearer than."""
     rows = np.flatnonzero(own >= 0)
     rows = rows[np.argsort(ids[rows].to_numpy(dtype=str), kind="stable")][:_LOOKED_AT]
-    sides = [_units(vectors, at) for vectors, at in ((queries, rows), (documents, own[rows]))]
+    place = {one: at for at, one in enumerate(own[rows].tolist())}
+    parts = own[rows] if document is None else np.flatnonzero(np.isin(document, own[rows]))
+    group = [place[one] for one in (parts if document is None else document[parts]).tolist()]
     with np.errstate(invalid="ignore"):
-        scores = sides[0] @ sides[1].T
+        of_parts = _units(queries, rows) @ _units(documents, parts).T
+    scores = np.full((len(rows), len(rows)), -np.inf)
+    np.fmax.at(scores.T, group, of_parts.T)  # a document is as near as its nearest chunk
     same = np.diagonal(scores)[:, None]
     others = ~np.eye(len(rows), dtype=bool) & np.isfinite(scores)
     below = ((scores < same) + 0.5 * (scores == same)) * others

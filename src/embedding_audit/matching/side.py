@@ -98,7 +98,7 @@ def side_of(
 
 
 def _said(texts: Texts, what: str) -> list[str]:
-    notes = [f"{what} are {texts.chosen}"]
+    notes = [f"{what}: {texts.chosen}"]
     if texts.missing:
         notes.append(f"rows without a text: {texts.missing:,} of {len(texts.strings):,}")
     return notes

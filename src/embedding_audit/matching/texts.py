@@ -231,9 +231,9 @@ def joined(table: pd.DataFrame, columns: list[str], name: str) -> Texts:
     """Return the texts of one or two columns, joined with a blank where both are there (BEIR)."""
     parts = [[as_text(value) for value in table[column]] for column in columns]
     strings = tuple(" ".join(filter(None, row)) for row in zip(*parts, strict=True))
-    chosen = " and ".join(f"`{column}`" for column in columns)
+    chosen = "column " + " and ".join(f"`{column}`" for column in columns)
     if len(columns) > 1:
-        chosen += ", joined with a blank"
+        chosen = chosen.replace("column", "columns", 1) + ", joined with a blank"
     rest = [one for one in table.columns if one not in columns and _holds_texts(table[one])]
     return Texts(name, strings, chosen, table[rest], missing=sum(not text for text in strings))
 
