@@ -168,7 +168,9 @@ def _examples(inputs: Inputs, cloud: Cloud, hubs: Hubs, odd: Oddities) -> dict[s
     sizes = np.bincount(scan.direction)[directions.places(0, directions.n)]
     found: dict[str, Any] = {
         "equal": [
-            named(directions, i, count=int(sizes[i])) for i in _largest(sizes) if sizes[i] > 1
+            named(directions, i, count=int(sizes[i]))
+            for i in _largest(sizes, directions)
+            if sizes[i] > 1
         ],
         "hubs": [],
         "near": [
@@ -179,10 +181,10 @@ def _examples(inputs: Inputs, cloud: Cloud, hubs: Hubs, odd: Oddities) -> dict[s
         "outliers": [named(directions, one, cosine=cosine) for one, cosine in odd.far],
     }
     if hubs.counts is not None:
-        top = _largest(hubs.counts)
+        top = _largest(hubs.counts, cloud.distinct)
         found["hubs"] = [named(cloud.distinct, i, count=int(hubs.counts[i])) for i in top]
     return found
 
 
-def _largest(counts: NDArray[np.int64], most: int = 10) -> list[int]:
-    return np.argsort(-counts, kind="stable")[:most].tolist()
+def _largest(counts: NDArray[np.int64], points: Points, most: int = 10) -> list[int]:
+    return np.lexsort((points.places(0, points.n), -counts))[:most].tolist()

@@ -46,10 +46,11 @@ def oddities(cloud: Cloud, hubs: Hubs) -> Oddities:
         found["rows.near_duplicate_share"] = share_of(float(near.mean()), len(near)).beside(
             gaussian=expected
         )
+    places = cloud.directions.places(0, cloud.directions.n)
     first = lists.scores[:, 0]
     far = first < np.quantile(hubs.null.scores[:, 0], _FAR)
     found["rows.outlier_share"] = share_of(float(far.mean()), len(far)).beside(gaussian=_FAR)
-    return Oddities(found, _pairs(lists, near), _lonely(lists, far))
+    return Oddities(found, _pairs(lists, near, places), _lonely(lists, far))
 
 
 def _near(lists: Lists, dimension: float | None) -> NDArray[np.bool_] | None:
@@ -66,12 +67,16 @@ def _near(lists: Lists, dimension: float | None) -> NDArray[np.bool_] | None:
     return squared[:, 0] < cut**2 * usual
 
 
-def _pairs(lists: Lists, near: NDArray[np.bool_], most: int = 10) -> list[tuple[int, int, float]]:
+def _pairs(
+    lists: Lists, near: NDArray[np.bool_], places: NDArray[np.int64], most: int = 10
+) -> list[tuple[int, int, float]]:
     found: dict[tuple[int, int], float] = {}
     chosen = np.flatnonzero(near)
     for at in chosen[np.lexsort((lists.order[chosen], -lists.scores[chosen, 0]))]:
-        one, other = int(lists.queries[at]), int(lists.indices[at, 0])
-        found.setdefault((min(one, other), max(one, other)), float(lists.scores[at, 0]))
+        pair = sorted(
+            (int(lists.queries[at]), int(lists.indices[at, 0])), key=lambda one: places[one]
+        )
+        found.setdefault(tuple(pair), float(lists.scores[at, 0]))
         if len(found) == most:
             break
     return [(*pair, cosine) for pair, cosine in found.items()]

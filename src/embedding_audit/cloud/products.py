@@ -22,19 +22,30 @@ _HEIGHT, _WIDTH = 1024, 4096  # queries and points of one product: its scores st
 BLOCK, CHUNK = 65_536, 8_192  #: points that are compared at a time, and queries
 
 
-def products(Q: NDArray[np.float32], X: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return all inner products, shape (len(Q), len(X)), equal rows getting equal ones."""
-    return (_whole_tiles(Q) @ _whole_tiles(X).T)[: len(Q), : len(X)]
+def products(
+    Q: NDArray[np.float32], X: NDArray[np.float32], room: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
+    """Return all inner products, shape (len(Q), len(X)), equal rows getting equal ones.
+    `room`, where it is large enough, is written into: a fresh array of some size costs its pages.
+    """
+    Q_whole, X_whole = _whole_tiles(Q), _whole_tiles(X)
+    shape = len(Q_whole), len(X_whole)
+    fits = room is not None and room.size >= shape[0] * shape[1]
+    out = room[: shape[0] * shape[1]].reshape(shape) if fits else None
+    return np.matmul(Q_whole, X_whole.T, out=out)[: len(Q), : len(X)]
 
 
 def metric_scores(
-    Q: NDArray[np.float32], X: NDArray[np.float32], metric: str
+    Q: NDArray[np.float32],
+    X: NDArray[np.float32],
+    metric: str,
+    room: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
     """Return the scores of queries with points, larger is nearer: q·x, for l2 q·x - |x|²/2.
     The rows are as the metric compares them: unit vectors for the cosine, else as stored, all in
-    one scale.
+    one scale. `room` is for :func:`products`.
     """
-    scores = products(Q, X)
+    scores = products(Q, X, room)
     if metric == "l2":
         scores -= half_squares(X)
     return scores
@@ -102,11 +113,12 @@ def best_of_block(
     """Return what :func:`best` does, of the points `X` alone, whose numbers begin at `start`."""
     scores = np.empty((len(Q), k), dtype=np.float32)
     numbers = np.empty((len(Q), k), dtype=np.int64)
+    room = np.empty(_HEIGHT * _WIDTH, dtype=np.float32)
     for top in range(0, len(Q), _HEIGHT):
         rows = slice(top, min(top + _HEIGHT, len(Q)))
         heap = _Heap(scores[rows], numbers[rows])
         for left in range(0, len(X), _WIDTH):
-            part = metric_scores(Q[rows], X[left : left + _WIDTH], metric)
+            part = metric_scores(Q[rows], X[left : left + _WIDTH], metric, room)
             without_own(part, own[rows] - (start + left))
             heap.add(part, start + left)
     return _ranked(numbers, scores)
