@@ -112,7 +112,8 @@ def audit(out: Path, config: str | None, **given: Any) -> None:
     """Audit the vectors of an index: what is wrong, how badly, and what would help.
 
     EMBEDDINGS: .npy, .npz, .parquet, .csv, JSON lines, FAISS, HDF5 and more, or a folder of them;
-    one vector an item. The answer is printed, the page and report.json have the rest.
+    one vector an item; FILE::NAME where a file holds several arrays. The answer is printed, the
+    page and report.json have the rest.
 
     Exit 0: well; 1: rows with NaN or infinite values, a condition of --fail-on, or worse than
     --baseline; 2: used wrong.
