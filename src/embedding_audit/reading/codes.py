@@ -210,7 +210,7 @@ def _told_by_values(rows: NDArray, column: str, name: str) -> tuple[str, tuple[s
     if last in _BIT_NAMES and codes.high - codes.low > 1:
         coding = "bits" if codes.low >= 0 and rows.dtype != np.int8 else "signed bits"
         return coding, _format_note(coding)
-    if codes.low >= 0 and codes.high <= 1:
+    if codes.low == 0 and codes.high == 1:
         said = "bits written as 0 and 1 are taken as these numbers: cosines count shared ones"
         return "", (said,)
     kind = rows.dtype.name if whole else "whole numbers"
