@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 T = TypeVar("T")
 
+_NORMAL = 1.959963984540054  # 97.5% of the normal distribution lie below
+_CELLS = 1 << 21  # resampled values held at once: 16 MiB
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -119,11 +122,11 @@ def from_jackknife(value: float, left_out: list[float], n: int) -> Measure:
     groups = len(left_out)
     if groups < 2 or not all(map(math.isfinite, [value, *left_out])):
         return Measure(value, n=n, reason="too few rows for an interval")
-    from scipy.stats import t
+    from scipy.special import stdtrit  # the quantile of Student's t, without all of scipy.stats
 
     mean = sum(left_out) / groups
     se = math.sqrt((groups - 1) / groups * sum((x - mean) ** 2 for x in left_out))
-    half = float(t.ppf(0.975, groups - 1)) * se
+    half = float(stdtrit(groups - 1, 0.975)) * se
     return Measure(value, value - half, value + half, n=n)
 
 
@@ -145,11 +148,26 @@ def difference(one: Measure, other: Measure, n: int | None) -> Measure:
 
 
 def share_of(share: float, n: int) -> Measure:
-    """Return a share of `n` independent units with its Wilson interval."""
-    from paper_utils.codes.additive import wilson
-
-    low, high = wilson(share, n)
+    """Return a share of `n` independent units with its interval (Wilson 1927)."""
+    z2 = _NORMAL**2 / n
+    middle, half = share + z2 / 2, math.sqrt(z2 * (share * (1 - share) + z2 / 4))
+    low, high = (max(0.0, middle - half) / (1 + z2), min(1 + z2, middle + half) / (1 + z2))
     return Measure(share, low if share > 0 else 0.0, high if share < 1 else 1.0, n=n)
+
+
+def mean_over(values: NDArray[np.floating], seed: int, resamples: int = 2000) -> Measure:
+    """Return a mean over queries with its bootstrap interval, the same in any order of them.
+    That of :func:`paper_utils.statistics.bootstrap_interval`, without all of scipy.stats.
+    """
+    ordered, n = np.sort(values), len(values)
+    if n < 2:
+        return not_measured("a single query has no interval")
+    rng, means, height = np.random.default_rng(seed), [], max(1, _CELLS // n)
+    for start in range(0, resamples, height):
+        drawn = rng.integers(0, n, (min(height, resamples - start), n))
+        means.append(ordered[drawn].mean(axis=1))
+    low, high = np.quantile(np.concatenate(means), [0.025, 0.975])
+    return Measure(ordered.mean(), low, high, n=n)
 
 
 def median_of(values: NDArray[np.floating]) -> Measure:

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from embedding_audit.reading.vectors import Vectors
 
 
+NULL_ROWS = 50_000  #: rows of a null of which only moments are taken
+
+
 @dataclass(frozen=True, eq=False)  # arrays have no truth value
 class Cloud:
     """The usable rows of a file, scanned.
@@ -132,6 +135,12 @@ class Cloud:
         rng = np.random.default_rng([self.seed, 0x6E6F726D])
         norms = rng.permutation(np.sort(self.norms))[:n]
         return {name: Scaled(null, norms) for name, null in found.items()}
+
+    @cached_property
+    def null_moments(self) -> dict[str, Moments]:
+        """Moments of at most `NULL_ROWS` points of both nulls."""
+        nulls = self.nulls(min(self.rows.n, NULL_ROWS))
+        return {name: merged(moments_of(points, 1)) for name, points in nulls.items()}
 
     def _gaussian_of(self, n: int) -> Points:
         whole = self._gaussian

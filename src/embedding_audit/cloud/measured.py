@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from embedding_audit.cloud.cloud import Cloud
 from embedding_audit.cloud.cluster import Workers
 from embedding_audit.cloud.hubs import Hubs, hubness
-from embedding_audit.cloud.moments import merged, moments_of, spectrum_of
+from embedding_audit.cloud.moments import spectrum_of
 from embedding_audit.cloud.oddities import Oddities, file_measures, oddities
 from embedding_audit.cloud.points import InMemoryPoints, Points, sample
 from embedding_audit.cloud.scan import Scan, longest_copy, named_rows, scan
-from embedding_audit.cloud.shape import NULL_ROWS, moment_measures, norm_measures, row_measures
+from embedding_audit.cloud.shape import moment_measures, norm_measures, row_measures
 from embedding_audit.cloud.slices import Slice, labels_of, slice_measures, summary, with_recall
 from embedding_audit.cloud.stability import stability
 from embedding_audit.given import Inputs
@@ -122,8 +122,7 @@ def _row_notes(inputs: Inputs, seen: Scan) -> list[str]:
 
 def _curves(cloud: Cloud, hubs: Hubs) -> dict[str, Any]:
     curves: dict[str, Any] = {"spectrum": spectrum_of(cloud.moments).tolist()}
-    shuffled = cloud.nulls(min(cloud.rows.n, NULL_ROWS))["shuffled"]
-    curves["spectrum_shuffled"] = spectrum_of(merged(moments_of(shuffled, 1))).tolist()
+    curves["spectrum_shuffled"] = spectrum_of(cloud.null_moments["shuffled"]).tolist()
     if hubs.counts is not None:
         curves["occurrence"] = np.bincount(hubs.counts).tolist()
     return curves

@@ -73,8 +73,9 @@ class Shuffled(_Drawn):
         some = points.sample(most, seed)
         if points.place is not None:
             some = some[np.argsort(points.place[some])]
-        pool = points.take(some)
-        return cls(n, rng.permuted(pool, axis=0), seed)
+        columns = np.ascontiguousarray(points.take(some).T)
+        rng.permuted(columns, axis=1, out=columns)
+        return cls(n, np.ascontiguousarray(columns.T), seed)
 
     @property
     def d(self) -> int:

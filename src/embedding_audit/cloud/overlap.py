@@ -190,7 +190,10 @@ def in_bytes(
 
 
 def _signs(X: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.where(X > 0, np.float32(1), np.float32(-1))
+    signs = (X > 0).astype(np.float32)
+    signs *= 2
+    signs -= 1
+    return signs
 
 
 def _noise(setting: Setting, d: int, content: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -11,7 +11,6 @@ from embedding_audit.cloud.cloud import Cloud
 from embedding_audit.cloud.moments import (
     Moments,
     cosine_statistics,
-    merged,
     moments_of,
     spectral_dimensions,
     trace_dimensions,
@@ -20,8 +19,6 @@ from embedding_audit.cloud.moments import (
 from embedding_audit.cloud.points import Centred, InMemoryPoints
 from embedding_audit.cloud.scan import Scan
 from embedding_audit.measure import Measure, all_beside, not_measured, share_of, under
-
-NULL_ROWS = 50_000  #: rows of a null of which only moments are taken
 
 _FEW_COLUMNS = 1024  # eigenvalues of every group left out, up to here
 
@@ -82,15 +79,16 @@ def moment_measures(cloud: Cloud) -> dict[str, Measure]:
     groups, moments = cloud.groups, cloud.moments
     found = with_intervals(groups, _statistics)
     if cloud.scan.d <= _FEW_COLUMNS:
-        found |= with_intervals(groups, _spectral)
+        # Eigenvalues take their time: groups in pairs.
+        pairs = [a.merge(b) for a, b in zip(groups[::2], groups[1::2], strict=False)]
+        found |= with_intervals(pairs if len(groups) % 2 == 0 else groups, _spectral)
     else:
         why = f"more than {_FEW_COLUMNS} columns: no interval"
         found |= {k: Measure(v, n=moments.n, reason=why) for k, v in _spectral(moments).items()}
     whole = found["dimension.components_90"]
     whole = replace(whole, low=None, high=None, reason="a whole number")
     found["dimension.components_90"] = whole
-    for name, points in cloud.nulls(min(cloud.rows.n, NULL_ROWS)).items():
-        null = merged(moments_of(points, 1))
+    for name, null in cloud.null_moments.items():
         found = all_beside(found, name, _statistics(null) | _spectral(null))
     # Of the Gaussian both are known exactly.
     found = all_beside(found, "gaussian", _of_gaussian(moments))

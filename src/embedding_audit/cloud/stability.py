@@ -12,7 +12,7 @@ from embedding_audit.cloud.cluster import Workers
 from embedding_audit.cloud.overlap import Setting, applicable, overlaps
 from embedding_audit.cloud.points import Points, sample
 from embedding_audit.cloud.scan import digests
-from embedding_audit.measure import Measure, all_beside, median_of, not_measured, share_of, under
+from embedding_audit.measure import Measure, all_beside, mean_over, median_of, share_of, under
 
 STABILITY_QUERIES, STABILITY_NULL_QUERIES = 500, 100  #: queries of the stability; in the nulls
 
@@ -45,7 +45,7 @@ def stability(
         ends = tuple((end / scale_of(cloud.scan)).astype(np.float32) for end in cloud.scan.stored)
     values = _values(cloud, points, queries, own, names, ends, cloud.norms, content, k, where)
     margins = values.pop("margin")
-    found = {name: _mean(one, seed) for name, one in values.items()}
+    found = {name: mean_over(one, seed) for name, one in values.items()}
     found["margin"] = median_of(margins)
     found["tied"] = share_of(float((margins == 0).mean()), len(margins))
     # Where the nulls are made anew for every block, the few changes that tell most.
@@ -63,16 +63,6 @@ def stability(
         means |= {"margin": float(np.median(margins)), "tied": float((margins == 0).mean())}
         found = all_beside(found, name, means)
     return under("stability", found)
-
-
-def _mean(values: NDArray[np.float64], seed: int) -> Measure:
-    from paper_utils.statistics import bootstrap_interval
-
-    if len(values) < 2:
-        return not_measured("a single query has no interval")
-    # Sorted: the same interval whatever the order of the queries.
-    interval = bootstrap_interval(np.sort(values), seed=seed)
-    return Measure(interval.mean, interval.low, interval.high, n=interval.n)
 
 
 def _values(
