@@ -9,17 +9,19 @@ from dataclasses import dataclass
 import numpy as np
 import psutil
 
-from embedding_audit.cloud.points import NULL_QUERIES, QUERIES
+from embedding_audit.cloud.overlap import CHANGES
+from embedding_audit.cloud.points import NULL_QUERIES, QUERIES, ROOM
+from embedding_audit.cloud.stability import STABILITY_QUERIES
 from embedding_audit.reading.vectors import Vectors
 
-# Measured once on one thread of a 2-core machine: seconds for each number of the file and each
-# pass over it (reading, moments, changes and nulls), and the share of the speed of a bare matrix
-# product that the neighbour search reaches.
-_SECONDS_A_NUMBER = 1.0e-6
-_SHARE = 0.7
-_START_SECONDS = 18.0  # starting a kernel and its libraries; executing the page; rendering it
-_BASE_BYTES = 1.3 * 2**30
-_HELD = 512 * 2**20
+# Measured on one thread of a 2-core machine: seconds for each number of the file in all passes over
+# it (reading, moments, changes and nulls), and the share of the speed of a bare matrix product that
+# the neighbour search reaches.
+_SECONDS_A_NUMBER = 5e-7
+_SHARE = 0.85
+_START_SECONDS = 3.0  # libraries, eigenvalues, the page
+_BASE_BYTES = 0.4 * 2**30
+_BYTES_A_ROW = 160  # checksums, lengths, order and counts
 
 
 @dataclass(frozen=True)
@@ -47,14 +49,15 @@ def forecast(vectors: Vectors, *, exact_up_to: int) -> Forecast:
     n, d = vectors.shape
     exact = n <= exact_up_to
     queries = n if exact else QUERIES
-    products = 2.0 * n * d * (2 * queries + 2 * min(n, NULL_QUERIES))
+    changed = len(CHANGES) * STABILITY_QUERIES  # stability
+    products = 2.0 * n * d * (2 * queries + 2 * min(n, NULL_QUERIES) + changed)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     seconds = _START_SECONDS + products / (_SHARE * _speed())
-    seconds += n * d * _SECONDS_A_NUMBER / min(cores or 1, 2)
-    # Points, centred points and two nulls in memory where each fits; else blocks of them.
+    seconds += n * d * _SECONDS_A_NUMBER
+    # Points, different points, centred points and two nulls in memory where each fits, else blocks.
     single = n * d * 4
-    held = 5 * single if single <= _HELD else 3 * 50_000 * d * 4 + n * 160
-    source = 0 if vectors.mapped else n * d * np.dtype(vectors.data.dtype).itemsize
+    held = (6 * single if single <= ROOM else 3 * 50_000 * d * 4) + n * _BYTES_A_ROW
+    source = 0 if vectors.mapped else np.dtype(vectors.data.dtype).itemsize * n * d
     return Forecast(seconds, (_BASE_BYTES + held + source) / 2**30, exact, cores or 1)
 
 

@@ -25,7 +25,8 @@ def track(items: Collection[T], what: str) -> Iterator[T]:
     if not path:
         from tqdm import tqdm
 
-        yield from tqdm(items, desc=what, total=total, disable=not sys.stderr.isatty())
+        quiet = not sys.stderr.isatty()
+        yield from tqdm(items, desc=what, total=total, disable=quiet, leave=False)
         return
     began = last = time.monotonic()
     _say(path, what, 0, total, None)
