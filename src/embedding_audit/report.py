@@ -116,7 +116,7 @@ class Report:
 
         return picture(self)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         """Return the first screen as text."""
         from embedding_audit.page import first_screen
 
@@ -234,11 +234,14 @@ def _audited(
         },
         matches=inputs.matches,
         notes=(*inputs.notes, *seen.notes, *judged.notes),
-        measures=with_sentences(measures),
+        measures=with_sentences(measures, metric=inputs.metric),
         findings=tuple(sorted(findings, key=lambda one: (-one.severity, one.key))),
         actions=tuple(judged.actions),
         worst=tuple(judged.worst),
-        slices=[replace(one, measures=with_sentences(one.measures, "slices.")) for one in slices],
+        slices=[
+            replace(one, measures=with_sentences(one.measures, "slices.", inputs.metric))
+            for one in slices
+        ],
         curves=curves,
         examples=seen.examples | rows,
         comparison=comparison,

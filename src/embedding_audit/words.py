@@ -19,6 +19,23 @@ def sentence(key: str, one: Measure) -> str:
     return typeset(row["says"].format(v=one.value, n=one.n or 0))
 
 
-def with_sentences(measures: Mapping[str, Measure], under: str = "") -> dict[str, Measure]:
-    """Return the measures, each with its sentence; `under` goes before their keys."""
-    return {key: one.saying(sentence(under + key, one)) for key, one in measures.items()}
+#: Beginnings of the keys of measures that depend on how rows are compared, and names of metrics.
+METRIC_DEPENDENT = ("hubness.", "stability.", "relevance.", "slices_summary.seen", "slices.seen")
+_METRICS = {"cosine": "cosine", "dot": "inner product", "l2": "Euclidean distance"}
+_NAME_THEIRS = ("_dot", ".dot", "dot_gain", "cosine", "bm25", "absent_share", "damaged_share")
+
+
+def with_sentences(
+    measures: Mapping[str, Measure], under: str = "", metric: str = ""
+) -> dict[str, Measure]:
+    """Return the measures, each with its sentence; `under` goes before their keys, and `metric` is
+    said where a measured value depends on it.
+    """
+    found = {}
+    for key, one in measures.items():
+        text, name = sentence(under + key, one), under + key
+        depends = name.startswith(METRIC_DEPENDENT) and not name.endswith(_NAME_THEIRS)
+        if metric and one.measured and depends:
+            text = f"{text.removesuffix('.')} (by {_METRICS[metric]})."
+        found[key] = one.saying(text)
+    return found

@@ -7,7 +7,7 @@ from cloud_rows import cloud_rows, measured, vectors_of
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from embedding_audit.cloud.measured import METRIC_DEPENDENT
+from embedding_audit.words import METRIC_DEPENDENT, with_sentences
 
 #: Measures of the file as it stands: its order is what they are about.
 OF_THE_ORDER = {"rows.copied_block"}
@@ -80,6 +80,14 @@ def test_only_what_is_named_depends_on_the_metric():
     by_cosine, by_dot = (numbers(measured(rows, metric=metric)) for metric in ("cosine", "dot"))
     changed = {key for key in by_cosine.keys() | by_dot if by_cosine.get(key) != by_dot.get(key)}
     assert changed and all(key.startswith(METRIC_DEPENDENT) for key in changed), changed
+
+
+def test_what_depends_on_the_metric_names_it():
+    found = measured(cloud_rows(n=301), metric="dot").measures
+    for key, one in with_sentences(found, metric="dot").items():
+        named = one.sentence.endswith(" (by inner product).")
+        own = key == "stability.cosine"  # names what it compares
+        assert named == (one.measured and key.startswith(METRIC_DEPENDENT) and not own), key
 
 
 def test_lengths_do_not_matter_to_cosines_nor_a_common_scale_to_anything():

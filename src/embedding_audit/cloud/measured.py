@@ -21,9 +21,6 @@ from embedding_audit.cloud.stability import stability
 from embedding_audit.given import Inputs
 from embedding_audit.measure import Measure, not_measured, under
 
-#: Beginnings of the keys of measures that depend on the metric; all others are of directions.
-METRIC_DEPENDENT = ("hubness.", "stability.", "slices_summary.seen_min", "slices.seen")
-
 _SHOWN = 200  # characters of a text
 
 
