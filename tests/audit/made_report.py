@@ -92,7 +92,7 @@ def made_report(*, judged: bool = True, texts: tuple[str, ...] = HOSTILE) -> Sim
         examples={
             "hubs": [{"row": i, "text": text, "count": 9} for i, text in enumerate(texts)],
             "near": [
-                {"cosine": 0.999, "rows": [{"row": i, "text": t} for i, t in enumerate(texts[:2])]}
+                {"row": 1, "text": texts[0], "cosine": 0.999, "like_row": 2, "like_text": texts[1]}
             ],
             "outliers": [{"row": 3, "text": texts[0], "score": 0.1}],
         },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -55,6 +56,22 @@ def test_quality_has_its_interval_its_queries_and_its_null():
     shown = screen(made_report())
     assert shown.figures[0] == ("recall@10", "0.700", "[0.600, 0.800]")
     assert shown.judged.startswith("60 queries") and "0.020" in shown.judged
+
+
+def test_other_vectors_are_compared_beside_two_nulls():
+    report = made_report()
+    report.comparison = SimpleNamespace(name="old/items.npy")
+    report.measures |= {
+        "compare.overlap": Measure(0.5, 0.4, 0.6, null={"float16": 0.999, "random": 0.01}),
+        "compare.ndcg_gain": Measure(-0.02, -0.04, 0.01),
+        "compare.won": Measure(7),
+        "compare.lost": Measure(9),
+    }
+    assert screen(report).against == (
+        "against items.npy: 50.0% of the nearest rows stay (in half precision 99.9%, by chance "
+        "1.0%)",
+        "nDCG@10 by the other: −0.020 [−0.040, +0.010], 7 queries won, 9 lost",
+    )
 
 
 def test_what_is_missing_names_the_option_that_would_close_it():

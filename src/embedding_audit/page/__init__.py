@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from embedding_audit.report import Report
 
 
@@ -27,3 +29,14 @@ def first_screen(report: Report, width: int = 100) -> str:
     from embedding_audit.page.terminal import text
 
     return text(report, width)
+
+
+def table(report: Report, *prefixes: str) -> pd.DataFrame:
+    """Return the measures whose keys begin with one of `prefixes` as the page shows them."""
+    import pandas as pd
+
+    from embedding_audit.page.document import measured_table
+
+    some = {k: one for k, one in report.measures.items() if one.measured and k.startswith(prefixes)}
+    found = measured_table(some)
+    return pd.DataFrame(found.rows, columns=list(found.head))

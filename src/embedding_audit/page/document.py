@@ -14,10 +14,11 @@ from markupsafe import Markup
 from embedding_audit.measure import Measure
 from embedding_audit.page.figures import Plot, plots
 from embedding_audit.page.screen import MOST, change, is_fault, ranked, screen
-from embedding_audit.page.spelled import finished, number, quality, short
+from embedding_audit.page.spelled import clean, finished, number, quality, short
 from embedding_audit.words import measure_table
 
 if TYPE_CHECKING:
+    from embedding_audit.compare.against import Comparison
     from embedding_audit.report import Report
 
 _HERE = Path(__file__).parent
@@ -90,6 +91,7 @@ class Table:
 def page(report: Report) -> str:
     """Return the page of a report as one HTML file."""
     given = {"first": screen(report), "is_fault": is_fault, "plots": plots(report)}
+    given["heads"] = ("h1", "h2")
     given |= {"notes": report.notes, "given": _given(report), "actions": _actions(report)}
     given |= {"further": ranked(report.findings)[MOST:], "worst": _worst(report)}
     given |= {"sections": _sections(report, given["plots"]), "silent": _silent(report.measures)}
@@ -101,7 +103,7 @@ def fragment(report: Report) -> str:
     """Return the first screen for a notebook, with the plot that says most."""
     drawn = plots(report)
     plot = drawn.get("recall") or drawn.get("stability")
-    given = {"first": screen(report), "is_fault": is_fault, "plot": plot}
+    given = {"first": screen(report), "is_fault": is_fault, "plot": plot, "heads": ("p", "p")}
     return _templates().get_template("picture.html.j2").render(**given)
 
 
@@ -180,8 +182,9 @@ def _sections(report: Report, there: Mapping[str, Plot]) -> list[dict[str, Any]]
         ]
         if title == "Slices" and report.slices:
             examples.append(("By slice, with 95% intervals", _slices(report.slices)))
-        if title.startswith("Against") and report.comparison is not None:
+        if "compare." in prefixes and report.comparison is not None:
             examples += _comparison(report.comparison)
+            says = ". ".join(map(clean, (str(report.comparison.match), *report.comparison.notes)))
         if mine or examples or there.keys() & set(drawn):
             found.append(_section(title, says, mine, drawn, examples))
     if left:
@@ -221,7 +224,6 @@ def measured_table(measures: Mapping[str, Measure]) -> Table:
 
 def _listed(rows: Sequence[Mapping[str, Any]]) -> Table:
     """Return examples as rows; columns without any value are left out."""
-    rows = [_flat(row) for row in rows]
     names = list(dict.fromkeys(name for row in rows for name in row))
     names = [name for name in names if any(row.get(name) not in (None, "") for row in rows)]
     numbers = frozenset(
@@ -231,19 +233,6 @@ def _listed(rows: Sequence[Mapping[str, Any]]) -> Table:
     )
     cells = [[_cell(row.get(name)) for name in names] for row in rows]
     return Table(tuple(name.replace("_", " ") for name in names), cells, numbers)
-
-
-def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The rows of a pair side by side."""
-    found: dict[str, Any] = {}
-    for name, value in row.items():
-        pair = value if isinstance(value, list | tuple) else ()
-        if pair and all(isinstance(one, Mapping) for one in pair):
-            for word, one in zip(("one", "other"), pair, strict=False):
-                found[word] = _named(str(one.get("id") or one.get("row")), one.get("text"))
-        else:
-            found[name] = value
-    return found
 
 
 def _cell(value: Any) -> str:
@@ -271,13 +260,18 @@ def _with_half(one: Measure) -> str:
     return "–" if one.value is None else number(float(f"{one.value:.3g}")) + half
 
 
-def _comparison(comparison: Any) -> list[tuple[str, Table]]:
-    """Every list of rows that a comparison holds."""
-    content = comparison if isinstance(comparison, Mapping) else comparison.as_dict()
+_COMPARED = {
+    "tests": "Quality of both",
+    "queries_changed": "Judged queries that changed most",
+    "moved_most": "Rows whose neighbours changed most",
+    "side_by_side": "Measures side by side",
+}
+
+
+def _comparison(one: Comparison) -> list[tuple[str, Table]]:
+    """The lists of rows that a comparison holds."""
     return [
-        (str(name).replace("_", " ").capitalize(), _listed(rows))
-        for name, rows in content.items()
-        if isinstance(rows, list | tuple) and rows and isinstance(rows[0], Mapping)
+        (title, _listed(rows)) for name, title in _COMPARED.items() if (rows := getattr(one, name))
     ]
 
 

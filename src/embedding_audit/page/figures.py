@@ -209,7 +209,9 @@ def _svg(name: str, draw: Callable[[Axes], None], height: float = 2.7, edge: flo
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context():
+        mpl.rcdefaults()  # the same picture whatever a notebook or a user has set
+        mpl.rcParams.update(_STYLE)
         figure = Figure(figsize=(_WIDTH, height))
         # Fixed edges, in inches: to measure every label first takes as long as to draw.
         left, bottom, top = edge / _WIDTH, 0.5 / height, 1 - 0.08 / height

@@ -37,6 +37,7 @@ class Screen:
     matches: tuple[str, ...]
     figures: tuple[tuple[str, str, str], ...]  # name, value, interval; empty where not judged
     judged: str  # queries behind them, and their null
+    against: tuple[str, ...]  # what other vectors change
     verdict: str  # what the findings come to
     findings: tuple[Finding, ...]  # the worst
     further: int  # findings that stand below
@@ -57,6 +58,7 @@ def screen(report: Report) -> Screen:
         matches=tuple(str(one) for one in report.matches),
         figures=_figures(report.measures),
         judged=_judged(report.measures),
+        against=_against(report),
         verdict=_verdict(findings),
         findings=findings[:MOST],
         further=len(findings[MOST:]),
@@ -149,6 +151,28 @@ def _judged(measures: Mapping[str, Measure]) -> str:
     null = one.null.get("shuffled")
     by_chance = "" if null is None else f"; recall by chance {quality(null)}"
     return f"{one.n or 0:,} queries, 95% intervals over queries{by_chance}"
+
+
+def _against(report: Report) -> tuple[str, ...]:
+    """Say what the other vectors change: neighbours, and quality where it is judged."""
+    if report.comparison is None:
+        return ()
+    kept = report.measures["compare.overlap"]
+    name = _short_name(report.comparison.name)
+    if not kept.measured:
+        return (f"against {name}: {kept.reason}",)
+    nulls = {"float16": "in half precision", "random": "by chance"}
+    beside = [
+        f"{words} {kept.null[null]:.1%}" for null, words in nulls.items() if null in kept.null
+    ]
+    lines = [f"against {name}: {kept.value:.1%} of the nearest rows stay ({', '.join(beside)})"]
+    gain, won, lost = (report.measures[f"compare.{key}"] for key in ("ndcg_gain", "won", "lost"))
+    if gain.measured:
+        lines.append(
+            f"nDCG@10 by the other: {quality(gain.value, '+')} {interval(gain, '+')}, "
+            f"{won.value or 0:,.0f} queries won, {lost.value or 0:,.0f} lost"
+        )
+    return tuple(lines)
 
 
 def _tried(actions: tuple[Action, ...]) -> str:

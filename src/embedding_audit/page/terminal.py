@@ -36,6 +36,8 @@ def _lines(report: Report) -> Iterator[tuple[str, str]]:
     if shown.figures:
         values = ", ".join(" ".join(figure) for figure in shown.figures)
         yield f"Quality: {values}; {shown.judged}", "  "
+    for line in shown.against:
+        yield line[:1].upper() + line[1:], "  "
     yield f"{shown.verdict}:" if shown.findings else shown.verdict, "  "
     for number, finding in enumerate(shown.findings, start=1):
         mark = "!" if is_fault(finding) else "-"
