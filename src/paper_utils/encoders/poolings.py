@@ -42,13 +42,14 @@ def _pooled(
     import torch
 
     first = encoders[0]
+    model = first.model  # loaded before gradients are switched off
     hows = [encoder.pooling for encoder in encoders]
     tokens = [encoding.ids for encoding in first.tokenizer.encode_batch(texts)]
 
     def forward(batch: list[int]) -> NDArray[np.float32]:
         ids, mask = pad([tokens[i] for i in batch])
         with torch.inference_mode():
-            layers = first.model(
+            layers = model(
                 input_ids=ids, attention_mask=mask, output_hidden_states=True
             ).hidden_states
             middle, last = layers[(len(layers) - 1) // 2].float(), layers[-1].float()

@@ -67,11 +67,12 @@ class Splade:
 
         ids = [encoding.ids for encoding in self.tokenizer.encode_batch(as_texts(texts))]
         order = np.argsort([len(text) for text in ids], kind="stable")
+        model = self.model  # loaded before gradients are switched off
         rows = []
         for start in range(0, len(order), self.batch_size):
             tokens, mask = pad([ids[i] for i in order[start : start + self.batch_size]])
             with torch.inference_mode():
-                logits = self.model(input_ids=tokens, attention_mask=mask).logits
+                logits = model(input_ids=tokens, attention_mask=mask).logits
                 logits = logits.masked_fill(mask.unsqueeze(-1) == 0, 0)
                 rows.append(sparse.csr_array(torch.log1p(logits.relu().amax(dim=1)).numpy()))
         return sparse.csr_array(sparse.vstack(rows)[np.argsort(order)])
