@@ -82,8 +82,31 @@ def test_rows_without_a_direction_are_named_and_left_out():
         measured(rows[30:49])
     with pytest.raises(UsageError, match="all 40 usable rows have the same direction"):
         measured(np.ones((40, 3)) * np.arange(1, 41)[:, None])
+    with pytest.raises(UsageError, match="has 1 column: a direction needs at least 2"):
+        measured(np.arange(1.0, 31)[:, None])
     with pytest.raises(UsageError, match="no usable row"):
         measured(rows, queries=vectors_of(np.zeros((2, 16), np.float32)))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("metric", ["cosine", "dot", "l2"])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        np.repeat(np.eye(2), 15, axis=0),
+        np.random.default_rng(0).normal(size=(25, 200)),
+        (np.random.default_rng(1).random((80, 50)) < 0.1) * 1.0,
+        1 + 1e-6 * np.random.default_rng(2).normal(size=(50, 8)),
+        np.random.default_rng(3).choice([-1.0, 1.0], (60, 6)),
+        np.append(np.random.default_rng(4).normal(size=(50, 4)), np.full((1, 4), 1e30), axis=0),
+    ],
+    ids=["two directions", "wide", "sparse", "tight", "signs", "one huge row"],
+)
+def test_odd_clouds_are_measured_or_said_not_to_be(rows, metric):
+    for key, one in measured(rows, metric=metric).measures.items():
+        assert one.measured or one.reason, key
+        if one.low is not None:
+            assert one.low <= one.value + 1e-9 and one.value <= one.high + 1e-9, key
 
 
 def test_lengths_beyond_single_precision_are_compared():

@@ -60,9 +60,11 @@ class Scan:
 
 def scan(vectors: Vectors, where: Workers | None = None) -> Scan:
     """Look at every row once; those without a direction are named and left out of everything else.
-    UsageError: fewer than `FEWEST_ROWS` usable rows, or all of one direction.
+    UsageError: one column, fewer than `FEWEST_ROWS` usable rows, or all of one direction.
     """
     n, d = vectors.shape
+    if d < 2:
+        raise UsageError(f"{vectors.name} has {d} column: a direction needs at least 2")
     tasks = [(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)]
     parts = list((where or Workers()).map(_scanned, vectors, tasks, "reading"))
 
@@ -79,7 +81,10 @@ def scan(vectors: Vectors, where: Workers | None = None) -> Scan:
     digests = digests[order]
     new = np.concatenate([[False], (digests[1:] != digests[:-1]).any(axis=1)])
     if not new.any():
-        raise UsageError(f"{vectors.name}: all {len(used)} usable rows have the same direction")
+        raise UsageError(
+            f"{vectors.name}: all {len(used)} usable rows have the same direction, in single "
+            "precision"
+        )
     low, high, *stored = (f([part[name] for part in parts], axis=0) for name, f in _ENDS.items())
     return Scan(
         n_rows=n,

@@ -25,6 +25,9 @@ _FEW_COLUMNS = 1024  # eigenvalues of every group left out, up to here
 #: Largest half-width of the unbiased effective dimension, over its value, that is still a number.
 _WIDEST = 0.25
 
+#: An estimate without bias may lie above the ceiling by chance, but not by more than this factor.
+_ABOVE = 1.05
+
 
 def row_measures(scan: Scan) -> dict[str, Measure]:
     """Count rows that cannot be used, and rows that say the same."""
@@ -115,17 +118,12 @@ def _headline(found: dict[str, Measure], cloud: Cloud) -> dict[str, Measure]:
     """
     n, d = cloud.scan.n_directions, cloud.scan.d
     ceiling = min(n - 1, d)
-    one = found["dimension.unbiased"]
+    one, plain = found["dimension.unbiased"], found["dimension.participation"]
     kept: dict[str, Measure] = {"dimension.ceiling": Measure(ceiling, n=n)}
     narrow = one.low is not None and one.half <= _WIDEST * one.value
-    if one.value is None or one.value > ceiling * 1.05 or (n <= d and not narrow):
-        plug_in, null = found["dimension.participation"], one.null.get("gaussian")
-        del null
-        why = (
-            f"{n:,} different rows in {d:,} columns are too few: the participation ratio can be "
-            f"at most {ceiling:,} and is {plug_in.value:.1f} here"
-            if plug_in.measured
-            else f"{n:,} different rows in {d:,} columns are too few"
-        )
+    if one.value is None or one.value > _ABOVE * ceiling or (n <= d and not narrow):
+        why = f"{n:,} different rows in {d:,} columns are too few"
+        if plain.measured:
+            why += f": the participation ratio can be at most {ceiling:,} and is {plain.value:.1f} here"
         kept |= dict.fromkeys(("dimension.unbiased", "dimension.share"), not_measured(why))
     return kept
