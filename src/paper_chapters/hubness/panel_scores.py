@@ -109,6 +109,7 @@ def temperature(bank: NDArray, popularity: Callable[[NDArray, float], NDArray]) 
         lists = select_top_k(mine - popularity(others, tau), k)[0]
         return occurrences_in_lists(lists, bank.shape[1]).robin_hood
 
+    # house rule: a scale of these very cosines, not an estimate from a sample
     return min((factor * bank.std() for factor in TEMPERATURES), key=unevenness)
 
 

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paper_chapters.hubness.panel_evidence import (
+from paper_utils.panel.remedy_evidence import (
     KNOWS,
     SETS,
     Rule,
     effects,
     learn,
     left_out_range,
+    over_pairs,
     pair_rows,
     primary,
     rank_correlation,
@@ -69,6 +70,8 @@ def test_effects_count_pairs_by_their_intervals():
     assert (found.improved_holm, found.harmed_holm) == (2, 1)
     assert (found.median, found.worst, found.best) == (0.0125, -0.05, 0.03)
     assert found.mean.low < found.mean.mean < found.mean.high
+    alone = over_pairs((gain, gain - 0.01, gain + 0.01) for gain in gains)
+    assert alone == pytest.approx(found.mean)
     low, high = left_out_range(rows[rows["remedy"] == "CSLS"], "set")
     assert low <= found.mean.mean <= high
 
