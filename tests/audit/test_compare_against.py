@@ -103,7 +103,7 @@ def test_rows_go_by_id_whatever_their_order_and_what_has_no_partner_is_counted()
     assert value["compare.overlap"] == pytest.approx(1)
     assert value["compare.rows"] == N - 1
     assert (value["compare.only_first"], value["compare.only_second"]) == (1, 2)
-    assert found.match.by == "id" and len(found.notes) == 2
+    assert found.match.by == "id `id`" and len(found.notes) == 2
 
 
 def test_the_comparison_does_not_depend_on_the_order_of_the_rows():

@@ -77,7 +77,7 @@ def alike_measures(
     if one.shape[1] != other.shape[1]:
         why = not_measured(f"{one.shape[1]} and {other.shape[1]} columns")
         return found | {"cosine": why, "moved_share": why, "moved_cosine": why}
-    cosines = np.einsum("ij,ij->i", one, other, dtype=np.float64)
+    cosines = np.minimum(np.einsum("ij,ij->i", one, other, dtype=np.float64), 1)
     total = float(one.sum(axis=0, dtype=np.float64) @ other.sum(axis=0, dtype=np.float64))
     apart = (total - cosines.sum()) / (n * (n - 1))
     moved = cosines < UNCHANGED

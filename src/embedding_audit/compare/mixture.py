@@ -1,10 +1,8 @@
 """Does an index hold the vectors of two models? Found from the vectors alone.
 
-Two clusters of one model, however far apart, spread along directions that they share: what one
-encoder does to any text. The spaces of two models have nothing in common but chance. So the rows
-are split where their clusters spread least alike, and the spread of both sides is compared: for
-unrelated spaces the inner product of two covariances without their traces is 0 up to a known
-error, since one of them may be rotated at random against the other.
+All clusters of one model share directions in which they spread; the spaces of two share nothing
+but chance. So the rows are split where their clusters spread least alike. For unrelated spaces the
+inner product of two covariances without their traces is 0 up to a known error.
 """
 
 from __future__ import annotations

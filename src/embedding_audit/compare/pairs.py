@@ -45,7 +45,7 @@ def pair_rows(one: Vectors, other: Vectors) -> Pairs:
         second = first
     else:
         first, second = _by_id(one.ids, other.ids)
-        by = "id"
+        by = f"id `{other.id_name}`" if other.id_name else "id"
         if not len(first):
             raise UsageError(
                 f"{one.name} and {other.name} have no id in common: such as {one.ids[0]!r:.60} and "
