@@ -83,15 +83,18 @@ class Shuffled(_Drawn):
 
     def block(self, start: int, stop: int) -> NDArray[np.float32]:
         if self.n <= len(self.pool):
-            rows = self.pool[start:stop]
-        else:
-            parts = []
-            for rng, size, inside in self._chunks(start, stop, 0x706F6F6C):
-                place = rng.integers(0, len(self.pool), (size, self.d))[inside]
-                parts.append(np.take_along_axis(self.pool, place, axis=0))
-            rows = np.concatenate(parts)
-        empty = ~rows.any(axis=1)
-        if empty.any():  # very sparse vectors only
-            rows = rows.copy()
-            rows[empty, 0] = 1
-        return unit_rows(rows).astype(np.float32)
+            return _directions(self.pool[start:stop])
+        parts = []
+        for rng, size, inside in self._chunks(start, stop, 0x706F6F6C):
+            place = rng.integers(0, len(self.pool), (size, self.d))[inside]
+            parts.append(_directions(np.take_along_axis(self.pool, place, axis=0)))
+        return np.concatenate(parts)
+
+
+def _directions(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows at unit length; one of zeros, which only very sparse vectors have, gets a direction."""
+    empty = ~rows.any(axis=1)
+    if empty.any():
+        rows = rows.copy()
+        rows[empty, 0] = 1
+    return unit_rows(rows).astype(np.float32)

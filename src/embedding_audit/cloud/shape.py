@@ -124,6 +124,7 @@ def _headline(found: dict[str, Measure], cloud: Cloud) -> dict[str, Measure]:
     if one.value is None or one.value > _ABOVE * ceiling or (n <= d and not narrow):
         why = f"{n:,} different rows in {d:,} columns are too few"
         if plain.measured:
-            why += f": the participation ratio can be at most {ceiling:,} and is {plain.value:.1f} here"
+            seen = f"{plain.value:.1f} here"
+            why += f": the participation ratio can be at most {ceiling:,} and is {seen}"
         kept |= dict.fromkeys(("dimension.unbiased", "dimension.share"), not_measured(why))
     return kept
