@@ -43,7 +43,7 @@ _ALIKE = 0.1  # cosine of the words of two texts, from which they share a topic
 
 
 _NAMES = ("split", "split_words", "split_share", "agreement")
-_MOST_PAIRS = 5_000
+_MOST_TEXTS, _MOST_PAIRS = 1_000_000, 5_000  # among which repeats are looked for, and looked at
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no truth value
@@ -192,7 +192,8 @@ def _repeats(cloud: Cloud, texts: Sequence[str]) -> dict[str, Measure]:
     mixed = sum(len(said[int(direction[place])]) > 1 for place in shared)
     found = {"one_vector": share_of(mixed / len(rows), len(rows)).beside(sound=0.0)}
     first: dict[str, int] = {}
-    pairs = [(first.setdefault(texts[row], row), row) for row in rows if texts[row].strip()]
+    some = rows[:_MOST_TEXTS]
+    pairs = [(first.setdefault(texts[row], row), row) for row in some if texts[row].strip()]
     pairs = [pair for pair in pairs if pair[0] != pair[1]][:_MOST_PAIRS]
     if not pairs:
         return found | {"two_vectors": not_measured("no text is there twice")}
