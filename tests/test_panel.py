@@ -20,6 +20,7 @@ from paper_utils.panel.search import (
     cosine_scores,
     has_shallow_pools,
     only_judged,
+    pair_accuracy,
     search_values,
 )
 from paper_utils.panel.sets import ALONE, JUDGED, N_TOOLS, SETS, load_set, set_checksums
@@ -253,3 +254,19 @@ def test_every_printed_anchor_is_met():
 
 def test_judged_sets_and_those_alone_are_apart():
     assert not set(JUDGED) & set(ALONE)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_pair_accuracy_counts_pairs_of_different_grades(seed):
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(0, 4, size=(3, 12)).astype(np.float32)  # with ties
+    grades = rng.integers(1, 4, size=(3, 12)) / 2
+    found = pair_accuracy(lambda rows: scores[rows], sparse.csr_array(grades))
+    for row in range(3):
+        pairs_of = [
+            1.0 * (scores[row, i] > scores[row, j]) + 0.5 * (scores[row, i] == scores[row, j])
+            for i in range(12)
+            for j in range(12)
+            if grades[row, i] - grades[row, j] >= 0.67
+        ]
+        assert found[row] == pytest.approx(np.mean(pairs_of) if pairs_of else np.nan, nan_ok=True)

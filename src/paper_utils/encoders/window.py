@@ -7,14 +7,19 @@ from collections.abc import Sequence
 
 from paper_utils.encoders import checkpoint
 from paper_utils.encoders.base import Encoder
+from paper_utils.encoders.gguf_file import GGUFFile
 from paper_utils.encoders.sentence import SentenceCheckpoint
-from paper_utils.encoders.transformer import TransformerCheckpoint
+from paper_utils.encoders.transformer import MAX_TOKENS, TransformerCheckpoint
 
 _CYRILLIC = re.compile(r"[\u0400-\u04ff]")
 
 
 def texts_cut(encoder: Encoder, texts: Sequence[str]) -> int:
     """Return how many of `texts` the encoder cuts at its window; 0 for encoders without one."""
+    if isinstance(encoder, GGUFFile):  # no token is less than a byte: short texts need no reading
+        texts = [text for text in texts if len(text.encode()) > MAX_TOKENS - 8]
+    if not texts:
+        return 0
     if isinstance(encoder, TransformerCheckpoint):
         return sum(bool(found.overflowing) for found in encoder.tokenizer.encode_batch(list(texts)))
     if isinstance(encoder, SentenceCheckpoint):

@@ -13,6 +13,7 @@ from paper_utils.panel.search import (
     cosine_scores,
     has_shallow_pools,
     only_judged,
+    pair_accuracy,
     search_values,
     summarised,
 )
@@ -81,7 +82,8 @@ def anchor(set: str, system: str) -> dict[str, Any]:
     row: dict[str, Any] = summarised(values) | {"queries": len(values["ndcg_10"])}
     if has_shallow_pools(qrels):
         condensed = search_values(only_judged(score, qrels), qrels)
-        row["condensed"] = summarised({"ndcg_10": condensed["ndcg_10"]})
+        among = {"ndcg_10": condensed["ndcg_10"], "pair_accuracy": pair_accuracy(score, qrels)}
+        row["condensed"] = summarised(among)
     table = {"bm25 as printed": "anchors-bm25", "minilm": "anchors-minilm"}
     row["printed"] = published(table[system]).value.get(set) if system in table else None
     row["met"] = (

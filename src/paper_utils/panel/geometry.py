@@ -19,6 +19,7 @@ from paper_utils.panel.search import (
     cosine_scores,
     has_shallow_pools,
     only_judged,
+    pair_accuracy,
     search_values,
     summarised,
 )
@@ -94,7 +95,8 @@ def _seeded(n: int, most: int) -> NDArray[np.int64]:
 
 def search_rows(pair: Pair) -> dict[str, dict[str, Any]]:
     """Measure search by each centring: `search_values` with intervals, and gains over 'none'.
-    `condensed` is nDCG at 10 among what was judged, where some was judged not to be relevant.
+    Where some was judged not to be relevant: `condensed`, nDCG at 10 among what was judged, and
+    `pair_accuracy`.
     """
     qrels, vectors = load_set(pair.set).qrels, load_vectors(pair)
     rows: dict[str, dict[str, Any]] = {}
@@ -104,6 +106,7 @@ def search_rows(pair: Pair) -> dict[str, dict[str, Any]]:
         if has_shallow_pools(qrels):
             condensed = search_values(only_judged(score, qrels), qrels)
             values["condensed"] = condensed["ndcg_10"]
+            values["pair_accuracy"] = pair_accuracy(score, qrels)
         first = first or values
         rows[name] = summarised(values)
         rows[name]["ndcg_10_gain"] = list(

@@ -17,6 +17,9 @@ from paper_utils.statistics import bootstrap_interval
 
 CENTRINGS = ("none", "documents' mean", "own means")
 CUTOFFS = (2, 10, 20)  #: of recall; LIMIT prints the first
+GAP = 0.67  #: two thirds of a grade, one of three raters
+
+_ROWS = 256  # queries scored at once
 
 Scores = Callable[[slice], NDArray]  # of a slice of the queries, (n_rows, n_docs)
 
@@ -53,6 +56,22 @@ def only_judged(score: Scores, qrels: sparse.csr_array) -> Scores:
         return kept
 
     return condensed
+
+
+def pair_accuracy(score: Scores, qrels: sparse.csr_array) -> NDArray[np.float64]:
+    """Return the share of pairs in their right order, of each query; a tie is half right.
+    Pairs are of documents judged for it whose grades differ by `GAP`; NaN where there are none.
+    """
+    values = np.full(qrels.shape[0], np.nan)
+    for start in range(0, len(values), _ROWS):
+        found = score(slice(start, start + _ROWS))
+        for row, scores in enumerate(found, start=start):
+            judged = slice(*qrels.indptr[row : row + 2])
+            grades, own = qrels.data[judged], scores[qrels.indices[judged]]
+            better, worse = np.nonzero(grades[:, None] - grades >= GAP)
+            if len(better):
+                values[row] = np.heaviside(own[better] - own[worse], 0.5).mean()
+    return values
 
 
 def has_shallow_pools(qrels: sparse.csr_array) -> bool:
