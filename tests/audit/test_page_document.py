@@ -10,7 +10,7 @@ from bs4 import BeautifulSoup
 from made_report import made_report
 
 from embedding_audit.page import html, picture
-from test_book_browser import chromium  # noqa: F401  (a fixture)
+from test_book_browser import AXE, chromium  # noqa: F401  (a fixture)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_each_measure_stands_in_one_table_and_no_name_is_used_twice(page):
 
 def test_every_plot_is_told_in_words_and_takes_the_colours_of_the_page(page):
     soup = BeautifulSoup(page, "html.parser")
-    told = [figure["aria-label"] for figure in soup.find_all("figure")]
+    told = [drawing["aria-label"] for drawing in soup.select("figure [role=img]")]
     assert len(told) == 4 == len(set(told))
     assert all(len(one) >= 40 for one in told)
     fixed = set(re.findall(r"(?<![\w#(, ]) ?#[0-9a-f]{6}", str(soup.find_all("svg"))))
@@ -107,6 +107,16 @@ class TestInABrowser:
         size = "document.querySelector('#first').getBoundingClientRect().bottom"
         assert tab.evaluate(size) <= 844
         assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+        context.close()
+
+    def test_a_screen_reader_meets_no_barrier(self, page, chromium, tmp_path):  # noqa: F811
+        file = tmp_path / "index.html"
+        file.write_text(page, encoding="utf-8")
+        context = chromium.new_context(bypass_csp=True)  # for the checker's own script
+        tab = context.new_page()
+        tab.goto(file.as_uri())
+        tab.evaluate(AXE.read_text(encoding="utf-8"))
+        assert tab.evaluate("async () => (await axe.run()).violations.map(one => one.id)") == []
         context.close()
 
     def test_letters_stand_out_in_both_schemes(self, page, chromium, tmp_path):  # noqa: F811
