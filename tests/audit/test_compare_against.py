@@ -158,8 +158,11 @@ def test_judged_queries_are_those_of_ir_measures():
         assert row["first"] == pytest.approx(sides[0].mean())
         assert row["second"] == pytest.approx(sides[1].mean())
         assert row["difference"] == pytest.approx(gain.mean())
+        assert row["won"] + row["lost"] + row["tied"] == 40
         assert (row["won"], row["lost"]) == ((gain > 1e-9).sum(), (gain < -1e-9).sum())
         assert row["low"] < row["difference"] < row["high"] < 0
+    won, lost = (found.measures[f"compare.{key}"].value for key in ("won", "lost"))
+    assert (won, lost) == (found.tests[0]["won"], found.tests[0]["lost"])
     # Another test of the same hypothesis agrees on a clear case.
     assert found.tests[0]["p_holm"] < 0.01 and wilcoxon(gain).pvalue < 0.05
     assert [one.key for one in found.findings] == ["compare.ndcg_gain"]

@@ -71,8 +71,8 @@ def won_and_lost(one: Inputs, other: Inputs, pairs: Pairs, seed: int) -> Won:
     found = {
         "ndcg_gain": mean_of(ndcg, seed),
         "recall_gain": mean_of(gains["recall_10"], seed),
-        "won": Measure(float((ndcg > _TIED).mean()), n=judged.n),
-        "lost": Measure(float((ndcg < -_TIED).mean()), n=judged.n),
+        "won": Measure(int((ndcg > _TIED).sum()), n=judged.n),
+        "lost": Measure(int((ndcg < -_TIED).sum()), n=judged.n),
         "judged_overlap": mean_of(overlap, seed),
     }
     quality = tuple(
