@@ -123,7 +123,7 @@ def _row(entry: Mapping[str, Any], number: int) -> Remedy:
 def remedies(*helps: str) -> dict[str, Remedy]:
     """Return the rows of the table by id, all or those whose `helps` is named.
 
-    >>> remedies("no")["whiten"].title
+    >>> remedies("partly")["whiten"].title
     'Whitening'
     """
     return {row.id: row for row in advice_table() if not helps or row.helps in helps}
