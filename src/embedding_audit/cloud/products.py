@@ -5,6 +5,7 @@ One product for the whole audit: in single precision, with equal rows getting eq
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -142,6 +143,8 @@ class _Heap:
     """The best of each row so far, kept in two arrays by faiss on all cores."""
 
     def __init__(self, scores: NDArray[np.float32], numbers: NDArray[np.int64]) -> None:
+        # Its threads would else spin on the cores that the next product needs.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         import faiss
 
         self.pointer, self.heap = faiss.swig_ptr, faiss.float_minheap_array_t()
