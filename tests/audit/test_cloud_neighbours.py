@@ -110,6 +110,16 @@ def test_the_two_nearest_dimension_is_that_of_the_book():
     assert two_nearest_dimension(points, lists).value == pytest.approx(want, rel=1e-6)
 
 
+def test_the_largest_hub_and_the_unseen_have_a_null_of_as_many_queries(monkeypatch):
+    monkeypatch.setattr(hubs, "NULL_QUERIES", 40)
+    found = measured(cloud_rows(n=400, duplicates=0)).measures
+    for key in ("largest", "antihubs", "robin_hood"):
+        one = found[f"hubness.raw.{key}"]
+        assert one.null["gaussian"] == pytest.approx(one.value, rel=0.5, abs=0.02), key
+        assert one.null.get("shuffled") is None
+    assert found["hubness.raw.skewness"].null["shuffled"] is not None
+
+
 def test_lists_at_random_have_poisson_counts():
     want = poisson_reference(7)
     assert random_lists(7) == pytest.approx({name: want[name] for name in random_lists(7)})

@@ -50,7 +50,8 @@ def forecast(vectors: Vectors, *, exact_up_to: int) -> Forecast:
     exact = n <= exact_up_to
     queries = n if exact else QUERIES
     changed = len(CHANGES) * STABILITY_QUERIES  # stability
-    products = 2.0 * n * d * (2 * queries + 2 * min(n, NULL_QUERIES) + changed)
+    asked = 2 * queries + min(n, NULL_QUERIES) + (n if exact else NULL_QUERIES)
+    products = 2.0 * n * d * (asked + changed)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     seconds = _START_SECONDS + products / (_SHARE * _speed())
     seconds += n * d * _SECONDS_A_NUMBER

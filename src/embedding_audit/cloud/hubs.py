@@ -67,7 +67,10 @@ def hubness(cloud: Cloud, where: Workers | None = None) -> Hubs:
     found["dimension.twonn"] = two_nearest_dimension(cloud.directions, directions, seed=seed)
     controls = {}
     for name, null in cloud.nulls(points.n).items():
-        some = np.arange(min(null.n, NULL_QUERIES))  # drawn independently: the first are a sample
+        # Drawn independently, so the first are a sample. Who is in most lists and who in none is
+        # compared with one null, and takes all of its points.
+        every = whole and name == "gaussian"
+        some = np.arange(null.n if every else min(null.n, NULL_QUERIES))
         controls[name] = control = nearest(null, some, k, where, f"neighbours, {name}")
         value = two_nearest_dimension(null, control, seed=seed).value
         found["dimension.twonn"] = found["dimension.twonn"].beside(**{name: value})

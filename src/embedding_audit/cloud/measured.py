@@ -170,7 +170,7 @@ def _examples(inputs: Inputs, cloud: Cloud, hubs: Hubs, odd: Oddities) -> dict[s
         ],
         "hubs": [],
         "near": [
-            named(directions, one, cosine=cosine)
+            named(directions, one, cosine=min(1.0, cosine))
             | {f"like_{name}": value for name, value in named(directions, other).items()}
             for one, other, cosine in odd.near
         ],
