@@ -13,14 +13,24 @@ from embedding_audit.config import read_config
 from paper_utils.errors import PaperError, UsageError
 
 
+class _Interrupted(PaperError):
+    exit_code = 130
+
+
 class _OneLine(click.Command):
-    """A command that says in one line what was wrong with its options."""
+    """A command that says in one line what was wrong with its options, or that it was stopped."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         try:
             return super().make_context(*args, **kwargs)
         except click.UsageError as error:
             raise UsageError(" ".join(error.format_message().split())) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:  # click would add an empty line
+            raise _Interrupted("interrupted; nothing half-written is left") from None
 
 
 def _configured(ctx: click.Context, _: click.Parameter, path: str | None) -> str | None:
@@ -142,8 +152,6 @@ def main() -> None:
         _stop(error, error.exit_code)
     except click.ClickException as error:
         _stop(error.format_message(), error.exit_code)
-    except click.Abort:
-        _stop("interrupted; nothing half-written is left", 130)
     except BrokenPipeError:  # `embedding-audit … | head`
         sys.exit(1)
     except OSError as error:
