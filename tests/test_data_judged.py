@@ -157,6 +157,14 @@ def test_a_changed_file_of_a_known_set_is_refused(tmp_path, monkeypatch):
         load_judged("scifact")
 
 
+def test_what_cannot_be_downloaded_says_where_it_is_looked_for(monkeypatch, tmp_path):
+    found = CliRunner().invoke(main, ["data", "fetch", "xquad-r-en"])
+    assert found.exit_code == 0 and "in the package" in found.stdout
+    monkeypatch.setenv("PAPER_DATA", str(tmp_path))
+    found = CliRunner().invoke(main, ["data", "fetch", "scifact"])
+    assert found.exit_code == 1 and "PAPER_DATA/judged/scifact" in found.output
+
+
 def test_paper_data_tells_which_sets_there_are_and_where():
     found = CliRunner().invoke(main, ["data", "--json"])
     rows = {row["name"]: row for row in json.loads(found.stdout)}

@@ -70,7 +70,17 @@ def fetch(name: str, yes: bool) -> None:
     Example: paper data fetch limit-small
     """
     from paper_utils.data import fetch_dataset, fetch_plan
+    from paper_utils.data.judged import judged_datasets
+    from paper_utils.errors import PaperError
 
+    if judged := next((info for info in judged_datasets() if info.name == name), None):
+        if not judged.reachable:
+            raise PaperError(
+                f"{name} cannot be downloaded; it was made from {judged.origin}, and is looked for "
+                f"in PAPER_DATA/judged/{name}"
+            )
+        click.echo(f"{name}: {judged.where}")
+        return
     plan = fetch_plan(name)
     if plan.files:
         click.echo(f"{name}: {len(plan.files)} files, {_size(plan.n_bytes)}", err=True)
