@@ -20,7 +20,7 @@ from embedding_audit.cloud.points import Centred, InMemoryPoints
 from embedding_audit.cloud.scan import Scan
 from embedding_audit.measure import Measure, all_beside, not_measured, share_of, under
 
-_FEW_COLUMNS = 1024  # eigenvalues of every group left out, up to here
+_FEW_COLUMNS = 512  # eigenvalues of every group left out, up to here
 
 #: Largest half-width of the unbiased effective dimension, over its value, that is still a number.
 _WIDEST = 0.25
