@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from embedding_audit.cloud.cloud import Cloud
 from embedding_audit.cloud.cluster import Workers
 from embedding_audit.cloud.hubs import Hubs, hubness
-from embedding_audit.cloud.moments import spectrum_of
 from embedding_audit.cloud.oddities import Oddities, file_measures, oddities
 from embedding_audit.cloud.points import InMemoryPoints, Points, sample
 from embedding_audit.cloud.scan import Scan, longest_copy, named_rows, scan
@@ -118,8 +117,8 @@ def _row_notes(inputs: Inputs, seen: Scan) -> list[str]:
 
 
 def _curves(cloud: Cloud, hubs: Hubs) -> dict[str, Any]:
-    curves: dict[str, Any] = {"spectrum": spectrum_of(cloud.moments).tolist()}
-    curves["spectrum_shuffled"] = spectrum_of(cloud.null_moments["shuffled"]).tolist()
+    curves: dict[str, Any] = {"spectrum": cloud.moments.spectrum.tolist()}
+    curves["spectrum_shuffled"] = cloud.null_moments["shuffled"].spectrum.tolist()
     if hubs.counts is not None:
         curves["occurrence"] = np.bincount(hubs.counts).tolist()
     return curves

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,17 @@ class Moments:
     n: int
     mean: NDArray[np.float64]
     scatter: NDArray[np.float64]
+
+    @cached_property
+    def spectrum(self) -> NDArray[np.float64]:
+        """Eigenvalues of the covariance (divisor n), largest first, none negative."""
+        return np.clip(np.linalg.eigvalsh(self.scatter / self.n)[::-1], 0.0, None)
+
+    @cached_property
+    def axes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Eigenvalues of the covariance, the least first, none negative, and their vectors."""
+        values, vectors = np.linalg.eigh(self.scatter / self.n)
+        return np.clip(values, 0.0, None), vectors
 
     @classmethod
     def of(cls, rows: NDArray[np.float64]) -> Moments:
@@ -176,14 +187,9 @@ def _unbiased(n: int, tr_t: float, tr_t2: float, fourth: float) -> float:
     return trace2 / sigma2 if sigma2 > 0 else math.inf
 
 
-def spectrum_of(m: Moments) -> NDArray[np.float64]:
-    """Return the eigenvalues of the covariance (divisor n), largest first, none negative."""
-    return np.clip(np.linalg.eigvalsh(m.scatter / m.n)[::-1], 0.0, None)
-
-
 def spectral_dimensions(m: Moments) -> dict[str, float]:
     """Return the dimensions that need the eigenvalues; ``rankme`` is of directions not centred."""
-    values = spectrum_of(m)
+    values = m.spectrum
     if values.sum() <= _COINCIDE:
         names = ("effective_rank", "stable_rank", "components_90", "rankme")
         return dict.fromkeys(names, math.nan)

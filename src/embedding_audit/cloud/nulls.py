@@ -41,8 +41,8 @@ class Gaussian(_Drawn):
     @classmethod
     def like(cls, moments: Moments, n: int, seed: int) -> Gaussian:
         """Return `n` points with the mean and the covariance of `moments`."""
-        values, vectors = np.linalg.eigh(moments.scatter / moments.n)
-        root = np.sqrt(np.clip(values, 0, None))[:, None] * vectors.T
+        values, vectors = moments.axes
+        root = np.sqrt(values)[:, None] * vectors.T
         return cls(n, moments.mean, root.astype(np.float32), seed)
 
     @property

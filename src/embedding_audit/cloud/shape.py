@@ -107,8 +107,8 @@ def moment_measures(cloud: Cloud) -> dict[str, Measure]:
 def _of_gaussian(moments: Moments) -> dict[str, float]:
     from paper_utils.geometry.spectrum import gaussian_cosine_moments
 
-    values, vectors = np.linalg.eigh(moments.scatter / moments.n)
-    exact = gaussian_cosine_moments(np.clip(values, 0, None), moments.mean @ vectors)
+    values, vectors = moments.axes
+    exact = gaussian_cosine_moments(values, moments.mean @ vectors)
     return {"cosine.mean": exact[0], "cosine.variance": exact[1]}
 
 
