@@ -53,7 +53,9 @@ def made_report(*, judged: bool = True, texts: tuple[str, ...] = HOSTILE) -> Sim
     loss = Measure(-0.04, -0.07, -0.01, n=60)
     actions = (
         Action("whiten", "Whitening", "gain", loss, "nDCG@10", False, "how", "cost"),
-        Action("int8", "One byte", "saving", Measure(0, -0.002, 0.002), "nDCG@10", True, "h", "c"),
+        Action(
+            "int8", "One byte", "saving", Measure(0, -0.002, 0.002), "nDCG@10", True, "h", "cost"
+        ),
         Action("centre", "Centre the documents", "gain", gain, "nDCG@10", True, "how", "cost"),
         Action("bm25", "Add BM25", "gain", not_measured("no texts"), "nDCG@10", False, "h", "c"),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from bs4 import BeautifulSoup
@@ -86,16 +87,21 @@ def test_a_notebook_gets_the_first_screen_and_one_plot():
 
 @pytest.mark.browser
 class TestInABrowser:
+    @pytest.mark.parametrize("words", [10, 28])
     @pytest.mark.parametrize("scheme", ["light", "dark"])
     def test_the_first_screen_fits_a_phone_and_nothing_runs(
         self,
-        page,
         chromium,  # noqa: F811
         scheme,
+        words,
         tmp_path,
     ):
+        report = made_report()
+        said = " ".join(["number"] * words) + " 0.123 (null: 0.456)."
+        report.findings = tuple(replace(one, sentence=said) for one in report.findings)
+        report.matches = report.matches * 4
         file = tmp_path / "index.html"
-        file.write_text(page, encoding="utf-8")
+        file.write_text(html(report), encoding="utf-8")
         context = chromium.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)
         tab, asked, told = context.new_page(), [], []
         tab.on("request", lambda request: asked.append(request.url))

@@ -34,7 +34,7 @@ def test_remarks_alone_are_no_fault():
 
 def test_what_gains_most_is_tried_first_and_nothing_without_gain_is_advised():
     shown = screen(made_report())
-    assert [title for title, _ in shown.actions] == ["Centre the documents", "One byte"]
+    assert [title for title, _ in shown.actions] == ["Centre the documents", "One byte (cost)"]
     assert shown.actions[0][1] == "+0.050 nDCG@10 [+0.010, +0.090]"
     assert shown.tried == "Whitening (−0.040)"
 
@@ -44,12 +44,19 @@ def test_of_several_ways_to_do_the_same_one_is_shown():
     gains = {"rrf": 0.1, "weighted_sum": 0.2, "centre_both": 0.05, "bfloat16": 0, "int8": -0.001}
     report.actions = tuple(
         Action(
-            name, name, "saving" if gain <= 0 else "gain", Measure(gain), "nDCG@10", True, "", ""
+            name,
+            name,
+            "saving" if gain <= 0 else "gain",
+            Measure(gain),
+            "nDCG@10",
+            True,
+            "",
+            "cost",
         )
         for name, gain in gains.items()
     )
     shown = [title for title, _ in screen(report).actions]
-    assert shown == ["weighted_sum", "centre_both", "int8"]
+    assert shown == ["weighted_sum", "centre_both", "int8 (cost)"]
 
 
 def test_quality_has_its_interval_its_queries_and_its_null():

@@ -132,7 +132,8 @@ def _value(one: Action) -> str:
 
 
 def _action(one: Action) -> tuple[str, str]:
-    return one.title, change(one)
+    saved = f" ({one.cost.partition(';')[0]})" if one.kind != "gain" else ""
+    return one.title + saved, change(one)
 
 
 def _figures(measures: Mapping[str, Measure]) -> tuple[tuple[str, str, str], ...]:
