@@ -50,7 +50,16 @@ def empty(root, tmp_path_factory):
     wheel = next(place.glob("*.whl"))
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", place / "venv"], check=True)
     site = next((place / "venv").glob("lib/python*/site-packages"))
-    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index"]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--no-deps",
+        "--no-index",
+        "--ignore-installed",
+    ]
     subprocess.run([*pip, "--prefix", place / "venv", wheel], check=True, capture_output=True)
     script = next((place / "venv").rglob("embedding-audit"))
     own = next(p for p in (place / "venv").rglob("embedding_audit") if p.is_dir()).parent
