@@ -46,13 +46,13 @@ def found(measures, **settings):
         ("rows.merged_by_rounding", Measure(5, n=100), Measure(0, n=100)),
         (
             "rows.near_duplicate_share",
-            Measure(0.2, 0.15, 0.25, null={"gaussian": 0.001}),
-            Measure(0.001, 0, 0.01, null={"gaussian": 0.001}),
+            Measure(0.2, 0.15, 0.25, n=400, null={"gaussian": 0.001}),
+            Measure(0.001, 0, 0.01, n=400, null={"gaussian": 0.001}),
         ),
         (
             "rows.outlier_share",
-            Measure(0.2, 0.15, 0.25, null={"gaussian": 0.01}),
-            Measure(0.012, 0.005, 0.02, null={"gaussian": 0.01}),
+            Measure(0.2, 0.15, 0.25, n=400, null={"gaussian": 0.01}),
+            Measure(0.03, 0.016, 0.05, n=300, null={"gaussian": 0.01}),
         ),
     ],
 )

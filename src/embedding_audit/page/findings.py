@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from embedding_audit.found import Finding
-from embedding_audit.measure import Measure
+from embedding_audit.measure import Measure, share_of
 from embedding_audit.page.spelled import number
 
 FAULT = 0.5  #: severity from which the first screen calls a finding a fault
@@ -118,8 +118,11 @@ def _odd(measures: Mapping[str, Measure], columns: int) -> Iterator[Finding]:
         return  # every row has a direction of its own, and the null has not
     for key, words in _ODD.items():
         share = measures.get(f"rows.{key}", _ABSENT)
-        null = _beyond(share, [share.null.get("gaussian")])
-        if null is not None:
+        null = share.null.get("gaussian")
+        if null is None or not share.n:
+            continue
+        # How far is far was read off as many Gaussian rows: their share has an error too.
+        if share.clears(share_of(null, share.n).high, above=True):
             yield Finding(
                 f"rows.{key}",
                 f"{share.value:.1%} of the rows are {words} (Gaussian rows: {null:.1%}).",
