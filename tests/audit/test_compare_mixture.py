@@ -7,26 +7,14 @@ from scipy.stats import ortho_group
 from embedding_audit.cloud.cloud import Cloud
 from embedding_audit.cloud.points import InMemoryPoints
 from embedding_audit.cloud.scan import scan
+from embedding_audit.compare.controls import sound_cloud
 from embedding_audit.compare.encoding import UNIMODAL, _guess, _parted, _words, find_encodings
+from embedding_audit.compare.faults import ToyEncoder, toy_texts
 from embedding_audit.compare.findings import belonging_findings
 from embedding_audit.compare.mixture import _alignment, _sums, find_mixture
 from embedding_audit.reading.vectors import Vectors
 
 D = 160
-WORDS = np.array([f"{a}{b}" for a in "bcdfghklmn" for b in ("arl", "end", "ist", "orm", "ulk")])
-
-
-def model_rows(n: int, d: int, seed: int, topics: int = 12):
-    """Rows of one model: topics far apart, and spread that all of them share; with their texts."""
-    rng = np.random.default_rng(seed)
-    centres = 1.5 * rng.normal(size=(topics, d)) / np.sqrt(d)
-    topic = rng.integers(topics, size=n)
-    shared = rng.normal(size=(n, d)) * 0.93 ** np.arange(d)
-    rows = centres[topic] + 0.4 * shared / np.sqrt((0.93 ** (2 * np.arange(d))).sum())
-    texts = [
-        " ".join(rng.choice(WORDS[4 * t : 4 * t + 6], 5)) + f" no {i}" for i, t in enumerate(topic)
-    ]
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32), texts, topic
 
 
 def mixture_of(rows, seed=0):
@@ -35,7 +23,10 @@ def mixture_of(rows, seed=0):
 
 @pytest.fixture(scope="module")
 def one_model():
-    return model_rows(600, D, 1)
+    """Rows of one model, with their texts and topics."""
+    texts = toy_texts(600, 1)
+    topic = np.array([int(text.split()[1].removeprefix("kind")) for text in texts])
+    return ToyEncoder(D, 1).encode(texts), list(texts), topic
 
 
 @pytest.mark.parametrize("share", [0.5, 0.2])
@@ -60,11 +51,19 @@ def test_topics_of_one_model_are_one_model(one_model):
 
 
 def test_rows_without_structure_are_not_judged():
-    rows = np.random.default_rng(0).normal(size=(400, 24)).astype(np.float32)
-    found = mixture_of(rows / np.linalg.norm(rows, axis=1, keepdims=True))
+    rows = sound_cloud(400, 24, 0).astype(np.float32)
+    found = mixture_of(rows)
     assert not found.measures["mixture.share"].value
-    few = mixture_of(model_rows(150, 16, 0)[0])
+    few = mixture_of(rows[:150])
     assert "fewer than 200" in few.measures["mixture.share"].reason
+
+
+def test_principal_components_are_not_judged(one_model):
+    rows = one_model[0] - one_model[0].mean(axis=0)
+    U, S, _ = np.linalg.svd(rows, full_matrices=False)
+    reduced = (U * S)[:, :64]
+    found = mixture_of((reduced / np.linalg.norm(reduced, axis=1, keepdims=True)).astype("f4"))
+    assert "principal components" in found.measures["mixture.share"].reason
 
 
 def test_the_mixture_does_not_depend_on_the_order_of_the_rows(one_model):
@@ -94,14 +93,14 @@ def test_a_part_encoded_with_another_offset_is_found_where_words_do_not_tell(one
     rows, texts, topic = one_model
     other = np.random.default_rng(5).random(len(rows)) < 0.4
     moved = rows.copy()
-    moved[other] += 1.2 * np.eye(D, dtype=np.float32)[7]
+    moved[other] += 0.8 * np.eye(D, dtype=np.float32)[7]
     found = encodings(moved, texts)
     assert found.measures["encoding.split_share"].value == pytest.approx(other.mean(), abs=0.03)
     assert other[found.rows].mean() > 0.97
     assert found.measures["encoding.split_words"].value == pytest.approx(0.5, abs=0.1)
     # The same offset on the rows of some topics is what topics do.
     explained = rows.copy()
-    explained[topic < 5] += 1.2 * np.eye(D, dtype=np.float32)[7]
+    explained[topic < 5] += 0.8 * np.eye(D, dtype=np.float32)[7]
     clean = encodings(explained, texts)
     assert clean.measures["encoding.split"].value > UNIMODAL
     assert clean.measures["encoding.split_share"].value == 0

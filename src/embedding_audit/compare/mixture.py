@@ -24,6 +24,8 @@ CHANCE = 4.0  #: errors of unrelated spaces within which an alignment is one of 
 
 ENOUGH = 0.1  #: alignment that must be ruled out; clusters of one model have more
 
+CORRELATED = 2.0  #: squared correlation of coordinates, in units of chance, that models exceed
+
 _SIZES = (8, 25)  # rows in a cluster, tried one after the other
 _SMALLEST = 16  # rows of a group that can be told from an accident
 _NEAREST = 5
@@ -41,23 +43,26 @@ class Mixture:
 
 @dataclass(frozen=True, eq=False)
 class _Split:
-    """Two groups of rows and how alike they spread."""
+    """Two groups of rows, and how alike they spread inside clusters and over all of them."""
 
     second: NDArray[np.bool_]  # (n,), whether a row is in the smaller group
-    alignment: Measure
-    error: float  # of the alignment if the spaces are unrelated
+    alignment: Measure  # inside clusters
+    overall: float
+    errors: tuple[float, float]  # of both if the spaces are unrelated
     power: float
 
     @property
     def tells(self) -> bool:
         """Whether unrelated spaces would be known as such: enough columns, and enough spread."""
-        return self.power > _POWER and CHANCE * self.error < ENOUGH
+        return self.power > _POWER and CHANCE * self.errors[0] < ENOUGH
 
     @property
     def unrelated(self) -> bool:
-        """Whether the alignment is that of unrelated spaces, and of nothing else."""
-        value = self.alignment.value
-        return abs(value) < CHANCE * self.error and value + CHANCE * self.error < ENOUGH
+        """Whether both alignments are those of unrelated spaces, and of nothing else."""
+        both = zip((self.alignment.value, self.overall), self.errors, strict=True)
+        return all(
+            abs(value) < CHANCE * error and value + CHANCE * error < ENOUGH for value, error in both
+        )
 
 
 def find_mixture(points: Points, seed: int) -> Mixture:
@@ -67,17 +72,45 @@ def find_mixture(points: Points, seed: int) -> Mixture:
     if len(some) < FEWEST:
         why = not_measured(f"fewer than {FEWEST} different rows")
         return Mixture(under("mixture", {"alignment": why, "share": why}), nobody)
+    if _correlated(X) < CORRELATED:
+        why = not_measured(
+            "coordinates without correlation, as principal components are: clusters "
+            "of one model share as little as two models do"
+        )
+        return Mixture(under("mixture", {"alignment": why, "share": why}), nobody)
+    worst = _worst(X, seed)
+    if worst is None:
+        why = not_measured("too little is shared by the rows, or too few columns, to tell models")
+        return Mixture(under("mixture", {"alignment": why, "share": why}), nobody)
+    alignment, other = worst.alignment.beside(unrelated=0.0), nobody
+    if worst.unrelated:
+        # What two parts lack, the clusters of one part must have.
+        rest = _worst(X[~worst.second], seed)
+        within = None if rest is None else rest.alignment.value
+        alignment = alignment.beside(within=within)
+        if within is None or within < ENOUGH:
+            why = not_measured("clusters of one part share as little as the two parts do")
+            return Mixture(under("mixture", {"alignment": alignment, "share": why}), nobody)
+        other = points.row[some[worst.second]]
+    share = share_of(len(other) / len(X), len(X))
+    return Mixture(under("mixture", {"alignment": alignment, "share": share}), other)
+
+
+def _correlated(X: NDArray[np.float32]) -> float:
+    """Mean squared correlation of two coordinates, in units of what independent ones would show."""
+    spread = X.std(axis=0, dtype=np.float64)
+    Z = (X - X.mean(axis=0, dtype=np.float64))[:, spread > 0] / spread[spread > 0]
+    d = Z.shape[1]
+    correlation = Z.T @ Z / len(Z)
+    return float(((correlation**2).sum() - d) / max(1, d * (d - 1)) * len(Z))
+
+
+def _worst(X: NDArray[np.float32], seed: int) -> _Split | None:
+    """Return the split of which the sides spread least alike; unrelated ones go first."""
     near = _nearest(X)
     splits = [_split(X, near, size, seed) for size in _SIZES]
     seen = [one for one in splits if one is not None and one.tells]
-    if not seen:
-        why = not_measured("too little is shared by the rows, or too few columns, to tell models")
-        return Mixture(under("mixture", {"alignment": why, "share": why}), nobody)
-    worst = min(seen, key=lambda one: one.alignment.value)
-    share = float(worst.second.mean()) if worst.unrelated else 0.0
-    found = {"alignment": worst.alignment.beside(unrelated=0.0), "share": share_of(share, len(X))}
-    rows = points.row[some[worst.second]] if worst.unrelated else nobody
-    return Mixture(under("mixture", found), rows)
+    return min(seen, key=lambda one: (not one.unrelated, one.alignment.value), default=None)
 
 
 def by_content(points: Points, most: int, seed: int) -> tuple[NDArray[np.int64], NDArray]:
@@ -189,11 +222,13 @@ def _measured(X: NDArray[np.float32], second: NDArray[np.bool_], seed: int) -> _
         place = rng.permutation(len(mine))
         part[mine] = (2 * side + place % 2) * _GROUPS + (place // 2) % _GROUPS
     _, label = np.unique(label, return_inverse=True)
-    R = _residuals(X, label)
-    parts = _sums(R, part, 4 * _GROUPS)
-    value, error, power = _alignment(*parts, X.shape[1])
-    left = [_alignment(*parts, X.shape[1], without=group)[0] for group in range(_GROUPS)]
-    return _Split(second, from_jackknife(value, left, len(X)), error, power)
+    d = X.shape[1]
+    parts = _sums(_residuals(X, label), part, 4 * _GROUPS)
+    value, error, power = _alignment(*parts, d)
+    left = [_alignment(*parts, d, without=group)[0] for group in range(_GROUPS)]
+    whole = _sums(_residuals(X, second.astype(np.int64)), part, 4 * _GROUPS)
+    overall, wide, _ = _alignment(*whole, d)
+    return _Split(second, from_jackknife(value, left, len(X)), overall, (error, wide), power)
 
 
 def _alignment(
