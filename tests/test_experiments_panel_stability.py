@@ -29,6 +29,13 @@ from paper_chapters.topk_stability.panel_changes import (
     principal_axes,
     rescored,
 )
+from paper_chapters.topk_stability.panel_evidence import (
+    CHANGES,
+    change_rows,
+    differences,
+    mean_area,
+    safety,
+)
 from paper_chapters.topk_stability.panel_stability import compared, highest, stability_of_pair
 from paper_utils.checks import unit_rows
 from paper_utils.errors import UsageError
@@ -157,3 +164,44 @@ def test_a_pair_is_measured_whole(monkeypatch):
     for entry in found["changes"].values():
         low, high = entry["loss_ndcg"][1:]
         assert low <= entry["loss_ndcg"][0] <= high
+
+
+def record_of(losses, area=None):
+    """Tasks as a record has them: one change, one loss with its interval for each set."""
+    for (encoder, name), (one, other) in losses.items():
+        changes = {
+            change: {"loss_ndcg": loss, "loss_condensed": [9, 9, 9], "kept": [0.9, 0.8, 1.0]}
+            | {"lost": 0.1, "changed": 0.5, "auc": area}
+            for change, loss in (("int8", one), ("bits of both", other))
+        }
+        value = {"n_docs": 9, "d": 4, "mean_cosine": 0.1, "level": {"ndcg": 0.5, "condensed": 0.6}}
+        yield {"encoder": encoder, "set": name, "pooling": None}, value | {"changes": changes}, 0.1
+
+
+def test_a_pair_is_safe_where_the_whole_interval_of_its_loss_is_small():
+    small, unsure, large = [0.001, -0.002, 0.004], [0.004, -0.01, 0.02], [0.05, 0.04, 0.06]
+    rows = change_rows(
+        record_of(
+            {
+                ("minilm", "scifact"): (small, large),
+                ("minilm", "nfcorpus"): (unsure, large),
+                ("wordllama", "nfcorpus"): (small, large),
+                ("random", "scifact"): (large, large),
+            },
+            [0.9, 0.8, 1.0],
+        )
+    )
+    counted = rows.query("counts")
+    found = safety(counted)["int8"]
+    assert (found.safe, found.pairs, found.worst) == (2, 3, 0.004)
+    assert found.where == "minilm, nfcorpus" and found.share[0] == pytest.approx(2 / 3)
+    gap = differences(counted, "int8", "bits of both")
+    assert gap.mean == pytest.approx(0.048, abs=0.002) and gap.n == 3
+    assert mean_area(counted, "int8").mean == pytest.approx(0.9)
+    assert mean_area(counted, "HNSW") is None
+    np.testing.assert_allclose(rows["gain"] - rows["low"], rows["high"] - rows["gain"], atol=0.01)
+
+
+def test_every_change_has_a_name():
+    V, U = cloud(12, seed=1), cloud(700, seed=2)
+    assert {name for name, _ in changed_scores(V, U)} == set(CHANGES)
