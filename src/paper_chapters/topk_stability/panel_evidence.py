@@ -14,7 +14,7 @@ import pandas as pd
 from paper_chapters.topk_stability.panel_changes import LISTS
 from paper_chapters.topk_stability.panel_stability import SAFE
 from paper_utils.panel.remedy_evidence import KNOWS, SETS, error_of, over_pairs, primary
-from paper_utils.statistics import RandomEffects, wilson_interval
+from paper_utils.statistics import RandomEffects, random_effects, wilson_interval
 
 CHANGES = {  #: in the order of the figure, and their names there
     "noise D": "noise D",
@@ -90,10 +90,8 @@ def differences(rows: pd.DataFrame, one: str, other: str) -> RandomEffects:
     if measured on different queries, which is more than they are.
     """
     wide = rows.pivot(index=["encoder", "set"], columns="remedy", values=["gain", "error"])
-    gap = wide["gain"][one] - wide["gain"][other]
-    half = 1.959964 * np.hypot(wide["error"][one], wide["error"][other])
-    there = gap.notna()
-    return over_pairs(zip(gap[there], (gap - half)[there], (gap + half)[there], strict=True))
+    gap = (wide["gain"][one] - wide["gain"][other]).dropna()
+    return random_effects(gap, np.hypot(wide["error"][one], wide["error"][other])[gap.index])
 
 
 def mean_area(rows: pd.DataFrame, change: str, key: str = "auc") -> RandomEffects | None:
