@@ -48,21 +48,21 @@ class _Split:
     second: NDArray[np.bool_]  # (n,), whether a row is in the smaller group
     alignment: Measure  # inside clusters
     overall: float
-    errors: tuple[float, float]  # of both if the spaces are unrelated
+    error: float  # of the former if the spaces are unrelated
     power: float
 
     @property
     def tells(self) -> bool:
         """Whether unrelated spaces would be known as such: enough columns, and enough spread."""
-        return self.power > _POWER and CHANCE * self.errors[0] < ENOUGH
+        return self.power > _POWER and CHANCE * self.error < ENOUGH
 
     @property
     def unrelated(self) -> bool:
-        """Whether both alignments are those of unrelated spaces, and of nothing else."""
-        both = zip((self.alignment.value, self.overall), self.errors, strict=True)
-        return all(
-            abs(value) < CHANCE * error and value + CHANCE * error < ENOUGH for value, error in both
-        )
+        """Whether both alignments are those of unrelated spaces. That over all of the spread,
+        which a few directions decide, strays further by chance.
+        """
+        value, chance = self.alignment.value, CHANCE * self.error
+        return abs(value) < chance < ENOUGH - value and abs(self.overall) < ENOUGH / 2
 
 
 def find_mixture(points: Points, seed: int) -> Mixture:
@@ -227,8 +227,8 @@ def _measured(X: NDArray[np.float32], second: NDArray[np.bool_], seed: int) -> _
     value, error, power = _alignment(*parts, d)
     left = [_alignment(*parts, d, without=group)[0] for group in range(_GROUPS)]
     whole = _sums(_residuals(X, second.astype(np.int64)), part, 4 * _GROUPS)
-    overall, wide, _ = _alignment(*whole, d)
-    return _Split(second, from_jackknife(value, left, len(X)), overall, (error, wide), power)
+    overall = _alignment(*whole, d)[0]
+    return _Split(second, from_jackknife(value, left, len(X)), overall, error, power)
 
 
 def _alignment(
