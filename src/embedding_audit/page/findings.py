@@ -201,12 +201,13 @@ def _dominance(measures: Mapping[str, Measure]) -> Iterator[Finding]:
     null = rank.null.get("shuffled")
     if null and rank.value and rank.clears(null, above=False):
         first, by_chance = 1 / rank.value, 1 / null
-        yield Finding(
-            "dimension.stable_rank",
-            f"One direction holds {first:.0%} of the variance (coordinates shuffled: "
-            f"{by_chance:.0%}).",
-            min(0.7, 0.1 + first - by_chance),
-        )
+        if first > by_chance + 0.1:  # real text has some leading direction: not worth a line
+            yield Finding(
+                "dimension.stable_rank",
+                f"One direction holds {first:.0%} of the variance (coordinates shuffled: "
+                f"{by_chance:.0%}).",
+                min(0.7, 0.1 + first - by_chance),
+            )
     mean = measures.get("cosine.mean", _ABSENT)
     if _beyond(mean, [0.0]) is not None and mean.value > 0.2:
         yield Finding(
