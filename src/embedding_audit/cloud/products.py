@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 # another order; with every side a multiple of this many rows no edge is left.
 _TILE = 64
 
-_HEIGHT, _WIDTH = 1024, 4096  # queries and points of one product: its scores stay in the cache
+# Queries and points of one product: many queries, since BLAS packs the points anew for each.
+_HEIGHT, _WIDTH = 8192, 2048
 BLOCK, CHUNK = 65_536, 8_192  #: points that are compared at a time, and queries
 
 
