@@ -165,7 +165,7 @@ def test_null_vectors_of_arrow_are_counted_and_ragged_ones_named(tmp_path):
     assert open_vectors(tmp_path / "x.parquet").block(3, 4).tolist() == [[3, 4]]
     pq.write_table(pa.table({"v": [[1.0, 2.0], [1.0]]}), tmp_path / "x.parquet")
     refused(tmp_path / "x.parquet", "row 1: 1 numbers")
-    pq.write_table(pa.table({"v": [[[1.0, 2.0]]]}), tmp_path / "x.parquet")
+    pq.write_table(pa.table({"v": [[[1.0, 2.0], [3.0, 4.0]]]}), tmp_path / "x.parquet")
     refused(tmp_path / "x.parquet", "lists of lists", "pool")
     pq.write_table(pa.table({"a": [b"1234"], "n": ["a"]}), tmp_path / "x.parquet")
     refused(tmp_path / "x.parquet", "'a' holds bytes")

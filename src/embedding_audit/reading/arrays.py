@@ -53,6 +53,8 @@ def read_npy(source: Source, wanted: str = "") -> Read:
 def _npy_header(stream: BinaryIO, name: str) -> tuple[tuple[int, ...], str, np.dtype]:
     """Read magic and header of a matrix; leave `stream` at the first number."""
     shape, order, dtype = _any_header(stream, name)
+    if len(shape) == 3 and shape[1] == 1:
+        shape = (shape[0], shape[2])  # as pipelines of features have it
     check_matrix(name, shape)
     if dtype.str == "|V2":
         dtype = np.dtype("<V2")  # bfloat16, as ml_dtypes lets NumPy write it
@@ -75,7 +77,7 @@ def _any_header(stream: BinaryIO, name: str) -> tuple[tuple[int, ...], str, np.d
     if dtype.hasobject:
         raise UsageError(
             f"{name} holds pickled Python objects, which are never loaded: save a matrix of "
-            "numbers (np.stack the rows)"
+            "numbers (np.stack the rows), and ids as texts (.astype(str))"
         )
     if any(isinstance(size, bool) or size < 0 for size in shape):
         raise UsageError(f"{name} is damaged: its header says shape {shape}")
@@ -112,7 +114,7 @@ def read_npz(source: Source, wanted: str = "") -> Read:
             if key != chosen and shape in ((data.shape[0],), (data.shape[0], 1))
         }
     _check_unread(name, shapes, chosen, beside)
-    return Read(data, beside, column=chosen, notes=notes)
+    return Read(data, beside, column=chosen, notes=notes, others=tuple(shapes))
 
 
 def _member_shape(archive: zipfile.ZipFile, item: zipfile.ZipInfo, name: str) -> tuple[int, ...]:
@@ -205,7 +207,7 @@ def read_safetensors(source: Source, wanted: str = "") -> Read:
         }
     _check_unread(name, shapes, chosen, beside)
     coding = "bfloat16" if header[chosen]["dtype"] == "BF16" else ""
-    return Read(data, beside, coding, chosen, notes)
+    return Read(data, beside, coding, chosen, notes, tuple(shapes))
 
 
 def _tensor(source: Source, entry: dict, length: int, shape: Sequence[int]) -> Matrix:

@@ -11,7 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedding_audit.cloud.progress import track
-from embedding_audit.reading.cells import LISTED, Stack, missing_notes, numbers
+from embedding_audit.reading.cells import (
+    LISTED,
+    Stack,
+    holds_numbers,
+    missing_notes,
+    numbers,
+)
 from embedding_audit.reading.names import choose_vectors, find_column, speaks
 from embedding_audit.reading.read import Read
 from embedding_audit.reading.source import Source, check_memory, readable
@@ -135,7 +141,11 @@ def _choose(table: pa.Table, wanted: str, name: str) -> tuple[list[str], tuple[s
         field.name
         for field in schema
         if _is_text(field.type)
-        and any(LISTED.match(text or "") for text in table[field.name].slice(0, 50).to_pylist())
+        and any(
+            LISTED.match(text) or (speaks(field.name) and holds_numbers(text))
+            for text in table[field.name].slice(0, 50).to_pylist()
+            if text
+        )
     ]
     lists += [field.name for field in schema if _is_bytes(field.type) and speaks(field.name)]
     floats = [one for one in lists if "floa" in str(schema.field(one).type)]
@@ -210,16 +220,18 @@ def _read_column(tables: Iterator[pa.Table], chosen: list[str], name: str, steps
 def _stacked(column: Any, width: int, before: int, name: str) -> tuple[NDArray, NDArray, int]:
     """The matrix in a column of lists, the rows without one, and the width."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     inside = column.type.value_type
+    if _is_list(inside) and not column.null_count and set(_lengths(column)) == {1}:
+        column = column.flatten()  # a list of one vector, as pipelines of features have it
+        inside = column.type.value_type
     if _is_list(inside):
         raise UsageError(
             f"{name} holds lists of lists: one vector a row is needed, pool the tokens"
         )
     if not _is_numeric(inside):
         raise UsageError(f"{name} holds lists of {inside}: lists of numbers are needed")
-    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
+    lengths = _lengths(column)
     there = lengths > 0
     known = lengths[there]
     width = width or (int(known[0]) if len(known) else 0)
@@ -244,6 +256,12 @@ def _stacked(column: Any, width: int, before: int, name: str) -> tuple[NDArray, 
     whole = np.full((len(there), width), np.nan, kind)
     whole[there] = values
     return whole, np.flatnonzero(~there), width
+
+
+def _lengths(column: Any) -> NDArray:
+    import pyarrow.compute as pc
+
+    return pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
 
 
 def _read_coordinates(tables: Iterator[pa.Table], chosen: list[str], name: str, steps: int) -> Read:

@@ -120,8 +120,9 @@ def read_hdf5(source: Source, wanted: str = "") -> Read:
         floats = [key for key in wide if found[key].dtype.kind == "f"]
         dotted = {key.replace("/", "."): key for key in wide}
         chosen, notes = choose_vectors(
-            list(dotted), wanted, name, [key.replace("/", ".") for key in floats]
+            list(dotted), wanted.replace("/", "."), name, [key.replace("/", ".") for key in floats]
         )
+        others = tuple(key.replace("/", ".") for key in found)
         item = found[dotted[chosen]]
         beside = {
             key.replace("/", "."): _hdf5_values(value, f"{name}, {key}")
@@ -136,14 +137,13 @@ def read_hdf5(source: Source, wanted: str = "") -> Read:
         )
         if offset is not None and plain and not item.external and source.content is None:
             check_size(name, item.shape, item.dtype, item.id.get_storage_size())
-            return Read(
-                placed(source, item.shape, item.dtype, offset), beside, column=chosen, notes=notes
-            )
+            data = placed(source, item.shape, item.dtype, offset)
+            return Read(data, beside, column=chosen, notes=notes, others=others)
         check_memory(name, item.size * item.dtype.itemsize)
         data = item[...]
     if data.dtype.kind == "b":
         data = data.astype(np.uint8)
-    return Read(data, beside, column=chosen, notes=notes)
+    return Read(data, beside, column=chosen, notes=notes, others=others)
 
 
 def _hdf5_values(item, name: str) -> list:

@@ -22,9 +22,25 @@ LISTED = re.compile(
     r"\s*(?:np\.|numpy\.)?(?:array|tensor)?\(?\s*[\[{(]\s*(?:[-+]?\.?\d|nan|inf|np\.|null|None)",
     re.I,
 )
+_BETWEEN = re.compile(r"[\s,;|]+")
 _SCALAR = re.compile(r"(?:np|numpy)\.\w+\(([^()]*)\)")  # str() of a list of NumPy's numbers
 _NOTHING = ("", "null", "none", "nan", "\\n", "[]", "{}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{10,}={0,2}")
+
+
+def is_number(text: str) -> bool:
+    """Whether a cell holds one number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def holds_numbers(text: str) -> bool:
+    """Whether a cell holds several numbers without brackets, as in '0.1 0.2' or '0.1,0.2'."""
+    words = _BETWEEN.split(text.strip())
+    return len(words) > 1 and all(map(is_number, words))
 
 
 def numbers(value: Any, place: str) -> NDArray[np.float64] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +20,21 @@ _SAMPLE = 4096  # rows by which numbers are judged
 _BLOCKS = 32  # places in a file that they are taken from
 
 _BIT_NAMES = {"ubinary": "bits", "packedbits": "bits", "bits": "bits", "binary": "signed bits"}
+
+
+_SCALE = re.compile(  # what codes are multiplied with, or what was taken off them
+    r"(.*\.)?([a-z0-9_]*(scale|zero_?point)s?|(v|x)?(min|max)(s|_vals?|imum)?|offsets?|ranges)"
+)
+
+
+def check_scales(name: str, data: Matrix, others: Sequence[str]) -> None:
+    """Refuse codes beside the numbers that turn them into coordinates: those are not applied."""
+    scale = next((one for one in others if _SCALE.fullmatch(one.casefold())), None)
+    if scale is not None and np.dtype(data.dtype).kind in "iu":
+        raise UsageError(
+            f"{name} holds {np.dtype(data.dtype).name} beside {scale!r:.60}: save the vectors with "
+            "it applied, as float32; --dtype number takes the codes as they are"
+        )
 
 
 def coding_of(

@@ -139,6 +139,13 @@ def choose_vectors(
     if wanted:
         return find_column(names, wanted, where, "vectors"), ()
     free = [name for name in names if not _OTHERS.search(name.casefold())]
+    sparse = [name for name in free if name.rpartition(".")[0] in _sparse(names)]
+    if sparse and len(sparse) == len(free):
+        raise UsageError(
+            f"{where} holds sparse vectors ({sparse[0]!r:.60} beside indices): dense ones are "
+            "audited"
+        )
+    free = [name for name in free if name not in sparse]
     named = sorted((rank, name) for name in free if (rank := _vector_rank(name)) is not None)
     spoken = [name for name in free if speaks(name)]
     for some in ([name for _, name in named[:1]], free, [n for n in floats if n in free], spoken):
@@ -156,6 +163,12 @@ def choose_vectors(
         if names
         else f"{where} holds no column, field or array of vectors"
     )
+
+
+def _sparse(names: Sequence[str]) -> set[str]:
+    """The fields whose numbers are those of a sparse vector: they have places of their own."""
+    parts = [name.rpartition(".") for name in names]
+    return {outer for outer, _, last in parts if plain(last) in ("indices", "indexes", "indptr")}
 
 
 def _vector_rank(name: str) -> tuple[int, int, str] | None:

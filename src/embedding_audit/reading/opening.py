@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from embedding_audit.cloud.progress import track
-from embedding_audit.reading.codes import coding_of
+from embedding_audit.reading.codes import check_scales, coding_of
 from embedding_audit.reading.names import INDEX_NAMES, find_column, id_columns
 from embedding_audit.reading.read import Read, check_matrix, clean
 from embedding_audit.reading.shards import files_of, joined, passed_over
@@ -101,10 +102,13 @@ def finished(
     """Say which column is the ids and what whole numbers mean, and check the rest."""
     check_matrix(name, read.data.shape)
     n, d = read.data.shape
+    if dtype != "number":
+        check_scales(name, read.data, (*read.others, *read.beside))
     data, coding, told = coding_of(read.data, read.coding, read.column, name, dtype)
     if n < 1 or d < (1 if coding.endswith("bits") else 2):
         raise UsageError(f"{name} has {n} rows and {d} columns: at least 1 row and 2 are needed")
     _check_numbers(name, data)
+    _check_counter(name, data)
     beside = {key or "index": values for key, values in read.beside.items()}
     id_name, ids, said = _ids(beside, id_column, name, n)
     frame = _frame({key: values for key, values in beside.items() if key != id_name})
@@ -121,6 +125,28 @@ def _check_numbers(name: str, data: Matrix) -> None:
         )
 
 
+_COUNTED = 20  # rows by which a column that counts is told
+
+
+def _check_counter(name: str, data: Matrix) -> None:
+    """Refuse the index of a data frame among the coordinates: it would outweigh all others."""
+    rows = data[0:4096]
+    if len(rows) < _COUNTED or rows.shape[1] < 2 or rows.dtype.kind not in "fiu":
+        return
+    for at in (0, rows.shape[1] - 1):
+        beside = rows[:, 1 if at == 0 else 0].astype(float)
+        if _counts(rows[:, at].astype(float)) and not _counts(beside):
+            raise UsageError(
+                f"{name}: column {at} of the matrix counts the rows, from {rows[0, at]:g} to "
+                f"{rows[-1, at]:g}: an index is no coordinate; leave it out, or name it 'id' in a "
+                "table"
+            )
+
+
+def _counts(column: NDArray[np.floating]) -> bool:
+    return bool(np.all(np.diff(column) == 1))
+
+
 def _ids(
     beside: dict[str, Sequence[Any]], wanted: str, name: str, n: int
 ) -> tuple[str, tuple[str, ...] | None, tuple[str, ...]]:
@@ -130,7 +156,8 @@ def _ids(
         chosen = find_column(list(beside), wanted, name, "column of ids")
         return chosen, id_texts(beside[chosen], f"{name}, `{chosen}`"), ()
     if not named:
-        index = next((key for key in beside if key.strip().lower() in INDEX_NAMES), None)
+        unnamed = [key for key in beside if key.strip().lower() in INDEX_NAMES]
+        index = next((key for key in unnamed if any(one != "" for one in beside[key])), None)
         if index is None or [str(one) for one in beside[index]] == [str(i) for i in range(n)]:
             return "", None, ()
         ids = id_texts(beside[index], f"{name}, `{index}`")

@@ -19,6 +19,7 @@ class Read:
     coding: str = ""  # known by the format: a key of DECODERS, or 'number'
     column: str = ""  # what the vectors are called where the file names them
     notes: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()  # what else the file holds that is no value of each row
 
 
 def check_matrix(name: str, shape: Sequence[int]) -> None:

@@ -11,7 +11,13 @@ from typing import Any, TextIO
 import numpy as np
 
 from embedding_audit.cloud.progress import track
-from embedding_audit.reading.cells import LISTED, Stack, looks_like_base64, numbers
+from embedding_audit.reading.cells import (
+    LISTED,
+    Stack,
+    holds_numbers,
+    looks_like_base64,
+    numbers,
+)
 from embedding_audit.reading.names import VECTOR_NAMES, choose_vectors, find_column, id_rank, plain
 from embedding_audit.reading.read import Read, clean, rows_said
 from embedding_audit.reading.source import Source, check_memory, reason
@@ -76,7 +82,7 @@ def _is_vector(path: str, value: Any) -> bool:
         first = next((one for one in value[:20] if one is not None), None)
         return type(first) in (int, float) and len(value) > 1
     if isinstance(value, str) and len(value) > 6 and plain(path.rpartition(".")[2]) in _VECTORS:
-        return LISTED.match(value) is not None or looks_like_base64(value)
+        return bool(LISTED.match(value)) or looks_like_base64(value) or holds_numbers(value)
     return False
 
 
@@ -315,6 +321,11 @@ class _Rows:
         chosen = coordinate_columns(names, numeric)
         if len(chosen) < 2 or self.wanted:
             return None
+        if 2 * sum(name in row for row in rows for name in chosen) < len(rows) * len(chosen):
+            raise UsageError(
+                f"{self.name} holds sparse vectors, each with fields of its own (such as "
+                f"{chosen[0]!r:.60}): dense ones are audited"
+            )
         values = [[np.nan if row.get(k) is None else row[k] for k in chosen] for row in rows]
         beside = {name: [row.get(name) for row in rows] for name in names if name not in chosen}
         beside = {k: v for k, v in beside.items() if all(isinstance(one, _SINGLE) for one in v)}

@@ -54,7 +54,7 @@ def _of_folder(folder: Path) -> list[Path]:
     known = {
         suffix: vectors
         for suffix, some in groups.items()
-        if _known(suffix) and (vectors := [one for one in some if id_rank(one.stem) is None])
+        if _known(suffix) and (vectors := _of_items(some))
     }
     binary = {suffix: some for suffix, some in known.items() if _known(suffix, _BINARY)}
     chosen = binary if len(binary) == 1 else known
@@ -69,6 +69,12 @@ def _of_folder(folder: Path) -> list[Path]:
         f"{shown(folder)} is a folder of several kinds of file ({held:.120}): name those with the "
         "vectors, as in 'folder/*.parquet'"
     )
+
+
+def _of_items(files: list[Path]) -> list[Path]:
+    """What may be vectors of items: no ids, and no queries beside other files."""
+    vectors = [one for one in files if id_rank(one.stem) is None]
+    return [one for one in vectors if "quer" not in one.stem.casefold()] or vectors
 
 
 def _files_in(folder: Path) -> list[Path]:

@@ -8,12 +8,19 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, pairwise
 
 import numpy as np
 
 from embedding_audit.cloud.progress import track
-from embedding_audit.reading.cells import LISTED, Stack, looks_like_base64, numbers
+from embedding_audit.reading.cells import (
+    LISTED,
+    Stack,
+    holds_numbers,
+    is_number,
+    looks_like_base64,
+    numbers,
+)
 from embedding_audit.reading.names import (
     INDEX_NAMES,
     choose_vectors,
@@ -51,13 +58,14 @@ def separator_of(source: Source) -> str:
         line = next((line for line in islice(stream, 1000) if line.strip()), "")
     bare = re.sub(r'"[^"]*"', "", line)  # a vector in a cell has commas of its own
     own = {".csv": ",", ".tsv": "\t"}.get(source.suffix)
-    if own and own in bare:
-        return own
+    cut = next((one for one in "\t;" if _has_commas([bare.strip().split(one)])), own)
+    if cut and cut in bare:
+        return cut
     for one in ("\t", ";", ","):
         if one in bare and not (one == "," and LISTED.match(bare)):
             return one
     words = bare.split()
-    return " " if len(words) > 1 and all(map(_is_number, words[1:])) else own or ","
+    return " " if len(words) > 1 and all(map(is_number, words[1:])) else own or ","
 
 
 def cells_of(source: Source, separator: str, *, quoted: bool = True) -> Iterator[list[str]]:
@@ -130,23 +138,18 @@ def check_names(names: Sequence[str], name: str) -> None:
 
 
 def has_header(first: Sequence[str]) -> bool:
-    """Whether the first row names the columns: numbers and vectors do not, but 0, 1, 2, … do."""
+    """Whether the first row names the columns: numbers and vectors do not, but 0, 1, 2, … do.
+    Cells left blank say nothing.
+    """
     if any(map(_is_vector, first)):
         return False
-    rest = list(first) if _is_number(first[0]) else list(first[1:])
-    if not rest or not all(map(_is_number, rest)):
+    first = [first[0], *filter(str.strip, first[1:])]
+    rest = list(first) if is_number(first[0]) else list(first[1:])
+    if not rest or not all(map(is_number, rest)):
         return True
     if len(first) == 1:
         return False
     return any(rest == [str(i) for i in range(s, s + len(rest))] for s in (0, 1))
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _is_vector(text: str) -> bool:
@@ -163,6 +166,9 @@ def read_table_vectors(source: Source, wanted: str = "") -> Read:
     first = list(islice(cells_of(source, separator), 2 + _FIRST))
     if not first:
         raise UsageError(f"{source.name} has no rows")
+    comma = separator != "," and _has_commas(first[1:])
+    if comma:
+        first = [[_pointed(cell) for cell in row] for row in first]
     header = has_header(first[0])
     names = first[0] if header else [str(i) for i in range(len(first[0]))]
     names = [one.strip() for one in names]
@@ -177,8 +183,22 @@ def read_table_vectors(source: Source, wanted: str = "") -> Read:
         read = _read_lists(source, separator, header, names, chosen)
         read = replace(read, column=chosen, notes=(*notes, *read.notes))
     else:
-        read = _read_coordinates(source, separator, header, names, rows, wanted)
+        read = _read_coordinates(source, separator, header, names, rows, wanted, comma)
     return read if header else _first_as_ids(read)
+
+
+_COMMA = re.compile(r"\s*[-+]?\d+,\d+(?:[eE][-+]?\d+)?\s*")
+
+
+def _has_commas(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether numbers are written with a decimal comma, and none with a point."""
+    cells = [cell for row in rows for cell in row]
+    commas = sum(_COMMA.fullmatch(cell) is not None for cell in cells)
+    return commas > 0.5 * len(cells) and not any("." in c and is_number(c) for c in cells)
+
+
+def _pointed(cell: str) -> str:
+    return cell.replace(",", ".") if _COMMA.fullmatch(cell) else cell
 
 
 def _first_as_ids(read: Read) -> Read:
@@ -198,10 +218,7 @@ def _listed(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
         cells = [row[place] for row in rows]
         texts = any(map(_is_vector, cells))
         coded = speaks(name) and any(len(cell) > 15 and looks_like_base64(cell) for cell in cells)
-        spaced = speaks(name) and any(
-            len(words := re.split(r"[\s,;|]+", cell.strip())) > 1 and all(map(_is_number, words))
-            for cell in cells
-        )
+        spaced = speaks(name) and any(map(holds_numbers, cells))
         if texts or coded or spaced:
             found.append(name)
     return found
@@ -288,24 +305,27 @@ def _read_coordinates(
     names: list[str],
     rows: Sequence[Sequence[str]],
     wanted: str,
+    comma: bool,
 ) -> Read:
     numeric = [
         name
         for place, name in enumerate(names)
-        if all(_is_number(row[place]) or not row[place].strip() for row in rows)
+        if all(is_number(row[place]) or not row[place].strip() for row in rows)
         and any(row[place].strip() for row in rows)
     ]
     if header:
         chosen = _stem_columns(numeric, wanted) if wanted else coordinate_columns(names, numeric)
-    else:  # all numbers, or an id and numbers (GloVe)
-        chosen = names[1:] if len(numeric) < len(names) or _counts(rows) else names
+    else:  # all numbers, or an id and numbers (GloVe); a comma may end each line
+        names_kept = [name for i, name in enumerate(names) if any(row[i].strip() for row in rows)]
+        named = len(numeric) < len(names_kept) or _counts(rows)
+        chosen = names_kept[1:] if named else names_kept
         chosen = chosen if set(chosen) <= set(numeric) else []
     if len(chosen) < 2:
         raise UsageError(
             f"{source.name} holds no column of vectors ('[0.1, 0.2]' in each cell) and no columns "
             f"of coordinates; it has {', '.join(map(repr, names[:6])):.160}"
         )
-    table = _arrow_cells(source, separator, header, names, set(chosen))
+    table = _arrow_cells(source, separator, header, names, set(chosen), comma)
     data = np.empty((table.num_rows, len(chosen)))
     for place, name in enumerate(chosen):
         data[:, place] = table.column(names.index(name)).to_numpy()
@@ -317,13 +337,20 @@ def _read_coordinates(
 
 
 def _counts(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the first cells are whole numbers that differ, beside cells that are not whole."""
+    """Whether the first cells are whole numbers that count the rows, or that differ beside cells
+    that are not whole.
+    """
     first, rest = [row[0].strip() for row in rows], [cell for row in rows for cell in row[1:]]
-    whole = all(cell.isdigit() for cell in first) and len(set(first)) == len(first)
-    return whole and sum("." in cell for cell in rest) > 0.5 * len(rest)
+    if not all(cell.isdigit() for cell in first) or len(set(first)) < len(first):
+        return False
+    steps = {int(after) - int(before) for before, after in pairwise(first)}
+    counted = len(first) >= _FIRST and steps == {1}
+    return counted or sum("." in cell for cell in rest) > 0.5 * len(rest)
 
 
-def _arrow_cells(source: Source, separator: str, header: bool, names: list[str], numeric: set[str]):
+def _arrow_cells(
+    source: Source, separator: str, header: bool, names: list[str], numeric: set[str], comma: bool
+):
     """Read a table of many numbers fast; `numeric` become float64, all else stays text."""
     import pyarrow as pa
     from pyarrow import csv as fast
@@ -358,6 +385,7 @@ def _arrow_cells(source: Source, separator: str, header: bool, names: list[str],
                     for place, name in enumerate(names)
                 },
                 strings_can_be_null=False,
+                decimal_point="," if comma else ".",
             ),
         )
     except (pa.ArrowException, ValueError) as error:

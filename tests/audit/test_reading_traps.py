@@ -1,0 +1,139 @@
+"""Files that look like vectors and hold something beside them: none gives a wrong number."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from pyarrow import parquet as pq
+
+from audit_files import refused, some
+from embedding_audit.reading import from_array, open_vectors
+from paper_utils.errors import UsageError
+
+ROWS = some(60, 6)
+
+
+def _lines(path, rows):
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("at", [0, -1])
+@pytest.mark.parametrize("start", [0, 1, 5000])
+def test_an_index_among_the_coordinates_is_refused(tmp_path, at, start):
+    column = np.arange(start, start + len(ROWS))
+    parts = [column[:, None], ROWS] if at == 0 else [ROWS, column[:, None]]
+    np.save(tmp_path / "x.npy", np.hstack(parts))
+    refused(tmp_path / "x.npy", "counts the rows", f"from {start} to {start + 59}")
+
+
+def test_columns_that_do_not_count_stay():
+    assert from_array(np.arange(120).reshape(60, 2), dtype="number").shape == (60, 2)
+    assert from_array(np.add.outer(np.arange(60.0), np.arange(3.0))).shape == (60, 3)
+    assert from_array(np.column_stack([np.arange(9.0), np.ones(9)])).shape == (9, 2)
+
+
+def test_the_index_of_a_table_without_header_is_its_id(tmp_path):
+    codes = np.random.default_rng(0).integers(-20, 20, (60, 4))
+    pd.DataFrame(codes).to_csv(tmp_path / "x.csv", header=False)
+    found = open_vectors(tmp_path / "x.csv")
+    assert found.block(0, 60).tolist() == codes.tolist()
+    assert found.ids == tuple(map(str, range(60)))
+
+
+@pytest.mark.parametrize("name", ["scale", "scales", "zero_point", "x.int8_scale", "vmin", "max"])
+def test_codes_beside_what_turns_them_into_numbers_are_asked_about(tmp_path, name):
+    codes = np.random.default_rng(1).normal(0, 20, (60, 4)).round().astype(np.int8)
+    np.savez(tmp_path / "x.npz", embeddings=codes, **{name: np.ones(4)})
+    refused(tmp_path / "x.npz", "int8 beside", name, "--dtype number")
+    assert open_vectors(tmp_path / "x.npz", dtype="number").block(0, 9).tolist() == (
+        codes[:9].tolist()
+    )
+    pd.DataFrame({"embedding": list(codes), name: 1.0}).to_parquet(tmp_path / "x.parquet")
+    refused(tmp_path / "x.parquet", "int8 beside", name)
+    np.savez(tmp_path / "x.npz", embeddings=codes / 127, **{name: np.ones(4)})
+    assert open_vectors(tmp_path / "x.npz").shape == (60, 4)
+
+
+def test_sparse_vectors_are_no_dense_ones(tmp_path):
+    sparse = [
+        {"id": str(i), "vector": {"indices": [i, i + 3], "values": [0.5, 0.25]}} for i in range(3)
+    ]
+    refused(_lines(tmp_path / "x.jsonl", sparse), "sparse vectors", "vector.values")
+    pq.write_table(pa.Table.from_pylist(sparse), tmp_path / "x.parquet")
+    refused(tmp_path / "x.parquet", "sparse vectors", "vector.values")
+    both = [{**one, "values": [1.0, 2.0, 3.0], "sparse_values": one["vector"]} for one in sparse]
+    assert open_vectors(_lines(tmp_path / "x.jsonl", both)).shape == (3, 3)
+    words = [{"id": i, "vector": {f"w{(3 * i + k) % 17}": 0.5 for k in range(3)}} for i in range(9)]
+    refused(_lines(tmp_path / "x.jsonl", words), "sparse vectors", "fields of its own")
+
+
+def test_queries_in_the_folder_are_not_items(tmp_path):
+    np.save(tmp_path / "corpus.npy", ROWS)
+    np.save(tmp_path / "test_queries.npy", ROWS[:3])
+    found = open_vectors(tmp_path)
+    assert found.shape == (60, 6)
+    assert "not test_queries.npy" in " ".join(found.notes)
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_lines_may_end_with_the_separator(tmp_path, header):
+    lines = [",".join(map(repr, row.tolist())) + "," for row in ROWS]
+    head = [",".join(f"e{i}" for i in range(6)) + ","] if header else []
+    (tmp_path / "x.csv").write_text("\n".join(head + lines), encoding="utf-8")
+    found = open_vectors(tmp_path / "x.csv")
+    assert found.ids is None
+    assert np.allclose(found.block(0, 60), ROWS, rtol=1e-6)
+
+
+def test_a_first_row_with_a_blank_is_no_header(tmp_path):
+    (tmp_path / "x.csv").write_text("0.5,,0.25\n1.5,2.5,3.5\n4.5,5.5,6.5\n", encoding="utf-8")
+    found = open_vectors(tmp_path / "x.csv").block(0, 3)
+    assert np.isnan(found[0, 1])
+    assert found[1:].tolist() == [[1.5, 2.5, 3.5], [4.5, 5.5, 6.5]]
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+@pytest.mark.parametrize("header", [True, False])
+def test_decimal_commas(tmp_path, separator, header):
+    table = pd.DataFrame(ROWS.astype(float)).add_prefix("x")
+    table.to_csv(tmp_path / "x.csv", sep=separator, decimal=",", index=False, header=header)
+    assert np.allclose(open_vectors(tmp_path / "x.csv").block(0, 60), ROWS, rtol=1e-6)
+
+
+@pytest.mark.parametrize("between", [" ", ",", ", "])
+def test_numbers_in_a_text_without_brackets(tmp_path, between):
+    texts = [between.join(map(repr, row.tolist())) for row in ROWS]
+    pd.DataFrame({"id": range(60), "embedding": texts}).to_parquet(tmp_path / "x.parquet")
+    lines = [{"id": i, "embedding": text} for i, text in enumerate(texts)]
+    for path in (tmp_path / "x.parquet", _lines(tmp_path / "x.jsonl", lines)):
+        assert np.allclose(open_vectors(path).block(0, 60), ROWS, rtol=1e-6)
+
+
+def test_one_vector_in_a_list_of_its_own(tmp_path):
+    np.save(tmp_path / "x.npy", ROWS[:, None])
+    pd.DataFrame({"emb": [[row.tolist()] for row in ROWS]}).to_parquet(tmp_path / "x.parquet")
+    for name in ("x.npy", "x.parquet"):
+        assert np.array_equal(open_vectors(tmp_path / name).block(0, 60), ROWS)
+    np.save(tmp_path / "x.npy", np.stack([ROWS, ROWS], axis=1))
+    refused(tmp_path / "x.npy", "shape (60, 2, 6)")
+
+
+def test_groups_of_hdf5_are_named_as_they_are_written(tmp_path):
+    import h5py
+
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["docs/emb"], file["queries/emb"] = ROWS, ROWS[:3]
+    for name in ("queries/emb", "queries.emb"):
+        assert open_vectors(f"{tmp_path / 'x.h5'}::{name}").shape == (3, 6)
+
+
+def test_ids_that_are_objects_are_told_to_become_texts(tmp_path):
+    ids = np.array(["a", "b"], dtype=object)
+    np.savez(tmp_path / "x.npz", embeddings=ROWS[:2], ids=ids)
+    with pytest.raises(UsageError, match=r"astype\(str\)"):
+        open_vectors(tmp_path / "x.npz")
