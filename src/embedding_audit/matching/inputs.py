@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from embedding_audit.given import METRICS, Inputs, Judgements
-from embedding_audit.matching.judged import Named, judgements_of, named_by
+from embedding_audit.matching.judged import Named, as_spelled, in_order, judgements_of, named_by
 from embedding_audit.matching.judgements import Lines, read_judgements
 from embedding_audit.matching.names import ROW, filled
 from embedding_audit.matching.objects import vectors_of
@@ -166,6 +166,7 @@ def assembled(
         notes += _repeated(side)
         ids = ids if all(one is None or one.is_unique for one in ids) else None
     else:
+        lines = in_order(lines, side, queries) if not id_column else lines
         wanted = [
             pd.Index(lines.table[kind].unique(), dtype=object) for kind in ("document", "query")
         ]
@@ -175,6 +176,7 @@ def assembled(
         ]
         queries, named[1], more = _distinct(queries, named[1])
         labels, document, chunks = _documents(named[0])
+        lines = as_spelled(lines, *named)
         judgements, said = judgements_of(lines, filled(named[1].key.values), labels, relevant_from)
         notes += [*more, *chunks, *said]
         matches += [one.match for one in named]

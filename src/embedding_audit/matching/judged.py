@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from scipy import sparse
 
 from embedding_audit.given import Judgements, Match
 from embedding_audit.matching.judgements import Lines
-from embedding_audit.matching.names import ROW, Key, are_rows, row_numbers
+from embedding_audit.matching.names import ROW, Key, are_rows, respelled, row_numbers
 from embedding_audit.matching.side import Side
 from paper_utils.errors import UsageError
 
@@ -23,6 +23,7 @@ class Named:
     key: Key
     match: Match
     by_position: bool = False
+    spellings: Mapping[str, str] = field(default_factory=dict)  # a judged id -> as the rows have it
 
 
 def named_by(side: Side, wanted: pd.Index, what: str, lines: Lines, id_column: str = "") -> Named:
@@ -45,6 +46,13 @@ def named_by(side: Side, wanted: pd.Index, what: str, lines: Lines, id_column: s
     listed = listed or side.keys()
     counts = [key.found(wanted) for key in listed]
     best = max(counts, default=0)
+    if best < len(wanted):
+        others = [respelled(wanted, key.values) for key in listed]
+        sums = [count + len(one) for count, one in zip(counts, others, strict=True)]
+        most = max(sums, default=0)
+        if most > best and (most == len(wanted) or not are_rows(wanted, n)):
+            at = sums.index(most)
+            return _by_key(listed[at], wanted, what, others[at])
     if 2 * best < len(wanted) and not id_column:
         found = _by_values(side, wanted, what, best)
         if found is not None:
@@ -93,8 +101,13 @@ def _by_values(side: Side, wanted: pd.Index, what: str, best: int) -> Key | None
     return found[0] if found else None
 
 
-def _by_key(key: Key, wanted: pd.Index, what: str) -> Named:
-    return Named(key, Match(f"judged {what}", key.shown, key.found(wanted), len(wanted)))
+def _by_key(
+    key: Key, wanted: pd.Index, what: str, spellings: Mapping[str, str] | None = None
+) -> Named:
+    spellings = spellings or {}
+    found = key.found(wanted) + len(spellings)
+    match = Match(f"judged {what}", key.shown, found, len(wanted))
+    return Named(key, match, spellings=spellings)
 
 
 def _position(n: int, wanted: pd.Index, what: str) -> Named:
@@ -126,13 +139,54 @@ def _examples(ids: Iterable[str]) -> str:
     return ", ".join(f"{str(one)!r:.40}" for one in sorted(ids)[:3])
 
 
+def as_spelled(lines: Lines, documents: Named, queries: Named) -> Lines:
+    """Return the judgements with ids as the rows have them, and what was spelled otherwise."""
+    table, notes = lines.table, []
+    for kind, named in (("document", documents), ("query", queries)):
+        if named.spellings:
+            table = table.assign(**{kind: [named.spellings.get(one, one) for one in table[kind]]})
+            one, other = next(iter(named.spellings.items()))
+            notes.append(
+                f"judged ids that the rows spell otherwise, such as {one!r:.40} for {other!r:.40}: "
+                f"{len(named.spellings):,} (`{named.key.name or 'id'}`)"
+            )
+    return replace(lines, table=table, notes=(*lines.notes, *notes))
+
+
+def in_order(lines: Lines, documents: Side, queries: Side) -> Lines:
+    """Return the judgements with queries and documents exchanged, where all ids fit so and not as
+    they were given.
+    """
+    if lines.by_rows:
+        return lines
+    named = [pd.Index(lines.table[kind].unique(), dtype=object) for kind in ("document", "query")]
+    sides = (documents, queries)
+    if all(_known(side, ids) for side, ids in zip(sides, named, strict=True)):
+        return lines
+    if not all(_known(side, ids) for side, ids in zip(sides, named[::-1], strict=True)):
+        return lines
+    table = lines.table.rename(columns={"query": "document", "document": "query"})
+    note = (
+        f"{lines.name} is read as documents, then queries: so all its ids are known, and the other "
+        "way round they are not"
+    )
+    return replace(lines, table=table, notes=(*lines.notes, note))
+
+
+def _known(side: Side, wanted: pd.Index) -> bool:
+    keys = side.keys()
+    if not keys:
+        return are_rows(wanted, side.vectors.shape[0])
+    return any(key.found(wanted) == len(wanted) for key in keys)
+
+
 def judgements_of(
     lines: Lines, queries: pd.Index, documents: pd.Index, relevant_from: float | None
 ) -> tuple[Judgements, list[str]]:
     """Return the judgements of known queries; ids in `documents` are distinct, "" names nothing.
     Of several grades of a pair the highest counts; negative ones are 0. UsageError: nothing left.
     """
-    table, notes = lines.table, []
+    table, notes = lines.table, [*lines.notes]
     at = queries.get_indexer(table["query"])
     if (at < 0).any():
         strangers = table["query"][at < 0].unique()

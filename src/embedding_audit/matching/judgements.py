@@ -138,11 +138,19 @@ def read_judgements(given: Any) -> Lines:
     return Lines(name, table, tuple(notes), by_rows)
 
 
-def _grade(value: Any, name: str, at: int, place: tuple[Any, Any]) -> float:
+_TRUTH = {"true": 1.0, "false": 0.0}  # as data frames write them
+
+
+def _number(cell: Any) -> float:
+    """Return a grade as a number; NaN: it is none."""
     try:
-        number = float(value)
+        return float(_TRUTH.get(cell.strip().lower(), cell) if isinstance(cell, str) else cell)
     except (TypeError, ValueError, OverflowError):
-        number = math.nan
+        return math.nan
+
+
+def _grade(value: Any, name: str, at: int, place: tuple[Any, Any]) -> float:
+    number = _number(value)
     if not math.isfinite(number):
         raise UsageError(
             f"{name}, judgement {at} (query {as_id(place[0])!r:.40}, document "
@@ -209,6 +217,9 @@ def _loads(text: str) -> Any:
 def _from_objects(given: Any, name: str) -> Iterable[tuple[Any, Any, Any]]:
     """A dict of queries, a dict of columns, or a list of objects or of tuples."""
     if isinstance(given, Mapping):
+        inner = [given[key] for key in given if plain(str(key)) in ("qrels", "relevantdocs")]
+        if len(inner) == 1 and len(given) > 1 and isinstance(inner[0], Mapping):
+            return _from_objects(inner[0], name)  # beside queries and corpus
         values = list(given.values())
         kinds = {_kind(value) for value in values}
         if len(kinds) == 1 and _column(given, QUERIES) and _column(given, DOCUMENTS):
@@ -250,6 +261,9 @@ def _pairs(items: Iterable[tuple[Any, Any]], name: str) -> Iterable[tuple[Any, A
     for query, documents in items:
         if isinstance(documents, Mapping):
             found += [(query, document, grade) for document, grade in documents.items()]
+        elif _kind(documents) == "list" and all(isinstance(one, Mapping) for one in documents):
+            table = pd.DataFrame([{"qid": query, **one} for one in documents], dtype=object)
+            found += _from_table(table, name) if len(table) else []
         elif _kind(documents) == "list":
             found += [(query, document, None) for document in documents]
         else:
@@ -291,6 +305,14 @@ def _from_text(text: str, name: str) -> Iterable[tuple[Any, Any, Any]]:
     bad = next((row for row in rows if n > 2 and not _is_number(row[1][-1])), None)
     if bad is not None:
         raise UsageError(f"{name}, line {bad[0]}: a grade must be a number, not {bad[1][-1]!r:.40}")
+    if n > 2 and len({row[1][-1] for row in rows}) > max(10, len({row[1][-2] for row in rows})):
+        raise UsageError(
+            f"{name}: its last cells differ more ({rows[0][1][-1]!r:.40}, …) than those before "
+            f"({rows[0][1][-2]!r:.40}, …): is the order 'query document grade'?"
+        )
+    if n == 4 and [row[1][0] for row in rows] == [str(i) for i in range(len(rows))]:
+        if len({row[1][1] for row in rows}) > 1:  # the index of a data frame
+            return [_of_cells(cells[1:]) for _, cells in rows]
     if n == 4 and len({row[1][2] for row in rows}) == 1 < len({row[1][1] for row in rows}):
         raise UsageError(
             f"{name}: all lines judge the document {head[2]!r:.40}, and their second cells differ: "
@@ -313,10 +335,12 @@ def _split(text: str, lines: list[str], delimiter: str | None, name: str):
             if line.strip():
                 yield number, line.split()
         return
+    first = next(line for line in lines if line.strip()).strip().split(delimiter)
+    quoted = all(len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in first)
     reader = csv.reader(
         io.StringIO(text, newline=""),
         delimiter=delimiter,
-        quoting=csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL,
+        quoting=csv.QUOTE_NONE if delimiter == "\t" and not quoted else csv.QUOTE_MINIMAL,
     )
     try:
         for cells in reader:
@@ -391,9 +415,4 @@ def _column(columns: Iterable[Any], names: tuple[str, ...]) -> Any:
 
 
 def _is_number(cell: Any) -> bool:
-    if missing(cell):
-        return False
-    try:
-        return math.isfinite(float(cell))
-    except (TypeError, ValueError, OverflowError):
-        return False
+    return not missing(cell) and math.isfinite(_number(cell))

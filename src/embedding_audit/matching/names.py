@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
@@ -120,6 +122,36 @@ def best_pair(left: list[Key], right: list[Key]) -> tuple[Key, Key, int] | None:
             if common and rank > most:
                 found, most = (one, other, common), rank
     return found
+
+
+def spelled(one: str) -> str:
+    """Return an id without what its writers differ in: case, '%20', quotation marks, '.0', zeros
+    before a number.
+
+    >>> spelled("DOC-007"), spelled("a%20b"), spelled("12.0")
+    ('doc-7', 'a b', '12')
+    """
+    one = re.sub(r"^(\d+)\.0+$", r"\1", unquote(one).strip("'\" ").casefold())
+    return re.sub(r"(?<![\d.])0+(?=\d)", "", one)
+
+
+def respelled(wanted: pd.Index, values: pd.Index) -> dict[str, str]:
+    """Return ids of `wanted` that are in `values` only in another spelling, and that one; none
+    where two ids have one spelling, or where most of what is not there stays unknown.
+    """
+    lost = wanted[~wanted.isin(values)]
+    if not len(lost):
+        return {}
+    forms, ids = [spelled(one) for one in lost], values.unique()
+    there = pd.Series(ids, index=[spelled(one) for one in ids])
+    there = there[~there.index.duplicated(keep=False) & ~there.isin(wanted)]
+    once = ~pd.Index(forms).duplicated(keep=False)
+    found = {
+        one: there[form]
+        for one, form, single in zip(lost, forms, once, strict=True)
+        if single and form in there.index
+    }
+    return found if 2 * len(found) >= len(lost) else {}
 
 
 def filled(values: pd.Index) -> pd.Index:
