@@ -98,7 +98,7 @@ def find_mixture(points: Points, seed: int) -> Mixture:
 
 def _correlated(X: NDArray[np.float32]) -> float:
     """Mean squared correlation of two coordinates, in units of what independent ones would show."""
-    spread = X.std(axis=0, dtype=np.float64)
+    spread = X.std(axis=0, ddof=1, dtype=np.float64)
     Z = (X - X.mean(axis=0, dtype=np.float64))[:, spread > 0] / spread[spread > 0]
     d = Z.shape[1]
     correlation = Z.T @ Z / len(Z)
