@@ -231,7 +231,8 @@ def test_the_record_meets_what_was_seen_once(encoder, pooling):
 
     def value(name):
         wanted = {"encoder": encoder, "set": name, "pooling": pooling}
-        return next(found for given, found, _ in record.tasks if given == wanted)
+        found = next((found for given, found, _ in record.tasks if given == wanted), None)
+        return found or pytest.skip(f"{encoder} has not met {name} yet")
 
     tools = value("tools-503")["documents"]
     found = [tools[key] for key in ("mean", "var", "var_centred", "d_eff_unbiased")]
