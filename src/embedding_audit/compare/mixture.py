@@ -101,7 +101,7 @@ def _correlated(X: NDArray[np.float32]) -> float:
     spread = X.std(axis=0, ddof=1, dtype=np.float64)
     Z = (X - X.mean(axis=0, dtype=np.float64))[:, spread > 0] / spread[spread > 0]
     d = Z.shape[1]
-    correlation = Z.T @ Z / len(Z)
+    correlation = Z.T @ Z / (len(Z) - 1)
     return float(((correlation**2).sum() - d) / max(1, d * (d - 1)) * len(Z))
 
 
