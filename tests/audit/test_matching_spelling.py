@@ -144,3 +144,12 @@ def test_grades_before_documents_are_no_documents(tmp_path):
     (tmp_path / "x.tsv").write_text("".join(lines), encoding="utf-8")
     with pytest.raises(UsageError, match="is the order 'query document grade'"):
         read_judgements(tmp_path / "x.tsv")
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_vectors_beyond_single_precision_are_not_equal(scale):
+    rows = np.random.default_rng(0).normal(size=(9, 4))
+    found = read_inputs(rows * scale, queries=rows[:3] * scale * 0.5, qrels={"0": {"5": 1}})
+    assert found.own is None
+    found = read_inputs(rows * scale, queries=rows[:3] * scale, qrels={"0": {"5": 1}})
+    assert found.own.tolist() == [0, 1, 2]

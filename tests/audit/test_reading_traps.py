@@ -137,3 +137,44 @@ def test_ids_that_are_objects_are_told_to_become_texts(tmp_path):
     np.savez(tmp_path / "x.npz", embeddings=ROWS[:2], ids=ids)
     with pytest.raises(UsageError, match=r"astype\(str\)"):
         open_vectors(tmp_path / "x.npz")
+
+
+def test_labels_and_counts_are_no_coordinates(tmp_path):
+    table = pd.DataFrame(ROWS, columns=["lat", "mood", "tone", "pace", "key", "mode"])
+    table = table.rename(columns={"key": "tempo"}).assign(label=np.arange(60) % 5, price=range(60))
+    table.to_csv(tmp_path / "x.csv", index=False)
+    table.to_parquet(tmp_path / "x.parquet", index=False)
+    table.to_json(tmp_path / "x.jsonl", orient="records", lines=True)
+    for name in ("x.csv", "x.parquet", "x.jsonl"):
+        found = open_vectors(tmp_path / name)
+        assert np.allclose(found.block(0, 60), ROWS, rtol=1e-6)
+        assert "and not `label`, `price`" in " ".join(found.notes)
+
+
+def test_a_dropped_coordinate_leaves_the_others_together(tmp_path):
+    table = pd.DataFrame(ROWS).add_prefix("dim_").drop(columns="dim_2").assign(price=0.5)
+    table.to_csv(tmp_path / "x.csv", index=False)
+    assert np.allclose(open_vectors(tmp_path / "x.csv").block(0, 60), np.delete(ROWS, 2, axis=1))
+
+
+def test_a_map_inside_an_answer(tmp_path):
+    ids = [f"d{i}" for i in range(60)]
+    rows = {one: {"id": one, "values": row.tolist()} for one, row in zip(ids, ROWS, strict=True)}
+    plain = {one: row.tolist() for one, row in zip(ids, ROWS, strict=True)}
+    for inner in (rows, plain):
+        (tmp_path / "x.json").write_text(json.dumps({"vectors": inner, "usage": {"units": 1}}))
+        found = open_vectors(tmp_path / "x.json")
+        assert found.ids == tuple(ids)
+        assert np.array_equal(found.block(0, 60).astype("f4"), ROWS)
+
+
+def test_two_sides_in_one_file_are_asked_about(tmp_path):
+    import h5py
+
+    sides = {"docs": {"embeddings": ROWS.tolist()}, "queries": {"embeddings": ROWS[:3].tolist()}}
+    (tmp_path / "x.json").write_text(json.dumps(sides))
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["docs/embeddings"], file["queries/embeddings"] = ROWS, ROWS[:3]
+    for name in ("x.json", "x.h5"):
+        refused(tmp_path / name, "2 columns of vectors", "FILE::NAME")
+        assert open_vectors(f"{tmp_path / name}::queries.embeddings").shape == (3, 6)

@@ -117,8 +117,14 @@ def _equal_vectors(queries: Vectors, documents: Vectors) -> NDArray[np.int64]:
 
 
 def _keys(vectors: Vectors, start: int) -> list[bytes]:
-    block = vectors.block(start, start + _ROWS).astype(np.float32) + np.float32(0)  # no -0
-    return [row.tobytes() for row in block]
+    rows = vectors.block(start, start + _ROWS)
+    with np.errstate(over="ignore"):
+        block = rows.astype(np.float32) + np.float32(0)  # no -0
+    # What float32 cannot hold would all be equal.
+    held = np.isfinite(block).all(axis=1) & ((block != 0) == (rows != 0)).all(axis=1)
+    return [
+        (row if kept else full).tobytes() for row, full, kept in zip(block, rows, held, strict=True)
+    ]
 
 
 def _same_rows(one: Vectors, other: Vectors) -> bool:

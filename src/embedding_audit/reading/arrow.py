@@ -21,7 +21,12 @@ from embedding_audit.reading.cells import (
 from embedding_audit.reading.names import choose_vectors, find_column, speaks
 from embedding_audit.reading.read import Read
 from embedding_audit.reading.source import Source, check_memory, readable
-from embedding_audit.reading.tables import _stem_columns, check_names, coordinate_columns
+from embedding_audit.reading.tables import (
+    _stem_columns,
+    check_names,
+    coordinate_columns,
+    coordinates_said,
+)
 from embedding_audit.reading.vectors import Joined
 from paper_utils.errors import UsageError
 
@@ -156,7 +161,8 @@ def _choose(table: pa.Table, wanted: str, name: str) -> tuple[list[str], tuple[s
         chosen, notes = choose_vectors(lists, wanted, name, floats)
         return [chosen], notes
     numeric = [field.name for field in schema if _is_numeric(field.type)]
-    chosen = stems if wanted else coordinate_columns(table.column_names, numeric)
+    whole = [name for name in numeric if "int" in str(schema.field(name).type)]
+    chosen = stems if wanted else coordinate_columns(table.column_names, numeric, whole)
     if len(chosen) < 2:
         binary = [field.name for field in schema if _is_bytes(field.type)]
         more = f"; {binary[0]!r:.40} holds bytes: write lists of numbers" if binary else ""
@@ -164,8 +170,7 @@ def _choose(table: pa.Table, wanted: str, name: str) -> tuple[list[str], tuple[s
             f"{name} holds no column of lists of numbers and no columns of coordinates; it has "
             f"{', '.join(map(repr, table.column_names[:6])):.160}{more}"
         )
-    ends = f"`{chosen[0]}` to `{chosen[-1]}`"
-    return chosen, (f"coordinates are the {len(chosen):,} columns {ends}",)
+    return chosen, (coordinates_said(chosen, numeric),)
 
 
 def _beside(table: pa.Table, chosen: list[str], into: dict[str, list]) -> None:

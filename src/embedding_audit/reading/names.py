@@ -148,7 +148,8 @@ def choose_vectors(
     free = [name for name in free if name not in sparse]
     named = sorted((rank, name) for name in free if (rank := _vector_rank(name)) is not None)
     spoken = [name for name in free if speaks(name)]
-    for some in ([name for _, name in named[:1]], free, [n for n in floats if n in free], spoken):
+    first = [name for rank, name in named if rank[:2] == named[0][0][:2]]  # `a.emb` and `b.emb` tie
+    for some in (first, free, [n for n in floats if n in free], spoken):
         if len(some) == 1:
             others = [name for name in free if name != some[0]]
             if not others:

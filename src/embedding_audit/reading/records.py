@@ -21,7 +21,7 @@ from embedding_audit.reading.cells import (
 from embedding_audit.reading.names import VECTOR_NAMES, choose_vectors, find_column, id_rank, plain
 from embedding_audit.reading.read import Read, clean, rows_said
 from embedding_audit.reading.source import Source, check_memory, reason
-from embedding_audit.reading.tables import coordinate_columns, text_stream
+from embedding_audit.reading.tables import coordinate_columns, coordinates_said, text_stream
 from paper_utils.errors import UsageError
 
 _STEP = 1 << 22  # bytes between two words on progress
@@ -120,7 +120,10 @@ def rows_of(value: Any, place: str, wanted: str, alone: bool) -> Iterator[Row]:
         told = type(value).__name__
         raise UsageError(f"{place}: {told} where a list of numbers or an object is needed")
     alone = alone and "custom_id" not in value
-    if alone and (found := _map(value) or _turned(value)) is not None:
+    inner = [_map(one) for one in value.values() if isinstance(one, dict) and len(one) > 1]
+    inner = [one for one in inner if one is not None]  # {"vectors": {"id": …}}, as Pinecone answers
+    found = _map(value) or _turned(value) or (inner[0] if len(inner) == 1 else None)
+    if alone and found is not None:
         yield from found
         return
     row = dict(flat(value))
@@ -134,6 +137,8 @@ def rows_of(value: Any, place: str, wanted: str, alone: bool) -> Iterator[Row]:
     if named or not (matrices or lists):
         yield row
     elif matrices:
+        if len({len(row[path]) for path in matrices}) > 1:  # two sides in one document
+            matrices = [choose_vectors(matrices, wanted, place)[0]]
         yield from _columnar(row, matrices, alone)
     else:
         yield from _nested(row, lists, place, wanted, alone)
@@ -186,8 +191,6 @@ def _by_index(records: list) -> list:
 def _columnar(row: Row, matrices: list[str], alone: bool) -> Iterator[Row]:
     """Rows of parallel lists: ids, embeddings, documents (Chroma, Cohere)."""
     n = len(row[matrices[0]])
-    if any(len(row[path]) != n for path in matrices):
-        matrices = matrices[:1]
     parallel = {
         path: inner for path, inner in row.items() if isinstance(inner, list) and len(inner) == n
     }
@@ -318,7 +321,8 @@ class _Rows:
             if {type(row.get(name)) for row in rows} <= {int, float, type(None)}
             and any(row.get(name) is not None for row in rows)
         ]
-        chosen = coordinate_columns(names, numeric)
+        whole = [k for k in numeric if all(type(row.get(k)) is not float for row in rows)]
+        chosen = coordinate_columns(names, numeric, whole)
         if len(chosen) < 2 or self.wanted:
             return None
         if 2 * sum(name in row for row in rows for name in chosen) < len(rows) * len(chosen):
@@ -329,7 +333,7 @@ class _Rows:
         values = [[np.nan if row.get(k) is None else row[k] for k in chosen] for row in rows]
         beside = {name: [row.get(name) for row in rows] for name in names if name not in chosen}
         beside = {k: v for k, v in beside.items() if all(isinstance(one, _SINGLE) for one in v)}
-        note = f"coordinates are the {len(chosen):,} fields `{chosen[0]}` to `{chosen[-1]}`"
+        note = coordinates_said(chosen, numeric, "fields")
         return Read(np.array(values, dtype=np.float64), beside, notes=(note,))
 
     def read(self) -> Read:

@@ -255,9 +255,12 @@ def _told(rows: Iterator[list[str]], source: Source) -> Iterator[list[str]]:
     yield from rows
 
 
-def coordinate_columns(names: Sequence[str], numeric: Sequence[str]) -> list[str]:
+def coordinate_columns(
+    names: Sequence[str], numeric: Sequence[str], whole: Sequence[str] = ()
+) -> list[str]:
     """Return the columns that are coordinates: the longest run of numbers under one stem, in their
-    order; without one, all numeric columns that are no ids, where no column is a text.
+    order; without one, all numeric columns that are no ids, where no column is a text. Columns of
+    `whole` numbers are labels and counts where others are not whole.
     """
     stems: dict[str, list[str]] = {}
     for name in numeric:
@@ -266,8 +269,10 @@ def coordinate_columns(names: Sequence[str], numeric: Sequence[str]) -> list[str
     runs = []
     for some in stems.values():
         places = sorted((int(_NUMBERED.fullmatch(name)[2]), name) for name in some)
-        if [p for p, _ in places] == list(range(places[0][0], places[0][0] + len(places))):
-            runs.append([name for _, name in places])
+        numbers_in = [place for place, _ in places]
+        gapless = numbers_in == list(range(places[0][0], places[0][0] + len(places)))
+        if gapless or (2 * len(some) > len(numeric) and len(set(numbers_in)) == len(some) > 2):
+            runs.append([name for _, name in places])  # constant columns may have been dropped
     longest = max(runs, key=len, default=[])
     same = [run for run in runs if len(run) == len(longest)]
     if len(longest) > 1 and len(same) == 1:
@@ -282,7 +287,17 @@ def coordinate_columns(names: Sequence[str], numeric: Sequence[str]) -> list[str
     free = [name for name in numeric if name not in ids and plain(name) not in _PLAIN_INDEX]
     others = [name for name in names if name not in free and name not in ids]
     others = [name for name in others if plain(name) not in _PLAIN_INDEX]
-    return [] if others else free
+    return [] if others else [name for name in free if name not in whole] or free
+
+
+def coordinates_said(chosen: Sequence[str], numeric: Sequence[str], what: str = "columns") -> str:
+    """Return a note on the coordinates, and on what else is of numbers."""
+    said = f"coordinates are the {len(chosen):,} {what} `{chosen[0]}` to `{chosen[-1]}`"
+    ids = {*chosen, *id_columns(numeric)}
+    others = [
+        f"`{name}`" for name in numeric if name not in ids and plain(name) not in _PLAIN_INDEX
+    ]
+    return f"{said}, and not {', '.join(others[:4]):.120}" if others else said
 
 
 _NUMBERED = re.compile(r"(.*?)(\d+)[\])]?")
@@ -314,7 +329,9 @@ def _read_coordinates(
         and any(row[place].strip() for row in rows)
     ]
     if header:
-        chosen = _stem_columns(numeric, wanted) if wanted else coordinate_columns(names, numeric)
+        whole = [name for i, name in enumerate(names) if all(_is_whole(row[i]) for row in rows)]
+        stems = _stem_columns(numeric, wanted) if wanted else []
+        chosen = stems if wanted else coordinate_columns(names, numeric, whole)
     else:  # all numbers, or an id and numbers (GloVe); a comma may end each line
         names_kept = [name for i, name in enumerate(names) if any(row[i].strip() for row in rows)]
         named = len(numeric) < len(names_kept) or _counts(rows)
@@ -331,9 +348,16 @@ def _read_coordinates(
         data[:, place] = table.column(names.index(name)).to_numpy()
     others = [(at, name) for at, name in enumerate(names) if name not in set(chosen)]
     beside = {name: table.column(at).to_pylist() for at, name in others}
-    ends = f"`{chosen[0]}` to `{chosen[-1]}`" if header else "all after the word" if others else ""
-    notes = (f"coordinates are the {len(chosen):,} columns {ends}",) if ends else ()
+    if header:
+        notes = (coordinates_said(chosen, numeric),)
+    else:
+        said = f"coordinates are the {len(chosen):,} columns all after the word"
+        notes = (said,) if others else ()
     return Read(data, beside, notes=notes)
+
+
+def _is_whole(cell: str) -> bool:
+    return not cell.strip() or cell.strip().removeprefix("-").isdigit()
 
 
 def _counts(rows: Sequence[Sequence[str]]) -> bool:
