@@ -1,9 +1,8 @@
 """How search wears off as a catalogue grows: real queries, titles drawn from the whole collection.
 
-Fixed before the first result. A relevant title stands alone among n - 1 titles that nobody judged
-for its query: the share of draws in which it is among the best ten is known exactly, without a
-draw. The law, a normal distribution function of a straight line in log n, is fitted to the sizes up
-to a quarter of the collection and tried on the whole; `CLOSE` is what counts as met.
+Fixed before the first result. A relevant title stands alone among n - 1 titles that nobody judged:
+the share of draws that rank it among ten is exact. The law is a normal distribution function of a
+line in log n, fitted to a quarter of the collection, tried on the whole; `CLOSE` is met.
 """
 
 from __future__ import annotations
