@@ -153,3 +153,67 @@ def test_vectors_beyond_single_precision_are_not_equal(scale):
     assert found.own is None
     found = read_inputs(rows * scale, queries=rows[:3] * scale, qrels={"0": {"5": 1}})
     assert found.own.tolist() == [0, 1, 2]
+
+
+def _numbered(start, both=False):
+    rows = np.random.default_rng(1).normal(size=(80, 16))
+    lines = {str(i + both): {str(3 * i + start): 1} for i in range(20)}
+    return rows, rows[:60:3] + 0.3, lines
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_rows_that_are_numbered_from_one_are_asked_about(both):
+    rows, queries, lines = _numbered(1, both)
+    lines.pop("20", None)
+    which = "documents and queries" if both else "the documents"
+    with pytest.raises(UsageError, match=f"number from 1 .*{which}.*--id-column row"):
+        read_inputs(rows, queries=queries, qrels=lines)
+    assert read_inputs(rows, queries=queries, qrels=lines, id_column="row").judgements is not None
+
+
+def test_rows_that_are_numbered_from_zero_are_not_asked_about():
+    rows, queries, lines = _numbered(0)
+    assert read_inputs(rows, queries=queries, qrels=lines).judgements.grades.nnz == 20
+    noise = np.random.default_rng(2).normal(size=(20, 16))  # vectors that say nothing
+    for start in (0, 1):
+        _, _, lines = _numbered(start)
+        assert read_inputs(rows, queries=noise, qrels=lines).judgements.grades.nnz == 20
+
+
+def test_a_column_that_tells_queries_from_documents_is_said(tmp_path):
+    table = {"id": [*"abcdef", "qa"], "split": ["corpus"] * 6 + ["query"]}
+    table["vector"] = [*ROWS, ROWS[0]]
+    pd.DataFrame(table).to_parquet(tmp_path / "all.parquet")
+    path = tmp_path / "all.parquet"
+    for lines, said in (({"qa": {"a": 1}}, True), ({"a": {"b": 1}}, False)):
+        found = read_inputs(path, queries=path, qrels=lines)
+        assert ("`split` no judged document has ('query')" in " ".join(found.notes)) == said
+
+
+@pytest.mark.parametrize("kind", SPELLINGS)
+def test_texts_with_ids_in_another_spelling(kind):
+    one, other = SPELLINGS[kind], PLAIN.get(kind, [str(one) for one in NUMBERS])
+    words = [f"the text of {i}" for i in range(6)]
+    for ids, theirs in ((one, other), (other, one)):
+        items = pd.DataFrame({"id": ids, "vector": list(ROWS)})
+        texts = pd.DataFrame({"_id": theirs[::-1], "text": words[::-1]})
+        found = read_inputs(items, texts=texts)
+        assert found.texts == tuple(words)
+        assert "spells otherwise than the vectors: 6" in " ".join(found.notes)
+
+
+def test_two_columns_of_grades_are_asked_about(tmp_path):
+    head = "query_id,doc_id,score,relevance\n"
+    (tmp_path / "x.csv").write_text(head + "q,a,1.5,1\nq,b,1.5,0\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="grades in 'score' and in 'relevance'"):
+        read_judgements(tmp_path / "x.csv")
+    (tmp_path / "x.csv").write_text(head + "q,a,yes,1\nq,b,no,0\n", encoding="utf-8")
+    assert read_judgements(tmp_path / "x.csv").table["grade"].tolist() == [1, 0]
+
+
+def test_accents_and_entities_are_spellings():
+    ids = ["Gro\u0308\u00dfe 1", "a&b", "c", "d", "e", "f"]
+    found = _read(ids, ["Gr\u00f6\u00dfe 1", "", "c", "", "e", ""])
+    assert found.judgements.grades.toarray().tolist() == EXPECTED
+    found = _read(ids, ["a&amp;b", "", "c", "", "e", ""])
+    assert found.judgements.grades[0, 1] == 2

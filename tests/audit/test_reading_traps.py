@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import numpy as np
@@ -178,3 +179,24 @@ def test_two_sides_in_one_file_are_asked_about(tmp_path):
     for name in ("x.json", "x.h5"):
         refused(tmp_path / name, "2 columns of vectors", "FILE::NAME")
         assert open_vectors(f"{tmp_path / name}::queries.embeddings").shape == (3, 6)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f2", "f8", "i1"])
+@pytest.mark.parametrize("scale", [0.05, 1.0, 8.0])
+def test_bytes_of_another_type_than_float32_are_refused(tmp_path, dtype, scale):
+    rows = np.random.default_rng(3).normal(size=(9, 64)) * scale
+    rows = np.round(rows / np.abs(rows).max() * 127) if dtype == "i1" else rows
+    blobs = [row.astype(dtype).tobytes() for row in rows]
+    pd.DataFrame({"embedding": blobs}).to_parquet(tmp_path / "x.parquet")
+    coded = [{"embedding": base64.b64encode(blob).decode()} for blob in blobs]
+    _lines(tmp_path / "x.jsonl", coded)
+    for name in ("x.parquet", "x.jsonl"):
+        if dtype == "f4":
+            assert np.array_equal(open_vectors(tmp_path / name).block(0, 9), rows.astype("f4"))
+        else:
+            refused(tmp_path / name, "something else than float32")
+
+
+def test_cells_between_bars(tmp_path):
+    pd.DataFrame(ROWS).add_prefix("x").to_csv(tmp_path / "x.csv", sep="|", index=False)
+    assert np.allclose(open_vectors(tmp_path / "x.csv").block(0, 60), ROWS, rtol=1e-6)

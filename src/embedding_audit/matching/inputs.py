@@ -15,6 +15,7 @@ from embedding_audit.matching.judgements import Lines, read_judgements
 from embedding_audit.matching.names import ROW, filled
 from embedding_audit.matching.objects import vectors_of
 from embedding_audit.matching.own import own_documents
+from embedding_audit.matching.shifted import from_one
 from embedding_audit.matching.side import Side, side_of
 from embedding_audit.matching.texts import read_texts
 from embedding_audit.reading.vectors import Vectors
@@ -178,7 +179,10 @@ def assembled(
         labels, document, chunks = _documents(named[0])
         lines = as_spelled(lines, *named)
         judgements, said = judgements_of(lines, filled(named[1].key.values), labels, relevant_from)
-        notes += [*more, *chunks, *said]
+        notes += [*more, *chunks, *said, *_of_one_file(side, queries, named, wanted)]
+        numbered = (named[0].by_position, named[1].by_position)
+        if any(numbered) and document is None and not lines.by_rows and id_column != ROW:
+            _check_numbering(queries.vectors, side.vectors, judgements, numbered, lines.name)
         matches += [one.match for one in named]
         side, queries = (_renamed(one, by) for one, by in zip((side, queries), named, strict=True))
         ids = [
@@ -192,6 +196,38 @@ def assembled(
     found = replace(found, vectors=side.vectors, document=document, matches=tuple(matches))
     found = _usable(_with_texts(found, side), queries, judgements, own, notes)
     return _with_source(found)
+
+
+def _check_numbering(
+    queries: Vectors,
+    documents: Vectors,
+    judgements: Judgements,
+    numbered: tuple[bool, bool],
+    name: str,
+) -> None:
+    if told := from_one(queries, documents, judgements, numbered):
+        raise UsageError(
+            f"{name} seems to number from 1 the {told}, and rows count from 0: take 1 off, save "
+            f"the ids beside the vectors, or say --id-column {ROW}"
+        )
+
+
+def _of_one_file(side: Side, queries: Side, named: list[Named], wanted: list) -> list[str]:
+    """Say where a column of one file tells queries from documents, which compete all the same."""
+    columns = side.vectors.columns
+    if queries.vectors.name != side.vectors.name or columns is None:
+        return []
+    for column in columns:
+        values = columns[column].astype(str)
+        documents, asked = (set(values[named[0].key.values.isin(ids)]) for ids in wanted)
+        if values.nunique() <= 10 and documents and asked and not documents & asked:
+            count = int(values.isin(asked).sum())
+            return [
+                f"judged queries are rows whose `{column}` no judged document has "
+                f"({', '.join(sorted(asked))!r:.60}): these {count:,} rows are searched too; give "
+                "documents and queries as two files if they are no documents"
+            ]
+    return []
 
 
 def _check_columns(queries: Vectors, documents: Vectors) -> None:

@@ -371,7 +371,7 @@ def _from_table(table: pd.DataFrame, name: str) -> Iterable[tuple[Any, Any, Any]
                 f"{', '.join(map(str, table.columns[:10]))!r:.160}"
             )
     rest = [column for column in rest if column != document]
-    grade = _column(rest, GRADES)
+    grade = _graded(table, rest, name)
     if grade is None:
         _ask_for_grades(table, rest, name)
     if _column(rest, ("rank",)) is not None:
@@ -387,6 +387,21 @@ def _from_table(table: pd.DataFrame, name: str) -> Iterable[tuple[Any, Any, Any]
         (q, d, math.nan if g is None and grade is not None else g)
         for q, d, g in zip(table[query].tolist(), cells, grades, strict=True)
     ]
+
+
+def _graded(table: pd.DataFrame, rest: list[Any], name: str) -> Any:
+    """The column of grades; UsageError: two of numbers, as beside the scores of a search."""
+    there = [column for one in GRADES if (column := _column(rest, (one,))) is not None]
+    numbers = [column for column in there if table[column].map(_is_number).all()]
+    differ = [
+        c for c in numbers[1:] if (table[c].map(_number) != table[numbers[0]].map(_number)).any()
+    ]
+    if differ:
+        raise UsageError(
+            f"{name} has grades in {numbers[0]!r:.40} and in {differ[0]!r:.40}: leave out the "
+            "column that is none"
+        )
+    return next(iter(numbers or there), None)
 
 
 def _ask_for_grades(table: pd.DataFrame, rest: list[Any], name: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -125,13 +127,14 @@ def best_pair(left: list[Key], right: list[Key]) -> tuple[Key, Key, int] | None:
 
 
 def spelled(one: str) -> str:
-    """Return an id without what its writers differ in: case, '%20', quotation marks, '.0', zeros
-    before a number.
+    """Return an id without what its writers differ in: case, '%20', '&amp;', quotation marks, '.0',
+    zeros before a number, accents in one character or two.
 
     >>> spelled("DOC-007"), spelled("a%20b"), spelled("12.0")
     ('doc-7', 'a b', '12')
     """
-    one = re.sub(r"^(\d+)\.0+$", r"\1", unquote(one).strip("'\" ").casefold())
+    one = unicodedata.normalize("NFKC", unquote(html.unescape(one)))
+    one = re.sub(r"^(\d+)\.0+$", r"\1", one.strip("'\" ").casefold())
     return re.sub(r"(?<![\d.])0+(?=\d)", "", one)
 
 

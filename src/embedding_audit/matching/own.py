@@ -75,7 +75,7 @@ def _nearer(
     parts = own[rows] if document is None else np.flatnonzero(np.isin(document, own[rows]))
     group = [place[one] for one in (parts if document is None else document[parts]).tolist()]
     with np.errstate(invalid="ignore"):
-        of_parts = _units(queries, rows) @ _units(documents, parts).T
+        of_parts = units(queries, rows) @ units(documents, parts).T
     scores = np.full((len(rows), len(rows)), -np.inf)
     np.fmax.at(scores.T, group, of_parts.T)  # a document is as near as its nearest chunk
     same = np.diagonal(scores)[:, None]
@@ -86,7 +86,8 @@ def _nearer(
     return float(np.nanmedian(below.sum(axis=1) / np.maximum(others.sum(axis=1), 1)))
 
 
-def _units(vectors: Vectors, rows: NDArray[np.integer]) -> NDArray[np.float64]:
+def units(vectors: Vectors, rows: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Return some rows at unit length; NaN where there is none."""
     found = np.concatenate([vectors.block(row, row + 1) for row in rows]).astype(np.float64)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         found /= np.abs(found).max(axis=1, keepdims=True)

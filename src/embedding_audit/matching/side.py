@@ -16,6 +16,7 @@ from embedding_audit.matching.names import (
     ids_index,
     keys_of,
     other_keys,
+    respelled,
 )
 from embedding_audit.matching.texts import Texts, joined, text_columns
 from embedding_audit.reading.names import plain
@@ -127,6 +128,9 @@ def _pair(side: Side, texts: Texts, id_column: str) -> tuple[Key, Key] | None:
     own, theirs = own or side.keys(), theirs or texts.keys()
     found = best_pair(own, theirs)
     if found is None:
+        spelled = ((a, b) for a in own for b in theirs if respelled(a.values.unique(), b.values))
+        if (pair := next(spelled, None)) is not None:
+            return pair
         left = own + list(other_keys(side.vectors.columns))
         right = theirs + list(other_keys(texts.columns))
         found = best_pair(left, right)
@@ -167,6 +171,12 @@ def _by_id(
         else f"{own.shown} = `{theirs.name or 'id'}`"
     )
     values = theirs.values
+    if not own.values.isin(values).all():
+        names = respelled(own.values[own.values != ""].unique(), values)
+        if names:
+            notes.append(f"ids that {texts.name} spells otherwise than the vectors: {len(names):,}")
+            back = {other: one for one, other in names.items()}
+            values = pd.Index([back.get(one, one) for one in values], dtype=object)
     if not values.is_unique and len(values) == n and (values == own.values).all():
         rows = np.arange(n)  # chunks, in one order on both sides
         return rows, Match(what, f"{by}, in one order", n, n), notes

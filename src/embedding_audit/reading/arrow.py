@@ -18,15 +18,11 @@ from embedding_audit.reading.cells import (
     missing_notes,
     numbers,
 )
+from embedding_audit.reading.coordinates import coordinate_columns, coordinates_said, stem_columns
 from embedding_audit.reading.names import choose_vectors, find_column, speaks
 from embedding_audit.reading.read import Read
 from embedding_audit.reading.source import Source, check_memory, readable
-from embedding_audit.reading.tables import (
-    _stem_columns,
-    check_names,
-    coordinate_columns,
-    coordinates_said,
-)
+from embedding_audit.reading.tables import check_names
 from embedding_audit.reading.vectors import Joined
 from paper_utils.errors import UsageError
 
@@ -154,7 +150,7 @@ def _choose(table: pa.Table, wanted: str, name: str) -> tuple[list[str], tuple[s
     ]
     lists += [field.name for field in schema if _is_bytes(field.type) and speaks(field.name)]
     floats = [one for one in lists if "floa" in str(schema.field(one).type)]
-    stems = _stem_columns(table.column_names, wanted) if wanted else []
+    stems = stem_columns(table.column_names, wanted) if wanted else []
     if lists and len(stems) < 2:
         if wanted:
             find_column(table.column_names, wanted, name, "vectors")

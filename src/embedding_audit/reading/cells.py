@@ -130,8 +130,10 @@ def _from_bytes(content: bytes, place: str, what: str) -> NDArray[np.float64]:
     if len(content) % 4:
         raise UsageError(f"{place}: {what} of {len(content)} are no row of float32")
     row = np.frombuffer(content, "<f4")
-    size = np.abs(row[np.isfinite(row)])
-    if len(size) and (size.max() > 1e9 or np.mean((size > 0) & (size < 1e-20)) > 0.1):
+    size = np.abs(row[np.isfinite(row) & (row != 0)]).astype(np.float64)
+    # Sizes of embeddings are some two octaves apart; those of halves, doubles and bytes read as
+    # float32 are eight times as many and more.
+    if (len(size) > 3 and np.std(np.log2(size)) > 6) or (len(row) and not len(size) and row.any()):
         raise UsageError(f"{place}: {what} of something else than float32: write lists of numbers")
     return row.astype(np.float64)
 

@@ -18,10 +18,11 @@ from embedding_audit.reading.cells import (
     looks_like_base64,
     numbers,
 )
+from embedding_audit.reading.coordinates import coordinate_columns, coordinates_said
 from embedding_audit.reading.names import VECTOR_NAMES, choose_vectors, find_column, id_rank, plain
 from embedding_audit.reading.read import Read, clean, rows_said
 from embedding_audit.reading.source import Source, check_memory, reason
-from embedding_audit.reading.tables import coordinate_columns, coordinates_said, text_stream
+from embedding_audit.reading.tables import text_stream
 from paper_utils.errors import UsageError
 
 _STEP = 1 << 22  # bytes between two words on progress

@@ -21,19 +21,12 @@ from embedding_audit.reading.cells import (
     looks_like_base64,
     numbers,
 )
-from embedding_audit.reading.names import (
-    INDEX_NAMES,
-    choose_vectors,
-    find_column,
-    id_columns,
-    plain,
-    speaks,
-)
+from embedding_audit.reading.coordinates import coordinate_columns, coordinates_said, stem_columns
+from embedding_audit.reading.names import choose_vectors, find_column, speaks
 from embedding_audit.reading.read import Read
 from embedding_audit.reading.source import Source, check_memory, reason
 from paper_utils.errors import UsageError
 
-_SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", " ": "spaces"}
 _FIRST = 50  # rows that tell what a column holds
 _BLOCK = 1 << 24  # bytes or rows between two words on progress
 
@@ -61,7 +54,7 @@ def separator_of(source: Source) -> str:
     cut = next((one for one in "\t;" if _has_commas([bare.strip().split(one)])), own)
     if cut and cut in bare:
         return cut
-    for one in ("\t", ";", ","):
+    for one in ("\t", ";", ",", "|"):
         if one in bare and not (one == "," and LISTED.match(bare)):
             return one
     words = bare.split()
@@ -175,7 +168,7 @@ def read_table_vectors(source: Source, wanted: str = "") -> Read:
     check_names(names, source.name)
     rows = first[1:] if header else first
     listed = _listed(names, rows)
-    if wanted and not _stem_columns(names, wanted):
+    if wanted and not stem_columns(names, wanted):
         find_column(names, wanted, source.name, "vectors")
         listed = listed or [wanted]
     if listed:
@@ -255,64 +248,6 @@ def _told(rows: Iterator[list[str]], source: Source) -> Iterator[list[str]]:
     yield from rows
 
 
-def coordinate_columns(
-    names: Sequence[str], numeric: Sequence[str], whole: Sequence[str] = ()
-) -> list[str]:
-    """Return the columns that are coordinates: the longest run of numbers under one stem, in their
-    order; without one, all numeric columns that are no ids, where no column is a text. Columns of
-    `whole` numbers are labels and counts where others are not whole.
-    """
-    stems: dict[str, list[str]] = {}
-    for name in numeric:
-        if match := _NUMBERED.fullmatch(name):
-            stems.setdefault(match[1], []).append(name)
-    runs = []
-    for some in stems.values():
-        places = sorted((int(_NUMBERED.fullmatch(name)[2]), name) for name in some)
-        numbers_in = [place for place, _ in places]
-        gapless = numbers_in == list(range(places[0][0], places[0][0] + len(places)))
-        if gapless or (2 * len(some) > len(numeric) and len(set(numbers_in)) == len(some) > 2):
-            runs.append([name for _, name in places])  # constant columns may have been dropped
-    longest = max(runs, key=len, default=[])
-    same = [run for run in runs if len(run) == len(longest)]
-    if len(longest) > 1 and len(same) == 1:
-        return longest
-    if len(longest) > 2:
-        ends = ", ".join(f"{run[0]!r:.40} to {run[-1]!r:.40}" for run in same[:3])
-        raise UsageError(
-            f"several runs of {len(longest)} columns may be the coordinates ({ends:.160}): name "
-            f"their stem with --vector-column {_NUMBERED.fullmatch(longest[0])[1]:.40}"
-        )
-    ids = id_columns(names)
-    free = [name for name in numeric if name not in ids and plain(name) not in _PLAIN_INDEX]
-    others = [name for name in names if name not in free and name not in ids]
-    others = [name for name in others if plain(name) not in _PLAIN_INDEX]
-    return [] if others else [name for name in free if name not in whole] or free
-
-
-def coordinates_said(chosen: Sequence[str], numeric: Sequence[str], what: str = "columns") -> str:
-    """Return a note on the coordinates, and on what else is of numbers."""
-    said = f"coordinates are the {len(chosen):,} {what} `{chosen[0]}` to `{chosen[-1]}`"
-    ids = {*chosen, *id_columns(numeric)}
-    others = [
-        f"`{name}`" for name in numeric if name not in ids and plain(name) not in _PLAIN_INDEX
-    ]
-    return f"{said}, and not {', '.join(others[:4]):.120}" if others else said
-
-
-_NUMBERED = re.compile(r"(.*?)(\d+)[\])]?")
-_PLAIN_INDEX = {plain(name) for name in INDEX_NAMES}
-
-
-def _stem_columns(names: Sequence[str], stem: str) -> list[str]:
-    """The columns called `stem` and a number, in the order of the numbers."""
-    form = re.compile(re.escape(stem) + r"[-_.\[(]?(\d+)[\])]?")
-    return sorted(
-        (name for name in names if form.fullmatch(name)),
-        key=lambda name: int(form.fullmatch(name)[1]),
-    )
-
-
 def _read_coordinates(
     source: Source,
     separator: str,
@@ -330,7 +265,7 @@ def _read_coordinates(
     ]
     if header:
         whole = [name for i, name in enumerate(names) if all(_is_whole(row[i]) for row in rows)]
-        stems = _stem_columns(numeric, wanted) if wanted else []
+        stems = stem_columns(numeric, wanted) if wanted else []
         chosen = stems if wanted else coordinate_columns(names, numeric, whole)
     else:  # all numbers, or an id and numbers (GloVe); a comma may end each line
         names_kept = [name for i, name in enumerate(names) if any(row[i].strip() for row in rows)]
