@@ -217,3 +217,22 @@ def test_accents_and_entities_are_spellings():
     assert found.judgements.grades.toarray().tolist() == EXPECTED
     found = _read(ids, ["a&amp;b", "", "c", "", "e", ""])
     assert found.judgements.grades[0, 1] == 2
+
+
+def test_labels_in_a_data_frame_are_no_coordinates():
+    frame = pd.DataFrame(ROWS).add_prefix("dim_")
+    for more in ({"price": 0.5}, {"label": 3}):
+        found = read_inputs(frame.assign(**more))
+        assert found.vectors.block(0, 6).tolist() == ROWS.tolist()
+        assert f"and not `{next(iter(more))}`" in " ".join(found.notes)
+    assert read_inputs(pd.DataFrame(ROWS)).notes == ()
+
+
+def test_stars_that_all_count_as_relevant_are_said():
+    for lines, said in (
+        ({"0": {"1": 1, "2": 5}, "1": {"3": 3}}, True),
+        ({"0": {"1": 0, "2": 5}, "1": {"3": 3}}, False),
+        ({"0": {"1": 1, "2": 2}}, False),
+    ):
+        found = read_inputs(ROWS, queries=ROWS[:2], qrels=lines)
+        assert ("grades run from 1 to 5" in " ".join(found.notes)) == said

@@ -200,3 +200,27 @@ def test_bytes_of_another_type_than_float32_are_refused(tmp_path, dtype, scale):
 def test_cells_between_bars(tmp_path):
     pd.DataFrame(ROWS).add_prefix("x").to_csv(tmp_path / "x.csv", sep="|", index=False)
     assert np.allclose(open_vectors(tmp_path / "x.csv").block(0, 60), ROWS, rtol=1e-6)
+
+
+def test_bytes_read_in_another_order_or_type_are_refused(tmp_path):
+    rows = np.random.default_rng(4).normal(size=(60, 16))
+    for wrong in (
+        rows.astype("f4").byteswap(),
+        rows.view("f4"),
+        rows.astype("f4").astype("f8").view("f4"),
+    ):
+        np.save(tmp_path / "x.npy", wrong)
+        refused(tmp_path / "x.npy", "of all sizes", "--dtype number")
+        assert open_vectors(tmp_path / "x.npy", dtype="number").shape == wrong.shape
+    for right in (np.exp(20 * rows), rows * 1e30, rows * np.exp(30 * rows[:, :1]), 0 * rows):
+        assert from_array(right).shape == (60, 16)
+
+
+def test_the_index_of_a_data_frame_in_json_names_the_rows(tmp_path):
+    frame = pd.DataFrame({"embedding": ROWS.tolist()}, index=[f"d{i}" for i in range(60)])
+    for orient in ("columns", "index", "split"):
+        frame.to_json(tmp_path / "x.json", orient=orient)
+        assert open_vectors(tmp_path / "x.json").ids == tuple(frame.index), orient
+        frame.reset_index(drop=True).to_json(tmp_path / "x.json", orient=orient)
+        found = open_vectors(tmp_path / "x.json").ids
+        assert found in (None, tuple(map(str, range(60)))), orient

@@ -264,6 +264,11 @@ def _level(grades: pd.Series, given: float | None, name: str) -> tuple[float, li
         return float(positive.min()), ["grades are fractions: every grade above 0 is relevant"]
     else:
         level = 1.0
+        if float(grades.min()) >= 1 and top >= 3:
+            return level, [
+                f"grades run from {grades.min():g} to {top:g}, and each counts as relevant: "
+                "--relevant-from sets another level"
+            ]
     below = int((positive < level).sum())
     return level, [
         f"positive grades below {level:g} that do not count as relevant, and are gains "

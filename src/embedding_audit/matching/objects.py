@@ -13,6 +13,7 @@ from scipy import sparse
 
 from embedding_audit.matching.names import missing
 from embedding_audit.matching.texts import with_index
+from embedding_audit.reading.coordinates import coordinate_columns, coordinates_said
 from embedding_audit.reading.names import choose_vectors, id_rank
 from embedding_audit.reading.opening import finished, open_vectors
 from embedding_audit.reading.read import Read
@@ -33,6 +34,7 @@ def vectors_of(
     if sparse.issparse(given):
         raise UsageError(f"{what} are a sparse matrix: dense vectors are audited (.toarray())")
     beside: dict[str, list[Any]] = {}
+    notes: tuple[str, ...] = ()
     if isinstance(given, Mapping):
         beside, given = {"id": list(given)}, list(given.values())
     if hasattr(given, "to_pandas"):
@@ -40,8 +42,9 @@ def vectors_of(
     if isinstance(given, pd.Series):
         given = given.rename("vector").to_frame()
     if isinstance(given, pd.DataFrame):
-        given, beside = _of_frame(with_index(given), what, vector_column)
-    return finished(Read(_matrix(given, what), beside), what, "array", id_column, dtype)
+        given, beside, notes = _of_frame(with_index(given), what, vector_column)
+    read = Read(_matrix(given, what), beside, notes=notes)
+    return finished(read, what, "array", id_column, dtype)
 
 
 def _matrix(given: Any, what: str) -> NDArray:
@@ -86,20 +89,26 @@ def _stacked(rows: list[Any], what: str) -> NDArray:
 
 def _of_frame(
     frame: pd.DataFrame, what: str, vector_column: str
-) -> tuple[Any, dict[str, list[Any]]]:
-    """The vectors of a table, a column of lists or a column a coordinate; and what is beside."""
+) -> tuple[Any, dict[str, list[Any]], tuple[str, ...]]:
+    """The vectors of a table, a column of lists or a column a coordinate; what is beside; notes."""
+    notes: tuple[str, ...] = ()
     lists = [name for name in frame.columns if _holds_lists(frame[name])]
     if lists or vector_column:
         used = [choose_vectors(lists, vector_column, what)[0]]
         data = frame[used[0]].tolist()
     else:
-        kinds = {name: frame[name].dtype for name in frame.columns if id_rank(name) is None}
-        used = [name for name, kind in kinds.items() if pd.api.types.is_numeric_dtype(kind)]
+        kinds = {str(name): frame[name].dtype for name in frame.columns}
+        named = dict(zip(kinds, frame.columns, strict=True))
+        numeric = [name for name, kind in kinds.items() if pd.api.types.is_numeric_dtype(kind)]
+        whole = [name for name in numeric if pd.api.types.is_integer_dtype(kinds[name])]
+        used = [named[name] for name in coordinate_columns(numeric, numeric, whole)]
         if len(used) < 2:
             raise UsageError(f"{what} have no column of lists, and {len(used)} of numbers")
         data = frame[used].to_numpy()
+        if len(used) < len([name for name in numeric if id_rank(name) is None]):
+            notes = (coordinates_said(list(map(str, used)), numeric),)
     rest = [name for name in frame.columns if name not in {*used, *lists}]
-    return data, {name: [_plain(value) for value in frame[name]] for name in rest}
+    return data, {name: [_plain(value) for value in frame[name]] for name in rest}, notes
 
 
 def _plain(value: Any) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedding_audit.reading.read import rows_said
-from embedding_audit.reading.vectors import Joined, Matrix
+from embedding_audit.reading.vectors import Joined, Matrix, octaves
 from paper_utils.errors import UsageError
 
 _STACK = 4096  # rows kept apart before they become one matrix
@@ -130,10 +130,7 @@ def _from_bytes(content: bytes, place: str, what: str) -> NDArray[np.float64]:
     if len(content) % 4:
         raise UsageError(f"{place}: {what} of {len(content)} are no row of float32")
     row = np.frombuffer(content, "<f4")
-    size = np.abs(row[np.isfinite(row) & (row != 0)]).astype(np.float64)
-    # Sizes of embeddings are some two octaves apart; those of halves, doubles and bytes read as
-    # float32 are eight times as many and more.
-    if (len(size) > 3 and np.std(np.log2(size)) > 6) or (len(row) and not len(size) and row.any()):
+    if octaves(row[None]) > 6:
         raise UsageError(f"{place}: {what} of something else than float32: write lists of numbers")
     return row.astype(np.float64)
 

@@ -16,7 +16,7 @@ from embedding_audit.reading.names import INDEX_NAMES, find_column, id_columns
 from embedding_audit.reading.read import Read, check_matrix, clean
 from embedding_audit.reading.shards import files_of, joined, passed_over
 from embedding_audit.reading.source import SUFFIXES, Source, open_source, shown
-from embedding_audit.reading.vectors import Matrix, Vectors
+from embedding_audit.reading.vectors import Matrix, Vectors, octaves
 from paper_utils.errors import UsageError
 
 if TYPE_CHECKING:
@@ -109,6 +109,8 @@ def finished(
         raise UsageError(f"{name} has {n} rows and {d} columns: at least 1 row and 2 are needed")
     _check_numbers(name, data)
     _check_counter(name, data)
+    if dtype != "number" and not coding:
+        _check_sizes(name, data[0:256])
     beside = {key or "index": values for key, values in read.beside.items()}
     id_name, ids, said = _ids(beside, id_column, name, n)
     frame = _frame({key: values for key, values in beside.items() if key != id_name})
@@ -141,6 +143,15 @@ def _check_counter(name: str, data: Matrix) -> None:
                 f"{rows[-1, at]:g}: an index is no coordinate; leave it out, or name it 'id' in a "
                 "table"
             )
+
+
+def _check_sizes(name: str, rows: NDArray) -> None:
+    """Refuse floats of both signs whose sizes are those of any bits."""
+    if rows.dtype.kind == "f" and octaves(rows) > 20 and (rows < 0).any() and (rows > 0).any():
+        raise UsageError(
+            f"{name} holds {rows.dtype.name} of all sizes, as bytes of another type or order have "
+            "(float64 read as float32, or big endian); --dtype number takes them as they are"
+        )
 
 
 def _counts(column: NDArray[np.floating]) -> bool:

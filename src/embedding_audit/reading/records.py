@@ -168,7 +168,12 @@ def _turned(value: Row) -> list[Row] | None:
     columns, data = value.get("columns"), value.get("data")
     if isinstance(columns, list) and isinstance(data, list) and data:
         if all(isinstance(row, list) and len(row) == len(columns) for row in data):
-            return [dict(zip(map(str, columns), row, strict=True)) for row in data]
+            index = value.get("index", range(len(data)))
+            index = index if len(index) == len(data) else range(len(data))
+            return [
+                {"index": key, **dict(zip(map(str, columns), row, strict=True))}
+                for key, row in zip(index, data, strict=True)
+            ]
     if not value or not all(isinstance(inner, dict) and inner for inner in value.values()):
         return None
     keys = list(next(iter(value.values())))
@@ -178,7 +183,7 @@ def _turned(value: Row) -> list[Row] | None:
     holds = any(any(_is_vector(name, v) for v in inner.values()) for name, inner in value.items())
     if not holds and not all(name.isdigit() for name in value):
         return None
-    return [{name: inner[key] for name, inner in value.items()} for key in keys]
+    return [{"index": key, **{name: inner[key] for name, inner in value.items()}} for key in keys]
 
 
 def _by_index(records: list) -> list:

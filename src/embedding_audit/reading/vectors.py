@@ -114,6 +114,18 @@ def from_bfloat16(rows: NDArray, name: str = "") -> NDArray[np.float32]:
     return (words.astype(np.uint32) << np.uint32(16)).view(np.float32)
 
 
+def octaves(rows: NDArray) -> float:
+    """Return how far the sizes of numbers lie apart: the standard deviation of their logarithms to
+    base 2, of the median row. That of embeddings is about 2; bytes of another type or order that
+    are read as numbers have 12 (halves) to 74 (any bits).
+    """
+    with np.errstate(invalid="ignore"):  # numbers that signal are not worth a word
+        size = np.abs(rows.astype(np.float64))
+    there = (size > 0) & np.isfinite(size)
+    logs = [np.log2(row[kept]) for row, kept in zip(size, there, strict=True) if kept.sum() > 3]
+    return float(np.median([one.std() for one in logs])) if logs else 0.0
+
+
 def as_bytes(rows: NDArray, name: str) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
     """Return whole numbers from -128 to 255, and which rows hold none (NaN). UsageError: others."""
     missing = np.isnan(rows).any(axis=1) if rows.dtype.kind == "f" else np.zeros(len(rows), bool)
