@@ -236,3 +236,9 @@ def test_stars_that_all_count_as_relevant_are_said():
     ):
         found = read_inputs(ROWS, queries=ROWS[:2], qrels=lines)
         assert ("grades run from 1 to 5" in " ".join(found.notes)) == said
+
+
+def test_many_grades_of_few_documents_are_grades(tmp_path):
+    lines = [f"q{i}\td{i % 3}\t{i}\n" for i in range(40)]
+    (tmp_path / "x.tsv").write_text("".join(lines), encoding="utf-8")
+    assert read_judgements(tmp_path / "x.tsv").table["grade"].tolist() == list(range(40))

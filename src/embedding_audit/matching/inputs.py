@@ -43,7 +43,8 @@ def read_inputs(
 
     Rows are matched by ids where both sides have them, else by position where the counts agree.
     Judged ids are looked for in the columns with names of ids, then in the others, and are row
-    numbers (from 0) only where nothing has ids.
+    numbers (from 0) only where nothing has ids. Ids that are there in another spelling (case, zeros
+    before numbers, %20) are taken for the same, and documents may stand before queries; it is said.
 
     Parameters
     ----------

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from embedding_audit.matching.grades import as_grade, column_of, graded_column, is_number
 from embedding_audit.matching.names import as_id, missing
 from embedding_audit.matching.texts import with_index
 from embedding_audit.reading import read_rows
@@ -58,23 +59,6 @@ DOCUMENTS = (
     "asin",
     "article_id",
 )
-GRADES = (
-    "score",
-    "relevance",
-    "grade",
-    "rel",
-    "label",
-    "judgement",
-    "judgment",
-    "gain",
-    "rating",
-    "relevance_score",
-    "relevance_label",
-    "relevant",
-    "qrel",
-)
-_TURNS = ("iteration", "iter", "q0", "0", "unused", "run", "split")  # said by TREC, never used
-
 _RUN = (
     "{name} is a run, not judgements: {why}; judgements are lines 'query 0 document grade', or "
     "columns query-id, corpus-id, score"
@@ -122,7 +106,7 @@ def read_judgements(given: Any) -> Lines:
     if not graded and places:
         notes = ["no grades are given: every judgement counts as relevant (1)"]
     numbers = [
-        1.0 if grade is None else _grade(grade, name, at, place)
+        1.0 if grade is None else as_grade(grade, name, at, place)
         for at, (place, grade) in enumerate(((p[:2], p[2]) for p in places), start=1)
     ]
     table = pd.DataFrame(
@@ -136,27 +120,6 @@ def read_judgements(given: Any) -> Lines:
         raise UsageError(f"{name} holds no judgement")
     _check_no_run(table, name)
     return Lines(name, table, tuple(notes), by_rows)
-
-
-_TRUTH = {"true": 1.0, "false": 0.0}  # as data frames write them
-
-
-def _number(cell: Any) -> float:
-    """Return a grade as a number; NaN: it is none."""
-    try:
-        return float(_TRUTH.get(cell.strip().lower(), cell) if isinstance(cell, str) else cell)
-    except (TypeError, ValueError, OverflowError):
-        return math.nan
-
-
-def _grade(value: Any, name: str, at: int, place: tuple[Any, Any]) -> float:
-    number = _number(value)
-    if not math.isfinite(number):
-        raise UsageError(
-            f"{name}, judgement {at} (query {as_id(place[0])!r:.40}, document "
-            f"{as_id(place[1])!r:.40}): a grade must be a number, not {value!r:.40}"
-        )
-    return number
 
 
 def _check_no_run(table: pd.DataFrame, name: str) -> None:
@@ -222,7 +185,7 @@ def _from_objects(given: Any, name: str) -> Iterable[tuple[Any, Any, Any]]:
             return _from_objects(inner[0], name)  # beside queries and corpus
         values = list(given.values())
         kinds = {_kind(value) for value in values}
-        if len(kinds) == 1 and _column(given, QUERIES) and _column(given, DOCUMENTS):
+        if len(kinds) == 1 and column_of(given, QUERIES) and column_of(given, DOCUMENTS):
             if kinds == {"other"}:
                 return _from_table(pd.DataFrame([dict(given)], dtype=object), name)
             if len({len(value) for value in values}) > 1:
@@ -233,7 +196,7 @@ def _from_objects(given: Any, name: str) -> Iterable[tuple[Any, Any, Any]]:
         if len(values) == 1 and kinds == {"dict"}:
             return _from_objects(values[0], name)
     elif all(isinstance(one, Mapping) for one in given):
-        if len(given) == 1 and not _column(given[0], QUERIES):
+        if len(given) == 1 and not column_of(given[0], QUERIES):
             return _from_objects(given[0], name)  # JSON lines of one line
         columns = list(dict.fromkeys(str(key) for one in given for key in one))
         return _from_table(
@@ -281,20 +244,20 @@ def _from_text(text: str, name: str) -> Iterable[tuple[Any, Any, Any]]:
     first = next(line for line in lines if line.strip()).rstrip("\r")
     delimiter = next((one for one in ("\t", ",", ";") if one in first), None)
     trec = first.split()
-    if delimiter != "\t" and len(trec) in (4, 6) and _is_number(trec[3]):
+    if delimiter != "\t" and len(trec) in (4, 6) and is_number(trec[3]):
         delimiter = None  # ids may hold commas
     rows = list(_split(text, lines, delimiter, name))
     if not rows:
         raise UsageError(f"{name} holds no judgement")
     head = [cell.strip() for cell in rows[0][1]]
-    if _column(head, QUERIES) and _column(head, DOCUMENTS):
+    if column_of(head, QUERIES) and column_of(head, DOCUMENTS):
         return _from_table(_frame(rows, head, name), name)
     n = len(head)
-    if n == 6 and (head[1].upper() == "Q0" or (_is_number(head[3]) and _is_number(head[4]))):
+    if n == 6 and (head[1].upper() == "Q0" or (is_number(head[3]) and is_number(head[4]))):
         raise UsageError(
             _RUN.format(name=name, why="its lines are 'query Q0 document rank score tag'")
         )
-    if n not in (2, 3, 4) or (n > 2 and not _is_number(head[-1])):
+    if n not in (2, 3, 4) or (n > 2 and not is_number(head[-1])):
         raise UsageError(
             f"{name}, line {rows[0][0]}: neither 'query 0 document grade' nor a header with names "
             f"such as query-id, corpus-id, score: {first!r:.80}"
@@ -302,10 +265,12 @@ def _from_text(text: str, name: str) -> Iterable[tuple[Any, Any, Any]]:
     odd = next((row for row in rows if len(row[1]) != n), None)
     if odd is not None:
         raise UsageError(f"{name}, line {odd[0]}: {len(odd[1])} cells, the first line has {n}")
-    bad = next((row for row in rows if n > 2 and not _is_number(row[1][-1])), None)
+    bad = next((row for row in rows if n > 2 and not is_number(row[1][-1])), None)
     if bad is not None:
         raise UsageError(f"{name}, line {bad[0]}: a grade must be a number, not {bad[1][-1]!r:.40}")
-    if n > 2 and len({row[1][-1] for row in rows}) > max(10, len({row[1][-2] for row in rows})):
+    before = {row[1][-2] for row in rows}
+    last = {row[1][-1] for row in rows}
+    if n > 2 and len(last) > max(10, len(before)) and all(map(is_number, before)):
         raise UsageError(
             f"{name}: its last cells differ more ({rows[0][1][-1]!r:.40}, …) than those before "
             f"({rows[0][1][-2]!r:.40}, …): is the order 'query document grade'?"
@@ -361,9 +326,9 @@ def _frame(rows: list[tuple[int, list[str]]], head: list[str], name: str) -> pd.
 
 
 def _from_table(table: pd.DataFrame, name: str) -> Iterable[tuple[Any, Any, Any]]:
-    query = _column(table.columns, QUERIES)
+    query = column_of(table.columns, QUERIES)
     rest = [column for column in table.columns if column != query]
-    document = _column(rest, DOCUMENTS) or _column(rest, ID_NAMES)
+    document = column_of(rest, DOCUMENTS) or column_of(rest, ID_NAMES)
     for column, names in ((query, QUERIES), (document, DOCUMENTS)):
         if column is None:
             raise UsageError(
@@ -371,10 +336,8 @@ def _from_table(table: pd.DataFrame, name: str) -> Iterable[tuple[Any, Any, Any]
                 f"{', '.join(map(str, table.columns[:10]))!r:.160}"
             )
     rest = [column for column in rest if column != document]
-    grade = _graded(table, rest, name)
-    if grade is None:
-        _ask_for_grades(table, rest, name)
-    if _column(rest, ("rank",)) is not None:
+    grade = graded_column(table, rest, name)
+    if column_of(rest, ("rank",)) is not None:
         raise UsageError(_RUN.format(name=name, why="it has a column of ranks"))
     cells = table[document].tolist()
     if any(_kind(cell) != "other" for cell in cells):
@@ -387,47 +350,3 @@ def _from_table(table: pd.DataFrame, name: str) -> Iterable[tuple[Any, Any, Any]
         (q, d, math.nan if g is None and grade is not None else g)
         for q, d, g in zip(table[query].tolist(), cells, grades, strict=True)
     ]
-
-
-def _graded(table: pd.DataFrame, rest: list[Any], name: str) -> Any:
-    """The column of grades; UsageError: two of numbers, as beside the scores of a search."""
-    there = [column for one in GRADES if (column := _column(rest, (one,))) is not None]
-    numbers = [column for column in there if table[column].map(_is_number).all()]
-    differ = [
-        c for c in numbers[1:] if (table[c].map(_number) != table[numbers[0]].map(_number)).any()
-    ]
-    if differ:
-        raise UsageError(
-            f"{name} has grades in {numbers[0]!r:.40} and in {differ[0]!r:.40}: leave out the "
-            "column that is none"
-        )
-    return next(iter(numbers or there), None)
-
-
-def _ask_for_grades(table: pd.DataFrame, rest: list[Any], name: str) -> None:
-    """Numbers under another name may be the grades: they are never dropped without a word."""
-    numbers = [
-        column
-        for column in rest
-        if plain(str(column)) not in _PLAIN_TURNS
-        and table[column].map(_is_number).all()
-        and table[column].nunique() > 1
-    ]
-    if numbers:
-        raise UsageError(
-            f"{name} has no column {GRADES[0]!r}, nor {', '.join(GRADES[1:5])} …: if the grades "
-            f"are {', '.join(map(str, numbers[:4]))!r:.80}, call that column 'score'"
-        )
-
-
-_PLAIN_TURNS = {plain(one) for one in _TURNS}
-
-
-def _column(columns: Iterable[Any], names: tuple[str, ...]) -> Any:
-    """The first of `names` that is there, as it is written there."""
-    there = {plain(str(column)): column for column in reversed(list(columns))}
-    return next((there[plain(one)] for one in names if plain(one) in there), None)
-
-
-def _is_number(cell: Any) -> bool:
-    return not missing(cell) and math.isfinite(_number(cell))
