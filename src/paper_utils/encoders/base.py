@@ -33,7 +33,7 @@ class Encoder(ABC):
 
     @property
     def document_side(self) -> Encoder:
-        """What encodes the documents: this encoder, unless its model wants another prompt there."""
+        """The encoder of the documents; itself unless its model wants another prompt there."""
         return self
 
     @abstractmethod
