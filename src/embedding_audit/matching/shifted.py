@@ -33,8 +33,10 @@ def from_one(
         gain = _cosines(queries, at[0] - less[1], documents, at[1] - less[0])
         gain -= _cosines(queries, at[0], documents, at[1])
         gain = gain[np.isfinite(gain)]
-        mean = float(gain.mean()) if len(gain) >= _LEAST else 0.0
-        if mean > max(best, _SURE * gain.std() / np.sqrt(max(len(gain), 1))):
+        if len(gain) < _LEAST:
+            continue
+        mean = float(gain.mean())
+        if mean > max(best, _SURE * gain.std(ddof=1) / np.sqrt(len(gain))):
             which = [one for one, by in zip(("documents", "queries"), less, strict=True) if by]
             best, said = mean, f"{' and '.join(which)} (mean cosine of relevant pairs {mean:+.3f})"
     return said

@@ -123,7 +123,7 @@ def octaves(rows: NDArray) -> float:
         size = np.abs(rows.astype(np.float64))
     there = (size > 0) & np.isfinite(size)
     logs = [np.log2(row[kept]) for row, kept in zip(size, there, strict=True) if kept.sum() > 3]
-    return float(np.median([one.std() for one in logs])) if logs else 0.0
+    return float(np.median([one.std(ddof=1) for one in logs])) if logs else 0.0
 
 
 def as_bytes(rows: NDArray, name: str) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
