@@ -142,6 +142,7 @@ def test_the_foreign_bank_is_of_another_set():
             assert foreign_set(Pair(encoder, name)) != name
 
 
+@pytest.mark.realdata
 def test_random_directions_gain_nothing():
     value = remedies_on_pair("random", "limit-small", None)
     assert json.loads(json.dumps(value, allow_nan=False)) == value
