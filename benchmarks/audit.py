@@ -20,6 +20,16 @@ import numpy as np
 
 D = 384
 
+# A small process starts the command: a child's peak is at least what its parent held.
+_LAUNCH = """
+import resource, subprocess, sys, time
+began = time.perf_counter()
+quiet = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+code = subprocess.run(sys.argv[1:], **quiet).returncode
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+print(code, time.perf_counter() - began, peak)
+"""
+
 
 def made(n: int, path: Path) -> Path:
     """Write n vectors with a common mean and a falling spectrum, a part at a time."""
@@ -37,19 +47,13 @@ def command(n: int) -> None:
     """Run the command in a process of its own, from its start to the written page."""
     with TemporaryDirectory() as folder:
         file = made(n, Path(folder, "items.npy"))
-        began = time.perf_counter()
         program = Path(sys.executable).with_name("embedding-audit")
-        with subprocess.Popen(
-            [program, file, "-o", Path(folder, "out")],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        ) as child:
-            _, status, used = os.wait4(child.pid, 0)
-            child.returncode = os.waitstatus_to_exitcode(status)
-        took, peak = time.perf_counter() - began, used.ru_maxrss / 2**20
-        sys.stdout.write(
-            f"{n:>9,} x {D}: {took:6.1f} s, peak {peak:.2f} GiB, exit {child.returncode}" + "\n"
+        asked = [program, file, "-o", Path(folder, "out")]
+        done = subprocess.run(
+            [sys.executable, "-c", _LAUNCH, *asked], capture_output=True, text=True, check=True
         )
+        code, took, peak = map(float, done.stdout.split())
+        click.echo(f"{n:>9,} x {D}: {took:6.1f} s, peak {peak / 2**20:.2f} GiB, exit {code:.0f}")
 
 
 def search(n: int, queries: int = 4096) -> None:
