@@ -44,7 +44,7 @@ def test_a_new_document_does_not_depend_on_others():
     one, other = ["a3", "a50"], ["a9", "a8", "a77"]
     together = codes.encode([other, one, other])
     np.testing.assert_allclose(codes.encode([one])[0], together[1], rtol=1e-4, atol=1e-5)
-    assert codes.encode([]).shape == (0, 41)
+    assert codes.encode([]).shape == (0, 40)
 
 
 @pytest.mark.parametrize("d", [14, 18, 22])
@@ -92,9 +92,9 @@ def test_certificates_of_both_answers_hold():
 
 @settings(max_examples=20, deadline=None)
 @given(st.sets(st.integers(0, 11), min_size=1, max_size=12))
-def test_with_as_many_dimensions_as_attributes_every_set_has_a_code(listed):
+def test_with_as_many_coordinates_as_attributes_every_set_has_a_code(listed):
     names = [f"a{i}" for i in range(12)]
-    codes = SetCodes(12).fit(names)
+    codes = SetCodes(13).fit(names)
     scores = codes.queries(names) @ codes.encode([[names[i] for i in listed]])[0]
     assert set(np.flatnonzero(scores > 0)) == listed
 
@@ -154,7 +154,7 @@ def test_bytes_are_within_half_a_step_and_keep_signs():
 @pytest.mark.parametrize(
     "call, said",
     [
-        (lambda c: SetCodes(0), "d must be a whole number from 1, not 0"),
+        (lambda c: SetCodes(1), "d must be a whole number from 2, not 1"),
         (lambda c: SetCodes(2.5), "2.5"),
         (lambda c: SetCodes(4, seed=-1), "seed"),
         (lambda c: SetCodes(4).encode([["a1"]]), "call fit first"),

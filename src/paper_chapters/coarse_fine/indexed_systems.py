@@ -28,7 +28,7 @@ from paper_utils.search.late_interaction import maxsim
 from paper_utils.search.tokenizer import WordTokenizer
 from paper_utils.train.task import CatalogueTask
 
-SET_CODE_DIMENSION = 256
+SET_CODE_DIMENSION = 257  # 256 coordinates and the cut-off
 
 Scores = Callable[[Sequence[str]], NDArray]
 
@@ -45,7 +45,7 @@ class System:
 
 
 def lexical_systems(titles: Sequence[str]) -> dict[str, System]:
-    """Return ``BM25``, ``character TF-IDF``, ``NUMEN`` at 32,768 and ``set codes`` of words at 256.
+    """Return ``BM25``, ``character TF-IDF``, ``NUMEN`` at 32,768 and ``set codes`` of words at 257.
     TF-IDF is of 3- to 5-grams within words.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer

@@ -26,9 +26,9 @@ def byte_codes(codes: ArrayLike) -> tuple[NDArray[np.int8], NDArray[np.float32]]
 
 
 def byte_pair(queries: ArrayLike, codes: ArrayLike) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
-    """Round queries (n_queries, d + 1) and set codes (n_docs, d + 1) to bytes.
+    """Round queries (n_queries, d) and set codes (n_docs, d) to bytes.
     A query's last number, the constant, is far larger than the others and would take up the range
-    of a byte. It is multiplied by :math:`d^{-1/4}`, and the cut-off of a code divided by it.
+    of a byte. It is multiplied by :math:`(d-1)^{-1/4}`, and the cut-off of a code divided by it.
     """
     Q, X = as_vectors(queries, name="queries"), as_vectors(codes, name="codes")
     if Q.shape[1] != X.shape[1]:

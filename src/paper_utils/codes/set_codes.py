@@ -38,8 +38,8 @@ class SetCodes:
     Parameters
     ----------
     d : int
-        Dimension of the query vectors, at least 1; a code has d + 1 numbers. See
-        :func:`~paper_utils.codes.capacity.critical_dimension` for how many are needed.
+        Numbers of a code and of a query, at least 2: d - 1 coordinates, and the cut-off.
+        :func:`~paper_utils.codes.capacity.critical_dimension` says how many coordinates it takes.
     seed : int
         Seed of the query vectors.
 
@@ -62,7 +62,7 @@ class SetCodes:
     separator = Separator
 
     def __init__(self, d: int, *, seed: int = 0) -> None:
-        self.d, self.seed = whole("d", d, least=1), whole("seed", seed, least=0)
+        self.d, self.seed = whole("d", d, least=2), whole("seed", seed, least=0)
         self.vocabulary: tuple[str, ...] = ()
         self._place: dict[str, int] = {}
         self._separator: Separator | None = None
@@ -81,7 +81,7 @@ class SetCodes:
         if len(place) < 2:
             raise UsageError(f"a vocabulary of {len(place)} attributes: at least 2 are needed")
         rng = np.random.default_rng(self.seed)
-        vectors = rng.standard_normal((len(place), self.d))
+        vectors = rng.standard_normal((len(place), self.d - 1))
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         self.vocabulary, self._place = tuple(place), place
         self._separator = self.separator(vectors)
@@ -89,11 +89,11 @@ class SetCodes:
 
     @property
     def vectors(self) -> NDArray[np.float64]:
-        """Unit vectors of the attributes, shape (n_attributes, d)."""
+        """Unit vectors of the attributes, shape (n_attributes, d - 1)."""
         return self._fitted().X[:, :-1]
 
     def encode(self, documents: Sequence[Collection[str]], *, max_steps: int = 1000) -> NDArray:
-        """Return one exact code per document, float32 of shape (n_docs, d + 1).
+        """Return one exact code per document, float32 of shape (n_docs, d).
 
         `documents` are the attributes that each lists. `max_steps` bounds the effort per document;
         near the critical dimension more may be needed. Every sign was checked on these numbers.
@@ -108,11 +108,11 @@ class SetCodes:
         if unsolved.size:
             first = int(unsolved[0])
             n, size = len(self.vocabulary), len(documents[first])
-            law = critical_dimension(n, size) if size < n else 0.0
+            law = 1 + (critical_dimension(n, size) if size < n else 0.0)
             raise UnsolvedError(
                 f"d = {self.d} leaves {unsolved.size} of {len(documents)} documents with a wrong "
                 f"sign, first document {first}: {size} of {n} attributes take about {law:.0f} "
-                "dimensions; use more of them, or `solve` for inexact codes",
+                "numbers; use more of them, or `solve` for inexact codes",
                 unsolved,
             )
         return solved.weights
@@ -130,7 +130,7 @@ class SetCodes:
         return [self._row(f"document {i}", document) for i, document in enumerate(documents)]
 
     def queries(self, names: Sequence[str | Collection[str]]) -> NDArray[np.float64]:
-        """Return query vectors, shape (n_queries, d + 1), of attributes or of collections of them.
+        """Return query vectors, shape (n_queries, d), of attributes or of collections of them.
 
         That of m attributes is the sum of theirs, with m as the last number. A document that lists
         them all scores about m or more; if it lacks one, mostly m - 2 or less.
@@ -138,11 +138,11 @@ class SetCodes:
         X = self._fitted().X
         groups = [[one] if isinstance(one, str) else one for one in names]
         rows = [self._row(f"query {i}", group) for i, group in enumerate(groups)]
-        return np.array([X[row].sum(axis=0) for row in rows]).reshape(len(rows), self.d + 1)
+        return np.array([X[row].sum(axis=0) for row in rows]).reshape(len(rows), self.d)
 
     def sums(self, documents: Sequence[Collection[str]]) -> NDArray[np.float32]:
         """Return the control, float32: the sum of the same vectors and 0 as the last number."""
-        codes = np.zeros((len(documents), self.d + 1), dtype=np.float32)
+        codes = np.zeros((len(documents), self.d), dtype=np.float32)
         for code, row in zip(codes, self.rows(documents), strict=True):
             code[:-1] = self.vectors[row].sum(axis=0)
         return codes
