@@ -34,7 +34,7 @@ DRAWS = 5  #: of strangers
 K = 10
 WORDS = "BM25"  #: in the place of an encoder
 CONTROLS = ("untrained", "random")
-READS = ("wordllama", "use-multilingual-v3", "minilm", "untrained")  #: joined texts, on one set
+READS = ("wordllama", "use-multilingual-v3", "minilm")  #: joined texts, on one set
 READ = "xquad-r-en"
 _SETS = {
     "xquad-r-en": (
