@@ -12,11 +12,7 @@ from scipy import sparse
 
 from paper_chapters.hubness.panel_remedies import (
     all_scores,
-    by_query,
-    condensed,
     foreign_set,
-    highest,
-    pair_accuracy,
     remedies_on_pair,
 )
 from paper_chapters.hubness.panel_scores import (
@@ -35,6 +31,7 @@ from paper_utils.checks import unit_rows
 from paper_utils.geometry.cosine import centre
 from paper_utils.geometry.hub_reduction import whiten
 from paper_utils.panel.pairs import Pair
+from paper_utils.panel.search import highest, only_judged, pair_accuracy, quality
 
 
 def cloud(n: int, d: int = 12, seed: int = 0, mean: float = 0.4):
@@ -111,23 +108,24 @@ def test_fusion_gives_equal_scores_their_mean_rank():
 # --- what a set is judged by ------------------------------------------------------------------
 
 GRADES = sparse.csr_array(
-    (np.array([3.0, 0.0, 1.0, 2.0, 2.33]), ([0, 0, 0, 1, 1], [0, 1, 2, 1, 3])), shape=(2, 12)
+    (np.array([3.0, 0.0, 1.0, 2.0, 2.33]), ([0, 0, 0, 1, 1], [0, 1, 2, 1, 3])), shape=(2, 24)
 )
 
 
 def test_condensed_lists_hold_what_was_judged():
-    scores = np.tile([[0.1, 0.9, 0.2, 1.0], [0.5, 0.6, 0.7, 0.4]], 3)
-    rows, columns = np.nonzero(np.isfinite(condensed(scores, GRADES)))
+    scores = np.tile([[0.1, 0.9, 0.2, 1.0], [0.5, 0.6, 0.7, 0.4]], 6)
+    among = only_judged(lambda rows: scores[rows], GRADES)(slice(None))
+    rows, columns = np.nonzero(np.isfinite(among))
     assert list(zip(rows, columns, strict=True)) == [(0, 0), (0, 1), (0, 2), (1, 1), (1, 3)]
-    found = by_query(scores, GRADES, "crowdflower")
-    assert found.keys() == {"ndcg", "condensed", "pairs"}
-    assert (found["condensed"] >= found["ndcg"]).all()
-    assert by_query(scores, GRADES, "scifact").keys() == {"ndcg"}
+    found = quality(scores, GRADES)
+    assert found.keys() == {"ndcg_10", "condensed", "pair_accuracy"}
+    assert (found["condensed"] >= found["ndcg_10"]).all()
+    assert quality(scores, highest(GRADES)).keys() == {"ndcg_10"}
 
 
 def test_pair_accuracy_counts_pairs_apart_in_grade():
-    scores = np.tile([[0.5, 0.5, 0.7, 1.0], [0.5, 0.6, 0.7, 0.4]], 3)
-    found = pair_accuracy(scores, GRADES)
+    scores = np.tile([[0.5, 0.5, 0.7, 1.0], [0.5, 0.6, 0.7, 0.4]], 6)
+    found = pair_accuracy(lambda rows: scores[rows], GRADES)
     assert found[0] == pytest.approx((0.5 + 0 + 1) / 3)  # 3 over 0 tied, 3 over 1 wrong, 1 over 0
     assert np.isnan(found[1])  # a third of a grade is no difference
 
@@ -147,9 +145,9 @@ def test_random_directions_gain_nothing():
     value = remedies_on_pair("random", "limit-small", None)
     assert json.loads(json.dumps(value, allow_nan=False)) == value
     for name in ("centring", "CSLS", "own means", "whitening 0.5"):
-        _, low, high = value["remedies"][name]["ndcg"]
+        _, low, high = value["remedies"][name]["ndcg_10"]
         assert low <= 0.02 and high >= -0.02, name
     discounts = (1 / np.log2(np.arange(10) + 2)).sum()
     chance = 2 / 46 * discounts / (1 + 1 / np.log2(3))
-    _, low, high = value["remedies"]["none"]["value"]["ndcg"]
+    _, low, high = value["remedies"]["none"]["value"]["ndcg_10"]
     assert low <= chance <= high

@@ -17,6 +17,7 @@ from paper_utils.panel.anchors import SYSTEMS, anchor, bm25s_tokens
 from paper_utils.panel.geometry import geometry_row, uniformity
 from paper_utils.panel.search import (
     CENTRINGS,
+    GAP,
     cosine_scores,
     has_shallow_pools,
     only_judged,
@@ -49,7 +50,7 @@ def test_what_is_encoded_first_is_short_and_what_is_dear_comes_last():
     order = pairs.encoding_order()
     assert len(set(order)) == len(order)
     assert set(order) <= {(pair.encoder, pair.set) for pair in pairs.pairs()}
-    assert order[-1] == ("mpnet", "nfcorpus")
+    assert order[-1] == ("me5-small", "nfcorpus")
     assert {name for _, name in order[:40]} <= {*list(SETS)[:2], "limit-small", *list(ALONE)[:3]}
 
 
@@ -268,6 +269,6 @@ def test_pair_accuracy_counts_pairs_of_different_grades(seed):
             1.0 * (scores[row, i] > scores[row, j]) + 0.5 * (scores[row, i] == scores[row, j])
             for i in range(12)
             for j in range(12)
-            if grades[row, i] - grades[row, j] >= 0.67
+            if grades[row, i] - grades[row, j] >= GAP
         ]
         assert found[row] == pytest.approx(np.mean(pairs_of) if pairs_of else np.nan, nan_ok=True)

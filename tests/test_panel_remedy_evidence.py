@@ -24,7 +24,7 @@ from paper_utils.panel.remedy_evidence import (
 
 
 def task(encoder: str, name: str, gain: float, pooling: str | None = None):
-    entry = {"ndcg": [gain, gain - 0.01, gain + 0.01], "skewness": 1.0}
+    entry = {"ndcg_10": [gain, gain - 0.01, gain + 0.01], "skewness": 1.0}
     entry |= {"condensed": [0.5, 0.4, 0.6]} if name == "homedepot-5k" else {}
     flat = {key: [0.0, 0.0, 0.0] for key in entry if key != "skewness"} | {"skewness": 2.0}
     value = {key: [0.3, 0.2, 0.4] for key in entry if key != "skewness"}
@@ -52,7 +52,7 @@ def test_which_pairs_count_and_what_decides():
     assert found["unknown_language"].tolist()[:2] == [1, 0]
     assert found["bm25_lead"].tolist() == [pytest.approx(0.4)] * 6
     assert found["results_skewness"].eq(2).all()
-    assert primary("homedepot-5k") == "condensed" and primary("scifact") == "ndcg"
+    assert primary("homedepot-5k") == "condensed" and primary("scifact") == "ndcg_10"
 
 
 def test_an_encoder_that_knows_one_language_does_not_know_two():

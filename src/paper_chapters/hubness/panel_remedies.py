@@ -12,26 +12,20 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from paper_chapters.hubness.panel_scores import K, csls, document_side, fused, query_side
 from paper_utils.checks import unit_rows
 from paper_utils.geometry.cosine import centre, cosine_moments
 from paper_utils.geometry.dimension import effective_dimension
 from paper_utils.geometry.hubness import k_occurrence, occurrences_in_lists
-from paper_utils.panel.pairs import Pair, judged_pairs, load_vectors
-from paper_utils.panel.sets import load_set, set_checksums
+from paper_utils.panel.pairs import Pair, load_sample, load_vectors, pair_tasks
+from paper_utils.panel.search import highest, interval, quality
+from paper_utils.panel.sets import SEARCHED, load_set, seeded_order, set_checksums
 from paper_utils.results import Tolerance, experiment
 from paper_utils.search.bm25 import BM25
-from paper_utils.search.metrics import ndcg_at_k
-from paper_utils.search.ranks import ranks_from_scores
 from paper_utils.search.topk import select_top_k
-from paper_utils.statistics import shared_interval
 
 N_QUERIES = 1_000
-SHALLOW = ("crowdflower", "homedepot-5k")  #: few documents of a query are judged
-LEFT_OUT = "homedepot"  #: homedepot-5k is a part of it
-APART = 0.66  #: grades of a pair of documents that ought to be told apart; the scale is in thirds
 BANK_SIZES = (16, 64, 256)
 DRAWS = 5
 
@@ -42,62 +36,11 @@ NEAR_TIES = Tolerance(
 )
 
 
-def seeded_order(n: int) -> NDArray[np.int64]:
-    """Return a seeded order of n queries; nothing but uniform numbers is asked of NumPy."""
-    return np.argsort(np.random.Generator(np.random.PCG64(5)).random(n), kind="stable")
-
-
 def foreign_set(pair: Pair) -> str:
     """Return the set whose queries are the foreign bank of a pair: of another form and topic."""
     if pair.encoder == "navec":
         return "danetqa-ru" if pair.set != "danetqa-ru" else "xquad-r-ru"
     return "limit-small" if pair.set != "limit-small" else "xquad-r-en"
-
-
-def condensed(scores: NDArray, grades: sparse.csr_array) -> NDArray:
-    """Put what nobody judged behind all that was judged; a stored grade of 0 was judged."""
-    kept = np.full_like(scores, -np.inf)
-    rows = np.repeat(np.arange(grades.shape[0]), np.diff(grades.indptr))
-    kept[rows, grades.indices] = scores[rows, grades.indices]
-    return kept
-
-
-def pair_accuracy(scores: NDArray, grades: sparse.csr_array) -> NDArray[np.float64]:
-    """Return of each query the share of pairs of judged documents, `APART` in grade, that are in
-    the right order, ties counted half; NaN where there is no such pair.
-    """
-    found = np.full(len(scores), np.nan)
-    for row, (start, stop) in enumerate(zip(grades.indptr[:-1], grades.indptr[1:], strict=True)):
-        grade, score = grades.data[start:stop], scores[row, grades.indices[start:stop]]
-        better, worse = np.nonzero(grade[:, None] - grade >= APART)
-        if len(better):
-            found[row] = (np.sign(score[better] - score[worse]).mean() + 1) / 2
-    return found
-
-
-def by_query(scores: NDArray, grades: sparse.csr_array, name: str) -> dict[str, NDArray]:
-    """Return what a set is judged by, of each query: ``ndcg``, of shallow sets two more."""
-    scores = scores.astype(np.float32)  # equal documents tie
-    values = {"ndcg": ndcg_at_k(ranks_from_scores(scores, grades), K)}
-    if name in SHALLOW:
-        among = ranks_from_scores(condensed(scores, grades), grades)
-        values |= {"condensed": ndcg_at_k(among, K), "pairs": pair_accuracy(scores, grades)}
-    return values
-
-
-def highest(grades: sparse.csr_array) -> sparse.csr_array:
-    """Return which documents have the highest grade of their query: what its value rests on."""
-    best = np.repeat(grades.max(axis=1).toarray().ravel(), np.diff(grades.indptr))
-    members = grades.copy()
-    members.data = ((grades.data == best) & (grades.data > 0)).astype(np.float64)
-    members.eliminate_zeros()
-    return members
-
-
-def interval(values: NDArray, members: sparse.csr_array) -> list[float]:
-    """Return mean, low and high, for queries that share documents; NaN is left out."""
-    known = np.flatnonzero(~np.isnan(values))
-    return [round(x, 5) for x in shared_interval(values[known], members[known])[:3]]
 
 
 def all_scores(
@@ -134,26 +77,11 @@ def symptoms(U: NDArray, V: NDArray) -> dict[str, float]:
     }
 
 
-def _tasks() -> list[dict[str, Any]]:
-    return [
-        {"encoder": pair.encoder, "set": pair.set, "pooling": pair.pooling}
-        for pair in judged_pairs()
-        if pair.set != LEFT_OUT
-    ]
-
-
-def _data() -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name in dict.fromkeys(task["set"] for task in _tasks()):
-        found |= set_checksums(name)
-    return found
-
-
 @experiment(
     "panel-remedies",
     "Change of nDCG@10 by hubness reductions, whitening and BM25 on every judged pair of the panel",
-    tasks=_tasks,
-    data=_data,
+    tasks=lambda: pair_tasks(SEARCHED),
+    data=lambda: set_checksums(*SEARCHED),
     tolerance=NEAR_TIES,
     kinds=("set",),
 )
@@ -162,16 +90,14 @@ def remedies_on_pair(encoder: str, set: str, pooling: str | None) -> dict[str, A
     by (mean, low, high; ``none`` and BM25 have the ``value`` too) and the skewness of its results.
     """
     pair = Pair(encoder, set, pooling)
-    texts, vectors = load_set(set), load_vectors(pair)
-    rows = seeded_order(len(texts.queries))[:N_QUERIES]
-    grades = sparse.csr_array(texts.qrels[rows])
-    U, V = unit_rows(vectors.documents), unit_rows(vectors.queries[rows])
+    texts, sample = load_set(set), load_sample(pair, N_QUERIES)
+    U, V, grades = sample.documents, sample.queries, sample.grades
     foreign = load_vectors(Pair(encoder, foreign_set(pair), pooling)).queries
     foreign = unit_rows(foreign[seeded_order(len(foreign))])
-    words = BM25().fit(texts.documents).scores([texts.queries[row] for row in rows])
+    words = BM25().fit(texts.documents).scores([texts.queries[row] for row in sample.rows])
     members, found, plain = highest(grades), {}, {}
     for name, scores in all_scores(U, V, foreign, words):
-        values = by_query(scores, grades, set)
+        values = quality(scores, grades)
         plain = plain or values
         lists = select_top_k(scores, K)[0]
         entry: dict[str, Any] = {
@@ -197,21 +123,18 @@ def remedies_on_pair(encoder: str, set: str, pooling: str | None) -> dict[str, A
         for encoder in ("wordllama", "use-multilingual-v3", "minilm", "me5-small")
         for set in ("xquad-r-en", "xquad-r-ru")
     ],
-    data=lambda: set_checksums("xquad-r-en") | set_checksums("xquad-r-ru"),
+    data=lambda: set_checksums("xquad-r-en", "xquad-r-ru"),
     tolerance=NEAR_TIES,
     kinds=("set",),
 )
 def csls_by_bank_size(encoder: str, set: str) -> dict[str, list[float]]:
     """Measure the change (mean, low, high) by size, over `DRAWS` banks from the other half."""
-    texts, vectors = load_set(set), load_vectors(Pair(encoder, set))
-    rows = seeded_order(len(texts.queries))[:N_QUERIES]
-    grades = sparse.csr_array(texts.qrels[rows])
-    U, V = unit_rows(vectors.documents), unit_rows(vectors.queries[rows])
-    cosines, members = V @ U.T, highest(grades)
-    plain = by_query(cosines, grades, set)["ndcg"]
+    sample = load_sample(Pair(encoder, set), N_QUERIES)
+    cosines, members = sample.queries @ sample.documents.T, highest(sample.grades)
+    plain = quality(cosines, sample.grades)["ndcg_10"]
     found = {}
-    for size in (*BANK_SIZES, len(V) // 2):
-        gains = [by_query(scores, grades, set)["ndcg"] for scores in _drawn(cosines, size)]
+    for size in (*BANK_SIZES, len(cosines) // 2):
+        gains = [quality(scores, sample.grades)["ndcg_10"] for scores in _drawn(cosines, size)]
         found[str(size)] = interval(np.mean(gains, axis=0) - plain, members)
     return found
 

@@ -16,18 +16,13 @@ from scipy.stats import hypergeom, norm
 
 from paper_chapters.topk_stability.approximate import hnsw_scores
 from paper_chapters.topk_stability.exact_cosines import cosine_matrix
-from paper_chapters.topk_stability.panel_changes import (
-    LINKS,
-    RESCORED,
-    WIDTH,
-    rescored,
-)
+from paper_chapters.topk_stability.panel_changes import LINKS, RESCORED, WIDTH, rescored
 from paper_utils.checks import unit_rows
 from paper_utils.errors import UsageError
 from paper_utils.geometry.perturb import to_binary, to_int8, truncate
 from paper_utils.geometry.stability import topk_overlap
-from paper_utils.panel.pairs import Pair, judged_pairs, load_vectors
-from paper_utils.panel.sets import load_set, set_checksums
+from paper_utils.panel.pairs import Pair, load_sample, load_vectors, pair_tasks
+from paper_utils.panel.sets import set_checksums
 from paper_utils.results import Tolerance, experiment
 
 K = 10
@@ -108,37 +103,20 @@ def curve(per_query: NDArray, sizes: list[int]) -> dict[str, Any]:
     return {"shares": values[:-2], "predicted": values[-2], "far": values[-1]}
 
 
-def _tasks() -> list[dict[str, Any]]:
-    return [
-        {"encoder": pair.encoder, "set": pair.set, "pooling": pair.pooling}
-        for pair in judged_pairs()
-        if pair.set in SETS
-    ]
-
-
-def _data() -> dict[str, str]:
-    return {file: digest for name in SETS for file, digest in set_checksums(name).items()}
-
-
 @experiment(
     "panel-catalogue-size",
     "Relevant documents among the best ten of n, by the size of the collection, for whole vectors, "
     "one byte, one bit and fewer coordinates",
-    tasks=_tasks,
-    data=_data,
+    tasks=lambda: pair_tasks(SETS),
+    data=lambda: set_checksums(*SETS),
     tolerance=NEAR_TIES,
     kinds=("set",),
 )
 def found_by_size(encoder: str, set: str, pooling: str | None) -> dict[str, Any]:
     """Measure one pair; `ways` holds the :func:`curve` of each scoring at `sizes`."""
-    texts, vectors = load_set(set), load_vectors(Pair(encoder, set, pooling))
-    answered = np.flatnonzero((texts.qrels > 0).sum(axis=1) > 0)
-    order = np.argsort(np.random.Generator(np.random.PCG64(6)).random(len(answered)), kind="stable")
-    rows = answered[order[:N_QUERIES]]
-    grades = sparse.csr_array(texts.qrels[rows])
-    U, V = (
-        unit_rows(part).astype(np.float32) for part in (vectors.documents, vectors.queries[rows])
-    )
+    sample = load_sample(Pair(encoder, set, pooling), N_QUERIES)
+    U, V = (part.astype(np.float32) for part in (sample.documents, sample.queries))
+    grades = sample.grades
     d, most = U.shape[1], len(U) - int(np.diff(grades.indptr).max())
     sizes = sizes_of(most)
     ways = {

@@ -48,7 +48,7 @@ def change_rows(tasks: Iterable[tuple[dict[str, Any], dict[str, Any], float]]) -
         pair = {"encoder": encoder, "set": name, "pooling": pooling, "counts": counts}
         pair |= {key: value[key] for key in ("n_docs", "d", "mean_cosine")}
         for change, found in value["changes"].items():
-            measure = "ndcg" if change in LISTS else primary(name)
+            measure = "ndcg_10" if change in LISTS else primary(name)
             loss, low, high = found[f"loss_{measure}"]
             ends = {"gain": -loss, "low": -high, "high": -low, "error": error_of(low, high)}
             row = {"remedy": change, "level": value["level"][measure]} | ends

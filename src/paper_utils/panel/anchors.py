@@ -8,15 +8,7 @@ from functools import cache
 from typing import Any
 
 from paper_utils.panel.pairs import Pair, load_vectors
-from paper_utils.panel.search import (
-    Scores,
-    cosine_scores,
-    has_shallow_pools,
-    only_judged,
-    pair_accuracy,
-    search_values,
-    summarised,
-)
+from paper_utils.panel.search import Scores, cosine_scores, search_values, summarised
 from paper_utils.panel.sets import JUDGED, load_set, set_checksums
 from paper_utils.published import published
 from paper_utils.results import RANKS, experiment
@@ -56,34 +48,22 @@ def _scores(system: str, name: str) -> Scores:
     return lambda rows: index.scores(texts.queries[rows])
 
 
-def _tasks() -> list[dict[str, Any]]:
-    return [{"set": name, "system": system} for name in JUDGED for system in SYSTEMS]
-
-
-def _data() -> dict[str, str]:
-    return {file: digest for name in JUDGED for file, digest in set_checksums(name).items()}
-
-
 @experiment(
     "panel-anchors",
     "BM25 and MiniLM on every judged set of the panel, beside the values that others print",
-    tasks=_tasks,
-    data=_data,
+    tasks=lambda: [{"set": name, "system": system} for name in JUDGED for system in SYSTEMS],
+    data=lambda: set_checksums(*JUDGED),
     tolerance=RANKS,
     kinds=("system",),
 )
 def anchor(set: str, system: str) -> dict[str, Any]:
-    """Measure one system on one set; `condensed` where documents were judged not relevant.
+    """Measure one system on one set.
     `printed` is somebody else's nDCG at 10, null where we know none, and `met` whether ours is
     within .003 of it. 'bm25' has the words of this book and the stemmer of the documents' language.
     """
     qrels, score = load_set(set).qrels, _scores(system, set)
     values = search_values(score, qrels)
     row: dict[str, Any] = summarised(values) | {"queries": len(values["ndcg_10"])}
-    if has_shallow_pools(qrels):
-        condensed = search_values(only_judged(score, qrels), qrels)
-        among = {"ndcg_10": condensed["ndcg_10"], "pair_accuracy": pair_accuracy(score, qrels)}
-        row["condensed"] = summarised(among)
     table = {"bm25 as printed": "anchors-bm25", "minilm": "anchors-minilm"}
     row["printed"] = published(table[system]).value.get(set) if system in table else None
     row["met"] = (

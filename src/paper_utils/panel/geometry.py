@@ -14,16 +14,9 @@ from paper_utils.encoders.window import language_note, texts_cut
 from paper_utils.geometry.cosine import centre, cosine_moments, cosine_moments_by_pairs
 from paper_utils.geometry.dimension import effective_dimension, isoscore
 from paper_utils.geometry.hubness import hubness_row, k_occurrence
-from paper_utils.panel.pairs import Pair, load_pair_encoder, load_vectors, pairs, sides
-from paper_utils.panel.search import (
-    cosine_scores,
-    has_shallow_pools,
-    only_judged,
-    pair_accuracy,
-    search_values,
-    summarised,
-)
-from paper_utils.panel.sets import ALONE, SETS, load_set, set_checksums
+from paper_utils.panel.pairs import Pair, load_pair_encoder, load_vectors, pair_tasks, sides
+from paper_utils.panel.search import cosine_scores, search_values, summarised
+from paper_utils.panel.sets import ALONE, SETS, load_set, seeded_order, set_checksums
 from paper_utils.results import Tolerance, experiment
 from paper_utils.statistics import bootstrap_interval
 
@@ -89,24 +82,16 @@ def _residual(U: NDArray[np.float64]) -> float:
 
 def _seeded(n: int, most: int) -> NDArray[np.int64]:
     """Return all rows of n, or `most` seeded ones in their order."""
-    order = np.argsort(np.random.Generator(np.random.PCG64(0)).random(n), kind="stable")
-    return np.sort(order[:most])
+    return np.sort(seeded_order(n)[:most])
 
 
 def search_rows(pair: Pair) -> dict[str, dict[str, Any]]:
-    """Measure search by each centring: `search_values` with intervals, and gains over 'none'.
-    Where some was judged not to be relevant: `condensed`, nDCG at 10 among what was judged, and
-    `pair_accuracy`.
-    """
+    """Measure search by each centring: `search_values` with intervals, and gains over 'none'."""
     qrels, vectors = load_set(pair.set).qrels, load_vectors(pair)
     rows: dict[str, dict[str, Any]] = {}
     first: dict[str, NDArray] = {}
     for name, score in cosine_scores(vectors.documents, vectors.queries).items():
         values = search_values(score, qrels)
-        if has_shallow_pools(qrels):
-            condensed = search_values(only_judged(score, qrels), qrels)
-            values["condensed"] = condensed["ndcg_10"]
-            values["pair_accuracy"] = pair_accuracy(score, qrels)
         first = first or values
         rows[name] = summarised(values)
         rows[name]["ndcg_10_gain"] = list(
@@ -115,20 +100,11 @@ def search_rows(pair: Pair) -> dict[str, dict[str, Any]]:
     return rows
 
 
-def _tasks() -> list[dict[str, Any]]:
-    return [{"encoder": pair.encoder, "set": pair.set, "pooling": pair.pooling} for pair in pairs()]
-
-
-def panel_checksums() -> dict[str, str]:
-    """Return the checksums of the data of all sets of the panel."""
-    return {file: digest for name in SETS for file, digest in set_checksums(name).items()}
-
-
 @experiment(
     "panel-geometry",
     "Cosines, dimensions, hubs, and search raw and centred, of every encoder on every set",
-    tasks=_tasks,
-    data=panel_checksums,
+    tasks=pair_tasks,
+    data=lambda: set_checksums(*SETS),
     tolerance=Tolerance(
         rel=0.03,
         abs=0.005,

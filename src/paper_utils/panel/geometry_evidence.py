@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from paper_utils.panel.remedy_evidence import KNOWS, SETS
+from paper_utils.panel.remedy_evidence import KNOWS, SETS, primary
 from paper_utils.statistics import Interval, RandomEffects, random_effects
 
 NARROW = "tools-503"  #: titles of drills and screwdrivers; the sets below have as many texts
@@ -46,8 +46,7 @@ def geometry_rows(tasks: list[tuple[dict[str, Any], dict[str, Any], float]]) -> 
         for kind, key in (("raw", "var"), ("centred", "var_centred")):
             one[f"product_{kind}"] = found[key] * found["d_eff_unbiased"]
         if "search" in value:
-            measure = "condensed" if task["set"] == "homedepot-5k" else "ndcg_10"
-            one["level"] = value["search"]["none"][measure][0]
+            one["level"] = value["search"]["none"][primary(task["set"])][0]
         rows.append(one)
     return pd.DataFrame(rows)
 

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import norm, spearmanr
 
-from paper_utils.panel.sets import JUDGED
+from paper_utils.panel.sets import JUDGED, SEARCHED
 from paper_utils.statistics import Interval, RandomEffects, holm, random_effects
 
 KNOWS = {  #: languages of each encoder that counts
@@ -28,8 +28,7 @@ KNOWS = {  #: languages of each encoder that counts
     "qwen2.5-coder-0.5b": ("en", "ru"),
     "navec": ("ru",),
 }
-#: LIMIT-small is no human judgement, and homedepot-5k is a part of homedepot.
-SETS = tuple(name for name in JUDGED if name not in ("limit-small", "homedepot"))
+SETS = tuple(name for name in SEARCHED if name != "limit-small")  #: which is no human judgement
 SYMPTOMS = (
     "unknown_language",
     "bm25_lead",
@@ -45,7 +44,7 @@ _RESAMPLES = 2000
 
 def primary(name: str) -> str:
     """Return what decides on a set: of homedepot the condensed lists, else nDCG@10 of all."""
-    return "condensed" if name == "homedepot-5k" else "ndcg"
+    return "condensed" if name == "homedepot-5k" else "ndcg_10"
 
 
 def pair_rows(tasks: list[tuple[dict[str, Any], dict[str, Any], float]]) -> pd.DataFrame:

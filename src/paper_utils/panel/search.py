@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,11 @@ from paper_utils.checks import unit_rows
 from paper_utils.geometry.cosine import centre
 from paper_utils.search.metrics import ndcg_at_k, recall_at_k
 from paper_utils.search.ranks import ranks_in_blocks
-from paper_utils.statistics import bootstrap_interval
+from paper_utils.statistics import bootstrap_interval, shared_interval
 
 CENTRINGS = ("none", "documents' mean", "own means")
 CUTOFFS = (2, 10, 20)  #: of recall; LIMIT prints the first
-GAP = 0.67  #: two thirds of a grade, one of three raters
+GAP = 0.66  #: grades of two documents that ought to be told apart; they come in thirds
 
 _ROWS = 256  # queries scored at once
 
@@ -80,14 +80,50 @@ def has_shallow_pools(qrels: sparse.csr_array) -> bool:
 
 
 def search_values(score: Scores, qrels: sparse.csr_array) -> dict[str, NDArray[np.float64]]:
-    """Return nDCG at 10 and recall at `CUTOFFS` of every query; NaN where nothing is relevant."""
+    """Return nDCG at 10 and recall at `CUTOFFS` of every query; NaN where nothing is relevant.
+    Where some document was judged not to be relevant: ``condensed``, nDCG at 10 among what was
+    judged, and `pair_accuracy`.
+    """
     relevant = qrels.copy()
     relevant.eliminate_zeros()
     ranks = ranks_in_blocks(score, relevant)
-    recalls = {f"recall_{k}": recall_at_k(ranks, k) for k in CUTOFFS}
-    return {"ndcg_10": ndcg_at_k(ranks, 10), **recalls}
+    values = {"ndcg_10": ndcg_at_k(ranks, 10)}
+    values |= {f"recall_{k}": recall_at_k(ranks, k) for k in CUTOFFS}
+    if has_shallow_pools(qrels):
+        among = ranks_in_blocks(only_judged(score, qrels), relevant)
+        values |= {"condensed": ndcg_at_k(among, 10), "pair_accuracy": pair_accuracy(score, qrels)}
+    return values
+
+
+def quality(scores: NDArray, qrels: sparse.csr_array) -> dict[str, NDArray[np.float64]]:
+    """Return `search_values` of a matrix without recall; in single precision, so that equal
+    documents tie.
+    """
+    scores = scores.astype(np.float32)
+    values = search_values(lambda rows: scores[rows], qrels)
+    return {name: found for name, found in values.items() if not name.startswith("recall")}
 
 
 def summarised(values: Mapping[str, NDArray]) -> dict[str, Any]:
     """Return the mean of every measure over the queries with its 95% bootstrap interval."""
     return {name: list(bootstrap_interval(row)[:3]) for name, row in values.items()}
+
+
+def highest(qrels: sparse.csr_array) -> sparse.csr_array:
+    """Return which documents have the highest grade of their query: what its value rests on."""
+    best = np.repeat(qrels.max(axis=1).toarray().ravel(), np.diff(qrels.indptr))
+    members = qrels.copy()
+    members.data = ((qrels.data == best) & (qrels.data > 0)).astype(np.float64)
+    members.eliminate_zeros()
+    return members
+
+
+def interval(values: NDArray, members: sparse.csr_array) -> list[float]:
+    """Return mean, low and high, for queries that share documents; NaN is left out."""
+    known = np.flatnonzero(~np.isnan(values))
+    return rounded(shared_interval(values[known], members[known])[:3])
+
+
+def rounded(values: Iterable[float]) -> list[float]:
+    """Return numbers to five decimals."""
+    return [round(float(value), 5) for value in values]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from paper_utils.data.catalogue import catalogue_checksums, load_catalogue
@@ -38,10 +39,16 @@ ALONE = {  #: texts that nobody judged
     "sts-ru": ("ru",),
 }
 SETS = JUDGED | ALONE
+SEARCHED = tuple(name for name in JUDGED if name != "homedepot")  #: homedepot-5k is a part of it
 SYMMETRIC = ("ntrex-ru-en",)  #: both sides are of one kind, so that both get the prompt of queries
 
 N_TOOLS = 503  # drills and screwdrivers; the sentences beside them are as many
 _QUERIES, _DOCUMENTS = 700, 5_000  # of homedepot-5k
+
+
+def seeded_order(n: int) -> NDArray[np.int64]:
+    """Return a seeded order of n things; nothing but uniform numbers is asked of NumPy."""
+    return np.argsort(np.random.Generator(np.random.PCG64(0)).random(n), kind="stable")
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +75,12 @@ def load_set(name: str) -> PanelSet:
     return PanelSet(name, tuple(_texts_alone(name)))
 
 
-def set_checksums(name: str) -> dict[str, str]:
-    """Return the checksums of the data that the set `name` is made of."""
+def set_checksums(*names: str) -> dict[str, str]:
+    """Return the checksums of the data that the sets `names` are made of."""
+    return {file: digest for name in names for file, digest in _checksums(name).items()}
+
+
+def _checksums(name: str) -> dict[str, str]:
     if name == "limit-small":
         return released_checksums(name)
     if name in ("tools-503", "uhtt-5000"):
@@ -97,21 +108,16 @@ def _texts_alone(name: str) -> Sequence[str]:
 
 
 def _drawn(texts: Sequence[str], n: int) -> list[str]:
-    return [texts[i] for i in np.sort(_order(len(texts))[:n])]
-
-
-def _order(n: int) -> np.ndarray:
-    """Return a seeded order of n things; nothing but uniform numbers is asked of NumPy."""
-    return np.argsort(np.random.Generator(np.random.PCG64(0)).random(n), kind="stable")
+    return [texts[i] for i in np.sort(seeded_order(len(texts))[:n])]
 
 
 def _part_of_homedepot() -> PanelSet:
     """Return 700 seeded queries with a relevant title, all titles judged for them, and others."""
     whole = load_judged("homedepot")
     answered = np.flatnonzero((whole.qrels > 0).sum(axis=1) > 0)
-    rows = np.sort(answered[_order(len(answered))[:_QUERIES]])
+    rows = np.sort(answered[seeded_order(len(answered))[:_QUERIES]])
     judged = np.unique(whole.qrels[rows].indices)
-    others = np.setdiff1d(_order(len(whole.documents)), judged, assume_unique=True)
+    others = np.setdiff1d(seeded_order(len(whole.documents)), judged, assume_unique=True)
     columns = np.sort(np.concatenate([judged, others[: max(0, _DOCUMENTS - len(judged))]]))
     return PanelSet(
         "homedepot-5k",
