@@ -13,9 +13,9 @@ from paper_utils.checks import unit_rows
 from paper_utils.geometry.cosine import centre
 from paper_utils.geometry.hub_reduction import mutual_proximity
 from paper_utils.geometry.hubness import occurrences_in_lists
+from paper_utils.geometry.query_bank import K, csls
 from paper_utils.search.topk import select_top_k, top_k
 
-K = 10  #: neighbours, as in CSLS and in nDCG@10
 TOP = (1, 2, 3)  #: principal components that are taken out, beside a hundredth of all
 POWERS = (0.1, 0.25, 0.5, 1.0)  #: of the covariance, negative: 0 is centring, 0.5 whitening
 #: Temperatures that are tried, in standard deviations of the cosines of the bank.
@@ -73,12 +73,6 @@ def query_side(
     found = np.isin(cosines.argmax(axis=1), others.argmax(axis=1))
     yield "QB-Norm", np.where(found[:, None], inverted, cosines)
     yield "Sinkhorn", cosines - sinkhorn(others, temperature(others, sinkhorn))
-
-
-def csls(cosines: NDArray, bank: NDArray) -> NDArray[np.float64]:
-    """Twice the cosine less a document's mean cosine to its `K` nearest of the bank."""
-    k = min(K, len(bank))
-    return 2 * cosines - np.partition(bank, len(bank) - k, axis=0)[-k:].mean(axis=0)
 
 
 def log_sums(bank: NDArray, tau: float) -> NDArray[np.float64]:
