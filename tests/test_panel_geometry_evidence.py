@@ -7,19 +7,38 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import kendalltau
+from scipy.stats import kendalltau, norm
+from statsmodels.stats.multitest import multipletests
 
+from paper_utils import results
+from paper_utils.panel import geometry_evidence, remedy_evidence
 from paper_utils.panel.geometry import geometry_row
 from paper_utils.panel.geometry_evidence import (
     BROAD,
     MEASURES,
     NARROW,
+    UNTRAINED,
+    beside_untrained,
     comparisons,
+    correlations,
     geometry_rows,
     narrowing,
     within_sets,
 )
+from paper_utils.panel.remedy_evidence import KNOWS, rank_correlation
 from paper_utils.statistics import random_effects
+
+# Mean cosine, its variance raw and centred, and the unbiased dimension of the 503 titles, as an
+# independent script saw them once.
+SEEN = {
+    ("minilm", None): (0.508, 0.0139, 0.0369, 26.7),
+    ("me5-small", None): (0.870, 0.00075, 0.0269, 37.5),
+    ("qwen2.5-coder-0.5b", "mean"): (0.899, 0.00247, 0.0926, 9.7),
+    ("qwen2.5-coder-0.5b", "last"): (0.725, 0.0198, 0.0527, 14.9),
+    ("smollm2-135m", "mean"): (0.981, 0.00011, 0.100, 8.3),
+    ("use-multilingual-v3", None): (0.338, 0.0181, 0.0299, 34.9),
+    ("wordllama", None): (0.540, 0.0190, 0.0351, 28.3),
+}
 
 
 def documents(d_eff: float, *, d: int = 100, se: float = 0.5, **more: float) -> dict[str, float]:
@@ -80,6 +99,51 @@ def test_the_ratio_of_two_sets_in_closed_form():
     errors = [np.hypot(0.5 / value, 0.25 / value) for value in (10, 20, 40)]
     assert found.mean == pytest.approx(random_effects(np.log([0.5] * 3), errors))
     assert narrowing(geometry_rows(tasks[:1] + tasks[4:5]), BROAD[0]).mean is None
+
+
+def test_a_ratio_beside_the_network_without_training_in_closed_form():
+    pairs = {"minilm": (10, 20), "untrained": (16, 20), "me5-small": (6, 30)}
+    tasks = [task(name, NARROW, one, se=0.03 * one) for name, (one, _) in pairs.items()]
+    tasks += [task(name, BROAD[0], other, se=0.04 * other) for name, (_, other) in pairs.items()]
+    found = beside_untrained(narrowing(geometry_rows(tasks), BROAD[0]))
+    assert list(found.of) == ["minilm"], "nobody without training met the sets of the other"
+    assert found.mean is None
+    ratio, low, high = found.of["minilm"]
+    assert ratio == pytest.approx((10 / 20) / (16 / 20))
+    assert np.log(high / low) == pytest.approx(2 * 1.959964 * 0.05 * np.sqrt(2), rel=1e-6)
+    assert set(UNTRAINED) < set(KNOWS)
+
+
+def test_every_number_is_tested_twice_and_adjusted_for_all(monkeypatch):
+    for module in (geometry_evidence, remedy_evidence):
+        monkeypatch.setattr(module, "_RESAMPLES", 20)
+    rng = np.random.default_rng(2)
+    names = [(encoder, name) for name in "abcd" for encoder in "uvwxyz"]
+    rows = pd.DataFrame(names, columns=["encoder", "set"])
+    rows[list(MEASURES)] = rng.normal(size=(len(rows), len(MEASURES)))
+    rows["level"] = rows["d_eff"]
+    found = correlations(rows)
+    assert len(found) == 2 * len(MEASURES)
+    for measure in ("d_eff", "mean"):
+        over, within = (found.loc[(measure, what)] for what in ("over pairs", "on one set"))
+        assert tuple(over[:4]) == rank_correlation(rows, measure, of="level")
+        assert tuple(within[:4]) == within_sets(rows, measure)
+    assert found.loc[("d_eff", "over pairs"), "mean"] == pytest.approx(1)
+    half = np.where(found["mean"] > 0, found["mean"] - found["low"], found["high"] - found["mean"])
+    with np.errstate(divide="ignore"):
+        p = 2 * norm.sf(norm.ppf(0.975) * found["mean"].abs() / half)
+    assert found["holm"].tolist() == pytest.approx(multipletests(p, method="holm")[1].tolist())
+
+
+@pytest.mark.parametrize(("encoder", "pooling"), SEEN)
+def test_the_record_is_what_an_independent_script_saw(encoder, pooling):
+    task = {"encoder": encoder, "set": NARROW, "pooling": pooling}
+    rows = [value for one, value, _ in results.get("panel-geometry").tasks if one == task]
+    if not rows:
+        pytest.skip(f"{encoder} has not met {NARROW} yet")
+    found = rows[0]["documents"]
+    keys = ("mean", "var", "var_centred", "d_eff_unbiased")
+    assert [found[key] for key in keys] == pytest.approx(SEEN[encoder, pooling], rel=0.03)
 
 
 def test_agreement_within_one_set_is_kendalls():
