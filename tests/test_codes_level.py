@@ -8,9 +8,10 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import norm
 
 from paper_chapters.set_codes.feasibility import separable
-from paper_chapters.set_codes.level import LevelCodes, LevelSeparator, level_dimension, level_margin
+from paper_chapters.set_codes.level import level_dimension, level_margin
 from paper_chapters.set_codes.level_words import least_level_dimensions, level_words, several
 from paper_utils import SetCodes, UnsolvedError, UsageError, critical_dimension
+from paper_utils.codes.level_codes import LevelCodes, LevelSeparator
 
 VOCABULARY = [f"a{i}" for i in range(120)]
 

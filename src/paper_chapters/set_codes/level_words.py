@@ -19,10 +19,11 @@ from paper_chapters.set_codes.answers import (
     words_of,
 )
 from paper_chapters.set_codes.feasibility import least_dimension
-from paper_chapters.set_codes.level import LevelCodes, level_dimension, level_margin
+from paper_chapters.set_codes.level import level_dimension, level_margin
 from paper_chapters.set_codes.quantise import bfloat16_pair, byte_pair
 from paper_utils.checks import whole
 from paper_utils.codes.capacity import transition
+from paper_utils.codes.level_codes import LevelCodes
 from paper_utils.codes.set_codes import SetCodes
 from paper_utils.limit.data import released_checksums
 from paper_utils.limit.generate import generate_limit
