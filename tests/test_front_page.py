@@ -11,7 +11,9 @@ import pytest
 from paper_utils import results
 from paper_utils.book import front_page
 from paper_utils.book.chapters import find_chapters
+from paper_utils.book.verdict_page import headline_texts, load_headlines
 from paper_utils.claims import Claim, Record, judge
+from paper_utils.claims.accepted import accepted
 from paper_utils.errors import PaperError, UsageError
 
 
@@ -73,7 +75,8 @@ def test_nothing_is_drawn_twice_or_without_the_chapter(root, tmp_path, monkeypat
     monkeypatch.setattr(
         front_page, "draw", lambda _, *paths: drawn.append([path.write_text("x") for path in paths])
     )
-    monkeypatch.setattr(front_page, "answers", lambda *_: "")
+    for part in ("answers", "questions"):
+        monkeypatch.setattr(front_page, part, lambda *_: "")
     for _ in range(2):
         front_page.write_front_page(root, tmp_path, find_chapters(root), [])
     assert len(drawn) == 1
@@ -97,3 +100,32 @@ def test_short_answers_are_those_that_are_marked(tmp_path):
     headlines.write_text(marked.replace("O-1", "O-2"))
     with pytest.raises(PaperError, match="O-2"):
         front_page.answers(tmp_path, [], [item])
+
+
+def test_a_question_is_answered_where_its_claim_has_the_verdict(tmp_path):
+    item = judge(Claim("O-1", "own", "here", "s", "own", "c"), Record("O-1", {"a": 0.25}))
+    (tmp_path / "book").mkdir()
+    file = tmp_path / "book" / "questions.yml"
+    entry = "{id: O-1, question: 'How much?', verdict: open, found: 'A {measured[a]:.0%}.'}"
+    file.write_text(f"- {entry}")
+    text = front_page.questions(tmp_path, [], [item])
+    assert '- **How much?** A 25%. <span class="place">c</span>' in text
+    file.write_text(f"- {entry}".replace("open", "holds"))
+    assert front_page.questions(tmp_path, [], [item]) == ""
+    file.write_text(f"- {entry}".replace("question", "claim"))
+    with pytest.raises(PaperError, match=r"questions\.yml: id, question, verdict and found, not"):
+        front_page.questions(tmp_path, [], [item])
+
+
+def test_five_questions_are_answered_in_one_sentence_with_one_number(root):
+    entries = load_headlines(root, "question")
+    assert len(entries) == 5
+    for entry in entries:
+        text = " ".join(entry["found"].split())
+        assert len(re.findall(r"\{[^}]*\}", text)) == 1, entry["question"]
+        assert not re.search(r"[.?!;] [A-Z]", text) and text.endswith("."), entry["question"]
+        assert not re.search(r"\d", re.sub(r"\{[^}]*\}|@\d+", "", text)), entry["question"]
+        assert "more" not in entry
+        kept = accepted(entry["id"])
+        assert kept.verdict == entry["verdict"], entry["question"]
+        assert headline_texts(entry, kept)[0]

@@ -10,7 +10,7 @@ import numpy as np
 
 from paper_utils import plots, results
 from paper_utils.book.chapters import Chapter
-from paper_utils.book.verdict_page import headline_items
+from paper_utils.book.verdict_page import headline_items, question_items
 from paper_utils.claims import Verdict
 from paper_utils.errors import UsageError
 from paper_utils.fingerprint import sha256
@@ -52,6 +52,7 @@ def write_front_page(
         return
     found = results.get(RESULT).value(source="limit-small")
     write_text(built / "front-figure.md", figure_text(found, chapter))
+    write_text(built / "front-questions.md", questions(root, chapters, verdicts))
     write_text(built / "front-answers.md", answers(root, chapters, verdicts))
     made_by = [Path(__file__), Path(plots.__file__), root / "constraints.txt", record]
     stamp, key = built / _STAMP, sha256(*(path.read_bytes() for path in made_by))
@@ -196,5 +197,13 @@ def figure_text(found: Mapping[str, Any], chapter: Chapter) -> str:
 
 def answers(root: Path, chapters: Sequence[Chapter], verdicts: Sequence[Verdict]) -> str:
     """Return the short answers that are marked for the front page as MyST Markdown."""
-    links = {one.slug: f"[{one.title}](chapters/{one.name}.ipynb)" for one in chapters}
-    return "\n".join(headline_items(root, verdicts, links, front=True))
+    return "\n".join(headline_items(root, verdicts, _links(chapters), front=True))
+
+
+def questions(root: Path, chapters: Sequence[Chapter], verdicts: Sequence[Verdict]) -> str:
+    """Return the questions that engineers come with, and their answers, as MyST Markdown."""
+    return "\n".join(question_items(root, verdicts, _links(chapters)))
+
+
+def _links(chapters: Sequence[Chapter]) -> dict[str, str]:
+    return {one.slug: f"[{one.title}](chapters/{one.name}.ipynb)" for one in chapters}

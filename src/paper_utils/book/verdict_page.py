@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ FOLD = 4  # conditions that are shown before the rest is folded away
 OWN = "Results of this book"
 RESTATED = "Side by side"
 SLIPS = "Slips of the pen"
+_TOLD_IN = {"claim": "headlines.yml", "question": "questions.yml"}
 _STATUS = {
     "measured": "measured here",
     "recomputed": "recomputed from printed values",
@@ -152,15 +153,19 @@ def _count_table(head: str, rows: Mapping[str, Sequence[Verdict]]) -> list[str]:
     return ['<div class="verdict-counts">', "", *map(table_row, lines), "", "</div>", ""]
 
 
-def load_headlines(root: Path) -> list[dict[str, str]]:
-    """Return `book/headlines.yml`, whose head explains the fields; empty without such a file."""
-    path = root / "book" / "headlines.yml"
+def load_headlines(root: Path, subject: str = "claim") -> list[dict[str, str]]:
+    """Return `book/headlines.yml`, whose head explains the fields; empty without such a file.
+    With 'question' as subject `book/questions.yml`, which has a question for the claim.
+    """
+    path = root / "book" / _TOLD_IN[subject]
     if not path.is_file():
         return []
     entries = yaml.safe_load(path.read_text(encoding="utf-8")) or []
     for entry in entries:
-        if set(entry) - {"front", "more", "with"} != {"id", "claim", "verdict", "found"}:
-            raise PaperError(f"headlines.yml: id, claim, verdict and found, not {', '.join(entry)}")
+        if set(entry) - {"front", "more", "with"} != {"id", subject, "verdict", "found"}:
+            raise PaperError(
+                f"{path.name}: id, {subject}, verdict and found, not {', '.join(entry)}"
+            )
     return entries
 
 
@@ -168,20 +173,10 @@ def headline_items(
     root: Path, verdicts: Sequence[Verdict], links: Mapping[str, str], *, front: bool = False
 ) -> list[str]:
     """Return the headlines as items of a list; `front`: the marked ones, for the front page."""
-    by_id = {item.claim.id: item for item in verdicts}
     lines = []
-    for entry in load_headlines(root):
+    for entry, item, found, more in _told(root, "claim", verdicts):
         if front and not entry.get("front"):
             continue
-        item = by_id.get(entry["id"])
-        if item is None:
-            raise PaperError(f"headlines.yml: {entry['id']!r}; {did_you_mean(entry['id'], by_id)}")
-        try:
-            found, more = headline_texts(entry, item)
-        except (KeyError, AttributeError):
-            continue  # a small profile measures fewer conditions
-        if item.verdict != entry["verdict"]:
-            continue  # another profile, another verdict: the sentence is not about it
         where = links.get(item.claim.chapter, item.claim.chapter)
         if not front:
             where = f'<a href="#claim-{item.claim.id}">{item.claim.id}</a>, {where}'
@@ -190,6 +185,33 @@ def headline_items(
             f'**{found}** {more} <span class="place">{where}</span>'.replace("  ", " ")
         )
     return ["{.headlines}", *lines, ""] if lines else []
+
+
+def question_items(root: Path, verdicts: Sequence[Verdict], links: Mapping[str, str]) -> list[str]:
+    """Return the questions of `book/questions.yml` with their answers as items of a list."""
+    lines = [
+        f"- **{entry['question']}** {found} "
+        f'<span class="place">{links.get(item.claim.chapter, item.claim.chapter)}</span>'
+        for entry, item, found, _ in _told(root, "question", verdicts)
+    ]
+    return ["{.headlines}", *lines, ""] if lines else []
+
+
+def _told(
+    root: Path, subject: str, verdicts: Sequence[Verdict]
+) -> Iterator[tuple[Mapping[str, Any], Verdict, str, str]]:
+    """Give the entries whose claim was measured and has their verdict, and their two texts."""
+    by_id = {item.claim.id: item for item in verdicts}
+    for entry in load_headlines(root, subject):
+        item, file = by_id.get(entry["id"]), _TOLD_IN[subject]
+        if item is None:
+            raise PaperError(f"{file}: {entry['id']!r}; {did_you_mean(entry['id'], by_id)}")
+        try:
+            found, more = headline_texts(entry, item)
+        except (KeyError, AttributeError):
+            continue  # a small profile measures fewer conditions
+        if item.verdict == entry["verdict"]:  # of another profile it may be another
+            yield entry, item, found, more
 
 
 def headline_texts(entry: Mapping[str, Any], verdict: Verdict) -> list[str]:
