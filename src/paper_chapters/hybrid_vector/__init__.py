@@ -1,0 +1,1 @@
+"""What the chapter on words and meaning in one vector alone needs."""
