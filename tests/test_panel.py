@@ -50,7 +50,7 @@ def test_what_is_encoded_first_is_short_and_what_is_dear_comes_last():
     order = pairs.encoding_order()
     assert len(set(order)) == len(order)
     assert set(order) <= {(pair.encoder, pair.set) for pair in pairs.pairs()}
-    assert order[-1] == ("me5-small", "nfcorpus")
+    assert order[-1] == ("minilm", "nfcorpus")
     assert {name for _, name in order[:40]} <= {*list(SETS)[:2], "limit-small", *list(ALONE)[:3]}
 
 

@@ -18,7 +18,7 @@ from paper_utils.checks import unit_rows
 from paper_utils.geometry.cosine import centre, cosine_moments
 from paper_utils.geometry.dimension import effective_dimension
 from paper_utils.geometry.hubness import k_occurrence, occurrences_in_lists
-from paper_utils.panel.pairs import Pair, load_sample, load_vectors, pair_tasks
+from paper_utils.panel.pairs import Pair, load_sample, load_vectors, search_tasks
 from paper_utils.panel.search import highest, interval, quality
 from paper_utils.panel.sets import SEARCHED, load_set, seeded_order, set_checksums
 from paper_utils.results import Tolerance, experiment
@@ -80,7 +80,7 @@ def symptoms(U: NDArray, V: NDArray) -> dict[str, float]:
 @experiment(
     "panel-remedies",
     "Change of nDCG@10 by hubness reductions, whitening and BM25 on every judged pair of the panel",
-    tasks=lambda: pair_tasks(SEARCHED),
+    tasks=lambda: search_tasks(SEARCHED),
     data=lambda: set_checksums(*SEARCHED),
     tolerance=NEAR_TIES,
     kinds=("set",),

@@ -17,7 +17,7 @@ from paper_chapters.topk_stability.exact_cosines import cosine_matrix
 from paper_chapters.topk_stability.panel_changes import changed_scores
 from paper_utils.geometry.cosine import cosine_moments
 from paper_utils.geometry.stability import margin_auc, rank_margin, topk_overlap
-from paper_utils.panel.pairs import Pair, load_sample, pair_tasks
+from paper_utils.panel.pairs import Pair, load_sample, search_tasks
 from paper_utils.panel.search import highest, interval, quality, rounded
 from paper_utils.panel.sets import SEARCHED, set_checksums
 from paper_utils.results import Tolerance, experiment
@@ -64,7 +64,7 @@ def compared(exact: NDArray, draws: list[NDArray], grades: sparse.csr_array) -> 
     "panel-stability",
     "Top 10 and nDCG@10 after noise, rounding, codes, fewer coordinates and graph search, on "
     "every judged pair of the panel",
-    tasks=lambda: pair_tasks(SEARCHED),
+    tasks=lambda: search_tasks(SEARCHED),
     data=lambda: set_checksums(*SEARCHED),
     tolerance=NEAR_TIES,
     kinds=("set",),
