@@ -16,6 +16,7 @@ _EXPORTS = {
     "attainable_margin": "codes.capacity",
     "critical_dimension": "codes.capacity",
     "transition": "codes.capacity",
+    "LexicalCodes": "codes.lexical",
     "SetCodes": "codes.set_codes",
     "UnsolvedError": "codes.set_codes",
     "Catalogue": "data.catalogue",

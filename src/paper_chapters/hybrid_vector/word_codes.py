@@ -30,7 +30,7 @@ def semantic(weights: sparse.csr_array, counts: sparse.csr_array, d: int, seed: 
     """Return latent semantic analysis: the best fit of rank d to all weights, zeros included."""
     from sklearn.utils.extmath import randomized_svd
 
-    axes = randomized_svd(weights, d, n_iter=4, random_state=seed)[2].T
+    axes = randomized_svd(weights, d, n_iter=2, random_state=seed)[2].T
     return weights @ axes, counts @ axes
 
 

@@ -1,4 +1,8 @@
-"""What codes answer: recall on data of LIMIT's form, and the words of its texts."""
+"""What codes answer: recall on data of LIMIT's form, and the words of its texts.
+
+In the records of this chapter `d` counts the coordinates of the queries' vectors, as the law does;
+a code has the cut-off beside them, d + 1 numbers in all.
+"""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def by_dimension(d: int, seed: int, n_docs: int = N_DOCS, length: int = 45) -> d
     """
     data = generate_limit(46, 2, n_docs=n_docs, n_attributes=length, seed=seed)
     names = names_of(data)
-    codes = SetCodes(d, seed=seed).fit(data.attributes)
+    codes = SetCodes(d + 1, seed=seed).fit(data.attributes)
     solved, sums = codes.solve(names, max_steps=400), codes.sums(names)
     queries = codes.queries([data.attributes[a] for a in data.query_attributes])
     every = codes.queries(data.attributes)

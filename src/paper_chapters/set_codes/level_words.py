@@ -80,8 +80,8 @@ def several(d: int, seed: int, n_docs: int = N_DOCS, length: int = 45) -> dict[s
     data = generate_limit(46, 2, n_docs=n_docs, n_attributes=length, seed=seed)
     names = names_of(data)
     listed = listed_by(data.doc_attributes, len(data.attributes))
-    plain = SetCodes(d, seed=seed).fit(data.attributes)
-    equal = LevelCodes(d, seed=seed).fit(data.attributes)
+    plain = SetCodes(d + 1, seed=seed).fit(data.attributes)
+    equal = LevelCodes(d + 1, seed=seed).fit(data.attributes)
     solved = {"set": plain.solve(names), "level": equal.solve(names)}
     weights = {name: found.weights for name, found in solved.items()}
     weights["sum"] = plain.sums(names)
@@ -123,7 +123,7 @@ def level_words(d: int, n_docs: int, seed: int = 0) -> dict[str, Any]:
     """
     data = limit_replica(n_docs, seed)
     vocabulary, documents, words = words_of(data)
-    codes = LevelCodes(d, seed=seed).fit(vocabulary)
+    codes = LevelCodes(d + 1, seed=seed).fit(vocabulary)
     solved, queries = codes.solve(documents), codes.queries(words)
     rounded = {
         "level": (queries, solved.weights),

@@ -54,7 +54,7 @@ def replica_row(form: str, d: int, n_docs: int = 50_000, seed: int = 0) -> dict[
         names = [data.attributes[a] for a in data.query_attributes]
     else:
         vocabulary, documents, names = words_of(data)
-    codes = SetCodes(d, seed=seed).fit(vocabulary)
+    codes = SetCodes(d + 1, seed=seed).fit(vocabulary)
     solved, rows = codes.solve(documents), codes.rows(documents)
     queries, every = codes.queries(names), codes.queries(vocabulary)
     recall: dict[str, list[float]] = {

@@ -18,7 +18,7 @@ def sum_recalls(
 ) -> tuple[NDArray, sparse.csr_array]:
     """Return each query's recall@k by the sums of `by_dimension`, and the judgements."""
     data = generate_limit(46, 2, n_docs=n_docs, n_attributes=45, seed=seed)
-    codes = SetCodes(d, seed=seed).fit(data.attributes)
+    codes = SetCodes(d + 1, seed=seed).fit(data.attributes)
     queries = codes.queries([data.attributes[a] for a in data.query_attributes])
     ranks = ranks_from_scores(queries @ codes.sums(names_of(data)).T, data.qrels)
     return recall_at_k(ranks, k), data.qrels
