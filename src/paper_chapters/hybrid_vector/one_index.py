@@ -78,8 +78,8 @@ def pair_values(
     words: Words, dense: tuple[NDArray, NDArray], lexical: tuple[NDArray, NDArray], stored: bool
 ) -> dict[str, Any]:
     """Return the `value` (nDCG) of systems and fusions, and what one vector has `more` than others
-    (mean, low, high): at the weight of the other half than the same sum of two systems; at the fixed
-    weight than ranks, than the fixed sum and than the same sum with BM25's exact scores. If
+    (mean, low, high): at the weight of the other half than the same sum of two systems; at the
+    fixed weight than ranks, than the fixed sum and than the same sum with BM25's exact scores. If
     `stored`, also the change by a graph and by bytes.
     """
     cosines, exact, one = dense[1] @ dense[0].T, words.exact, OneVector.of(dense, lexical)
@@ -111,11 +111,9 @@ def pair_values(
         "weights": [float(weights[0]), float(weights[1])],
     }
     if has_shallow_pools(words.grades):
-        among = partial(judged_value, words)
-        fused = at_weights(lambda weight: parts[0] + weight * parts[1], among)
-        found["more"]["two, judged alone"] = compare(
-            chosen(at_weights(one.scores, among)) - chosen(fused)
-        )
+        judged = partial(judged_value, words)
+        fused = judged(parts[0] + FIXED * parts[1])
+        found["more"]["two, fixed, judged alone"] = compare(judged(one.scores(FIXED)) - fused)
     if stored:
         found["stored"] = stored_changes(words, one, weights, values, dense)
     return found
