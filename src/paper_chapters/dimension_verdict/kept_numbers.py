@@ -98,10 +98,13 @@ def load_texts(source: str) -> Texts:
     "dimension-numbers",
     "LIMIT-small against numbers per document: one vector, tokens apart, a fixed encoding; states "
     "of MiniLM or identities of tokens; and what each change is worth over all orders",
-    tasks=lambda: [{"source": "limit-small", "reader": reader} for reader in READERS[:2]],
+    tasks=lambda: [
+        {"source": "generated", "reader": "ids"},
+        *({"source": "limit-small", "reader": reader} for reader in READERS[:2]),
+    ],
     data=lambda: released_checksums("limit-small") | judged_checksums(FOREIGN),
     tolerance=TOLERANCE,
-    kinds=("reader",),
+    kinds=("reader", "source"),
 )
 def kept_numbers(source: str, reader: str) -> dict[str, Any]:
     """Measure all systems of one reader on one set. `rows`: system, numbers per document, nDCG at
