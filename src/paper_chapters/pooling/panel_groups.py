@@ -92,6 +92,7 @@ def signal(scores: NDArray, relevant: NDArray[np.bool_]) -> tuple[NDArray, NDArr
     rest = np.ma.array(scores.astype(np.float64), mask=relevant)
     own = np.ma.array(scores.astype(np.float64), mask=~relevant).mean(axis=1)
     gap = (own - rest.mean(axis=1)).filled(np.nan)
+    # house rule: the rest is all that there is beside the relevant, no sample of it
     return gap, gap / rest.std(axis=1).filled(np.nan)
 
 

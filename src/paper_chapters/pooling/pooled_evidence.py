@@ -17,6 +17,7 @@ from paper_utils.panel.remedy_evidence import KNOWS, error_of, over_pairs
 from paper_utils.statistics import RandomEffects, random_effects
 
 TENTH = 0.1  #: how near to the law 1/√m a pair has to be
+FITS = 0.02  #: share of joined texts that may be cut where reading them counts
 Tasks = Iterable[tuple[dict[str, Any], dict[str, Any], float]]
 
 
