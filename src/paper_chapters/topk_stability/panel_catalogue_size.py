@@ -27,7 +27,7 @@ from paper_utils.results import Tolerance, experiment
 
 K = 10
 SETS = ("danetqa-ru", "scifact", "nfcorpus", "crowdflower", "homedepot")
-N_QUERIES = 300
+N_QUERIES, SEED = 300, 6
 FIRST = 250  #: the least size; each next one is twice as large
 FAR = 2_000_000  #: the catalogue of the question
 CLOSE = 0.03
@@ -114,7 +114,7 @@ def curve(per_query: NDArray, sizes: list[int]) -> dict[str, Any]:
 )
 def found_by_size(encoder: str, set: str, pooling: str | None) -> dict[str, Any]:
     """Measure one pair; `ways` holds the :func:`curve` of each scoring at `sizes`."""
-    sample = load_sample(Pair(encoder, set, pooling), N_QUERIES)
+    sample = load_sample(Pair(encoder, set, pooling), N_QUERIES, SEED)
     U, V = (part.astype(np.float32) for part in (sample.documents, sample.queries))
     grades = sample.grades
     d, most = U.shape[1], len(U) - int(np.diff(grades.indptr).max())

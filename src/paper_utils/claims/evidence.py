@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from numbers import Real
 from typing import Any
 
@@ -36,7 +37,8 @@ def read_evidence(entry: Mapping[str, Any]) -> Evidence:
     """Return the number that an entry of ``resources/advice.yml`` names.
 
     It has `what`, `format` and one of: `claim`, with `case` where it has several conditions;
-    `result`, `task` and `at`, the path to a number or (value, low, high); `published` and `at`.
+    `result`, `task` and `at`, the path to a number or (value, low, high); `published` and `at`;
+    `panel`, a remedy tried on it, and `at`, what `effects` counts.
 
     >>> entry = {"claim": "O-hub-duplicates", "what": "added skewness", "format": "+.1f"}
     >>> str(read_evidence(entry))
@@ -48,6 +50,9 @@ def read_evidence(entry: Mapping[str, Any]) -> Evidence:
     elif "published" in entry:
         source = entry["published"]
         value, interval = _at(published(source).value, entry["at"], source), None
+    elif "panel" in entry:
+        source, interval = "panel-remedies", None
+        value = _at(_panel(source), [entry["panel"], entry["at"]], source)
     else:
         source = entry["result"]
         found = _at(results.get(source).value(**entry["task"]), entry["at"], source)
@@ -66,6 +71,15 @@ def _of_claim(id: str, case: str | None) -> tuple[Any, Sequence[float] | None]:
         raise UsageError(f"{id} was not measured under {case!r}")
     interval = record.interval.get(case) if isinstance(record.interval, Mapping) else None
     return record.measured[case], interval
+
+
+@cache
+def _panel(record: str) -> dict[str, dict[str, Any]]:
+    """Return what each remedy did over the pairs of the panel that count."""
+    from paper_utils.panel.remedy_evidence import effects, pair_rows
+
+    found = effects(pair_rows(results.get(record).tasks).query("counts"))
+    return {remedy: effect._asdict() for remedy, effect in found.items()}
 
 
 def _at(value: Any, path: Sequence[Any], source: str) -> Any:

@@ -127,11 +127,11 @@ class Sample:
     queries: NDArray[np.float64]  #: (n_queries, dim), unit rows
 
 
-def load_sample(pair: Pair, n_queries: int) -> Sample:
+def load_sample(pair: Pair, n_queries: int, seed: int = 0) -> Sample:
     """Return a pair with `n_queries` seeded queries at most."""
     qrels, vectors = load_set(pair.set).qrels, load_vectors(pair)
     answered = np.flatnonzero((qrels > 0).sum(axis=1) > 0)
-    rows = answered[seeded_order(len(answered))[:n_queries]]
+    rows = answered[seeded_order(len(answered), seed)[:n_queries]]
     return Sample(
         rows,
         sparse.csr_array(qrels[rows]),

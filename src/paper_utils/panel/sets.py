@@ -46,9 +46,9 @@ N_TOOLS = 503  # drills and screwdrivers; the sentences beside them are as many
 _QUERIES, _DOCUMENTS = 700, 5_000  # of homedepot-5k
 
 
-def seeded_order(n: int) -> NDArray[np.int64]:
+def seeded_order(n: int, seed: int = 0) -> NDArray[np.int64]:
     """Return a seeded order of n things; nothing but uniform numbers is asked of NumPy."""
-    return np.argsort(np.random.Generator(np.random.PCG64(0)).random(n), kind="stable")
+    return np.argsort(np.random.Generator(np.random.PCG64(seed)).random(n), kind="stable")
 
 
 @dataclass(frozen=True, eq=False)
