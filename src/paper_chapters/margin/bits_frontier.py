@@ -54,7 +54,7 @@ def _in_range(vectors: NDArray, bits: int) -> Iterator[NDArray]:
 
 ROUNDINGS: dict[str, Rounding] = {
     "largest": _largest,  # the scale is the largest coordinate
-    "rescored": _rescored,  # the best of several scales
+    "rescored": _rescored,  # any of several scales that does
     "fixed": _in_range,  # from -1 to 1, whatever the vectors
 }
 
