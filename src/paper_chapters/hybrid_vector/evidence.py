@@ -78,7 +78,7 @@ def pair_rows(tasks: Tasks) -> pd.DataFrame:
 
 
 def reaching(rows: pd.DataFrame) -> Mapping[int, tuple[int, int, tuple[float, float, float]]]:
-    """Return by numbers: pairs that reach the fusion, all pairs, the share with Wilson's interval."""
+    """Return by numbers: pairs that reach the fusion, all pairs, their share by Wilson."""
     found = {}
     for d, part in rows.groupby("d"):
         hits, n = int(part["reaches"].sum()), len(part)
