@@ -128,7 +128,7 @@ def test_a_pair_with_words_that_suffice_is_not_harmed_by_random_vectors():
         for part in (rng.standard_normal((60, 8)) for _ in range(2))
     )
     found = pair_values(words, dense, lexical, stored=True)
-    assert found["value"]["BM25"] > 0.9 > 0.3 > found["value"]["dense"]
+    assert found["value"]["BM25"] > 0.8 > 0.3 > found["value"]["dense"]
     assert found["value"]["one"] > found["value"]["dense"] + 0.4
     assert found["more"]["dense"][1] > 0
     assert set(found["stored"]) == {"graph", "bytes", "graph, dense"}
