@@ -24,11 +24,10 @@ def fixed_encoding_scores(
     kept: int | None = None,
     seed: int = 0,
 ) -> NDArray[np.float64]:
-    """Return inner products of encodings over `repetitions`, shape (n_queries, n_docs); texts are
-    token vectors (n_tokens, d). An encoding has ``repetitions * 2**bits * kept`` numbers. The signs
-    of `bits` random projections put a vector into a cell. A cell of the query holds the sum of its
-    vectors; one of the document their mean, or that of the nearest cell's vector where it has none.
-    `kept` coordinates of each remain, by a projection of random signs; all without.
+    """Return inner products of encodings, (n_queries, n_docs), of texts as vectors (n_tokens, d).
+    The signs of `bits` projections give a vector its cell. A cell of the query holds the sum of its
+    vectors; one of the document their mean, or the nearest cell's vector where it has none. `kept`
+    coordinates of a cell remain: ``repetitions * 2**bits * kept`` numbers in all.
     """
     whole("repetitions", repetitions, least=1)
     whole("bits", bits, least=0, most=16)

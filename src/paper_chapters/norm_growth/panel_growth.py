@@ -134,7 +134,8 @@ def jackknifed(
     n = found[2].shape[1]
     whole = measure(*found)
     left = [measure(*(np.delete(array, i, axis=1) for array in found)) for i in range(n)]
-    errors = {name: np.std([one[name] for one in left], axis=0) * np.sqrt(n - 1) for name in whole}
+    spread = {name: np.std([one[name] for one in left], axis=0, ddof=1) for name in whole}
+    errors = {name: one * (n - 1) / np.sqrt(n) for name, one in spread.items()}
     return {name: [value.tolist(), errors[name].tolist()] for name, value in whole.items()}
 
 
