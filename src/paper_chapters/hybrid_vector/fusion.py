@@ -31,6 +31,7 @@ def standardised(scores: NDArray) -> NDArray[np.float64]:
     >>> standardised(np.array([[1.0, 3.0], [2.0, 2.0]])).tolist()
     [[-1.0, 1.0], [0.0, 0.0]]
     """
+    # house rule: the spread of all scores there are, of which nothing is a sample
     spread = scores.std(axis=1, keepdims=True)
     return (scores - scores.mean(axis=1, keepdims=True)) / np.where(spread > 0, spread, 1.0)
 
@@ -38,6 +39,7 @@ def standardised(scores: NDArray) -> NDArray[np.float64]:
 def cosine_spread(units: NDArray) -> float:
     """Return the standard deviation of the cosines between some of the texts: no query is seen."""
     some = units[np.linspace(0, len(units) - 1, min(_SAMPLE, len(units))).astype(int)]
+    # house rule: a unit of the weight, no estimate; there are tens of thousands of pairs
     return float((some @ some.T)[np.triu_indices(len(some), 1)].std())
 
 
