@@ -159,7 +159,7 @@ def test_citations_and_claims_exist(chapter):
         for key in group.split(","):
             assert key.strip() in keys, f"no bibliography entry {key.strip()!r}"
     mine = {item.id for item in load_claims().values() if item.chapter == chapter.slug}
-    recorded = set(re.findall(r"\brecord(?:ed)?\(\s*[\"']([\w-]+)[\"']", chapter.code))
+    recorded = set(re.findall(r"\brecord(?:ed)?\(\s*[\"']([A-Z][\w-]+)[\"']", chapter.code))
     assert recorded <= mine, f"recorded under another chapter: {recorded - mine}"
     assert recorded, "a chapter records its claims"
 

@@ -110,7 +110,7 @@ def predicted(size: int, mean_cosine: float) -> float:
     >>> predicted(4, 1.0), predicted(4, 0.0)
     (0.25, 0.5)
     """
-    return 1 / (size * np.sqrt((1 + (size - 1) * mean_cosine) / size))
+    return 1 / (size * math.sqrt((1 + (size - 1) * mean_cosine) / size))
 
 
 def ndcg(scores: NDArray, grades: NDArray) -> NDArray[np.float64]:
