@@ -1,0 +1,188 @@
+"""Arms of one backbone, trained on the same lists of people's grades: rates, budgets, seeds.
+
+Fixed before the first run. The primary measure is the share of pairs of one query, of different
+grades, that are in the right order, queries counting alike; of coarse pairs and of fine ones. The
+rate of an arm is the best of `RATES` on the development queries at `TRIAL_STEPS`. The budget is
+doubled to the last of `BUDGETS`; where that doubling still gains `ENOUGH`, the row says so. Then
+come `SEEDS`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from paper_chapters.coarse_fine.arms import ARMS, Arm, arm_loss, pair_scores
+from paper_chapters.coarse_fine.graded_pairs import graded_pairs
+from paper_chapters.coarse_fine.judged_lists import (
+    SETS,
+    GradedTitles,
+    graded_titles,
+    training_lists,
+)
+from paper_utils.data.judged import judged_checksums
+from paper_utils.encoders.cache import cache_folder
+from paper_utils.fingerprint import canonical_json, sha256
+from paper_utils.results import Tolerance, experiment
+from paper_utils.train.loop import train
+
+RATES = (2e-5, 5e-5, 1e-4)
+TRIAL_STEPS = 250
+BUDGETS = {"crowdflower": (60, 125, 250, 500), "homedepot": (250, 500, 1000, 2000)}
+#: The best of `RATES` on the development queries (record equal-rates; a test compares).
+RATE = {(name, arm): 5e-5 for name in SETS for arm in ARMS}
+SEEDS = (0, 1, 2, 3, 4)
+ENOUGH = 0.005
+N_QUERIES = 4  #: of a batch, `judged_lists.LENGTH` titles each
+MOST_TEST_QUERIES = 1_500  #: whose pairs are scored, those with fine pairs first
+
+TRAINING = Tolerance(
+    rel=0.05,
+    abs=0.03,
+    unchecked=("per_query",),
+    why="Training: rounding acts as another seed.",
+)
+
+
+def measured_pairs(data: GradedTitles, part: str) -> pd.DataFrame:
+    """Return the pairs of a part's queries that are measured, ``new`` where both products are.
+    At most `MOST_TEST_QUERIES` queries: those with fine pairs, then others by a checksum.
+    """
+    pairs = graded_pairs(data.queries, data.titles, data.grades)
+    pairs = pairs[data.part[pairs["query"]] == part].reset_index(drop=True)
+    fine = set(pairs["query"][pairs["kind"] == "fine"])
+    order = sorted(set(pairs["query"]), key=lambda q: (q not in fine, sha256(data.queries[q])))
+    pairs = pairs[pairs["query"].isin(order[:MOST_TEST_QUERIES])].reset_index(drop=True)
+    new = data.held_out[pairs["right"]] & data.held_out[pairs["wrong"]]
+    return pairs.assign(new=new)
+
+
+def accuracy(pairs: pd.DataFrame, scores: NDArray, chosen: NDArray[np.bool_]) -> pd.Series:
+    """Return, by query, the share of the `chosen` pairs in the right order; a tie is half right.
+    `scores`, (n_pairs, 2): of the title that people grade higher, and of the other.
+    """
+    right = np.heaviside(scores[:, 0].astype(float) - scores[:, 1], 0.5)
+    return pd.Series(right[chosen]).groupby(pairs["query"].to_numpy()[chosen]).mean()
+
+
+def kinds_of(pairs: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
+    """Return which pairs each measure counts."""
+    kind, new = pairs["kind"].to_numpy(), pairs["new"].to_numpy(dtype=bool)
+    masks = {name: kind == name for name in ("coarse", "fine", "neither")}
+    masks["all"] = np.ones(len(pairs), dtype=bool)
+    return masks | {
+        f"{name}, new products": masks[name] & new for name in ("coarse", "fine", "all")
+    }
+
+
+def scores_of_pairs(data: GradedTitles, pairs: pd.DataFrame, score: Any) -> NDArray[np.float32]:
+    """Return the scores, (n_pairs, 2), by `score(pairs of numbers)`; each is computed once."""
+    sides = [pairs[["query", side]].to_numpy() for side in ("right", "wrong")]
+    distinct, places = np.unique(np.concatenate(sides), axis=0, return_inverse=True)
+    return score(distinct)[places.reshape(2, -1)].T
+
+
+def trained_arm(
+    name: str, kind: str, *, n_steps: int, rate: float, seed: int, backbone: str = "minilm"
+) -> tuple[Arm, list[float]]:
+    """Return an arm trained on a set, and its losses; `n_steps` 0 is the backbone as it comes.
+    The state is kept under the folder of encodings' parent: what was interrupted goes on.
+    """
+    arm = Arm(kind, backbone, seed=seed)
+    if n_steps == 0:
+        return arm.eval(), []
+    what = {"set": name, "arm": kind, "steps": n_steps, "rate": rate, "seed": seed}
+    how = sha256(canonical_json(what | {"backbone": backbone}))[:16]
+    keep: Path = cache_folder().parent / "training" / f"{how}.pt"
+    losses = train(
+        arm,
+        training_lists(graded_titles(name), n_queries=N_QUERIES, seed=seed),
+        arm_loss(arm),
+        n_steps=n_steps,
+        learning_rate=rate,
+        seed=seed,
+        progress=f"{kind} {name} {n_steps}",
+        keep=keep,
+    )
+    return arm, losses
+
+
+def arm_row(name: str, arm: Arm, part: str) -> dict[str, Any]:
+    """Return the accuracy of an arm on a part: by kind of pair its mean over queries and their
+    number, and for fine and coarse pairs ``per_query`` in the order of the queries.
+    """
+    data = graded_titles(name)
+    pairs = measured_pairs(data, part)
+    scores = scores_of_pairs(
+        data, pairs, lambda some: pair_scores(arm, data.queries, data.titles, some)
+    )
+    found = {kind: accuracy(pairs, scores, mask) for kind, mask in kinds_of(pairs).items()}
+    return {
+        "accuracy": {kind: round(float(values.mean()), 5) for kind, values in found.items()},
+        "queries": {kind: len(values) for kind, values in found.items()},
+        "per_query": {kind: found[kind].round(3).tolist() for kind in ("coarse", "fine")},
+    }
+
+
+def _data() -> dict[str, str]:
+    return {file: digest for name in SETS for file, digest in judged_checksums(name).items()}
+
+
+@experiment(
+    "equal-rates",
+    "Arms of MiniLM on judged titles: order of development pairs by learning rate",
+    tasks=lambda: [
+        {"set": name, "arm": arm, "rate": rate} for name in SETS for arm in ARMS for rate in RATES
+    ],
+    data=_data,
+    tolerance=TRAINING,
+    kinds=("arm",),
+)
+def rate_row(set: str, arm: str, rate: float) -> dict[str, Any]:
+    """Train an arm for `TRIAL_STEPS`; return its accuracy on development pairs, and the losses'
+    mean over the last fifth.
+    """
+    model, losses = trained_arm(set, arm, n_steps=TRIAL_STEPS, rate=rate, seed=0)
+    row = arm_row(set, model, "development")
+    return {"accuracy": row["accuracy"], "loss": round(float(np.mean(losses[-50:])), 4)}
+
+
+@experiment(
+    "equal-budgets",
+    "Arms of MiniLM on judged titles: order of development and test pairs by steps of training",
+    tasks=lambda: [
+        {"set": name, "arm": arm, "n_steps": steps}
+        for name, budgets in BUDGETS.items()
+        for steps in (0, *budgets)
+        for arm in ARMS
+    ],
+    data=_data,
+    tolerance=TRAINING,
+    kinds=("arm",),
+)
+def budget_row(set: str, arm: str, n_steps: int) -> dict[str, Any]:
+    """Train an arm for a budget, seed 0; return `arm_row` of ``development`` and ``test``.
+    With 0 steps: the backbone as it comes, the cross-encoder with a random last layer.
+    """
+    model, _ = trained_arm(set, arm, n_steps=n_steps, rate=RATE[set, arm], seed=0)
+    return {part: arm_row(set, model, part) for part in ("development", "test")}
+
+
+@experiment(
+    "equal-seeds",
+    "Arms of MiniLM on judged titles at the last budget, five seeds",
+    tasks=lambda: [
+        {"set": name, "arm": arm, "seed": seed} for name in SETS for seed in SEEDS for arm in ARMS
+    ],
+    data=_data,
+    tolerance=TRAINING,
+    kinds=("arm",),
+)
+def seed_row(set: str, arm: str, seed: int) -> dict[str, Any]:
+    """Train an arm for the last of `BUDGETS`; return `arm_row` of the test."""
+    model, _ = trained_arm(set, arm, n_steps=BUDGETS[set][-1], rate=RATE[set, arm], seed=seed)
+    return arm_row(set, model, "test")

@@ -1,0 +1,237 @@
+"""Arms of one backbone: what they compute, what they see, and pairs that tell coarse from fine."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy import sparse
+
+from paper_chapters.coarse_fine import judged_lists
+from paper_chapters.coarse_fine.arms import (
+    ARMS,
+    Arm,
+    list_loss,
+    load_backbone,
+    max_sim,
+    pair_scores,
+)
+from paper_chapters.coarse_fine.equal_training import accuracy
+from paper_chapters.coarse_fine.graded_pairs import (
+    find_brands,
+    graded_pairs,
+    pair_kind,
+    title_class,
+)
+from paper_chapters.coarse_fine.judged_lists import (
+    LENGTH,
+    GradedLists,
+    GradedTitles,
+    bucket,
+    part_of,
+    training_lists,
+)
+from paper_utils import load_encoder
+from paper_utils.errors import UsageError
+from paper_utils.search.late_interaction import maxsim
+from paper_utils.train.contrastive import multi_positive_infonce
+
+QUERIES = ("18 volt drill", "red kettle")
+TITLES = (
+    ("Ryobi 18-Volt Drill", "Ryobi 12-Volt Drill", "Hand Saw"),
+    ("Kettle in Red, 2 qt.", "Blue Kettle", "A red pillow of fine satin with a long title"),
+)
+LISTS = GradedLists(QUERIES, TITLES, np.array([[2.0, 1.0, 0.0], [2.0, 1.0, 0.0]]))
+
+
+@pytest.fixture(scope="module")
+def arms():
+    return {kind: Arm(kind).eval() for kind in ARMS}
+
+
+def test_untrained_towers_are_minilm_itself(arms):
+    encoder = load_encoder("minilm")
+    with torch.inference_mode():
+        found = arms["two towers"](LISTS).numpy() * 0.05
+    for row, (query, titles) in enumerate(zip(QUERIES, TITLES, strict=True)):
+        cosines = encoder.encode([query]) @ encoder.encode(titles).T
+        np.testing.assert_allclose(found[row], cosines[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ARMS)
+def test_lists_and_pairs_have_the_same_scores(arms, kind):
+    titles = [title for row in TITLES for title in row]
+    pairs = np.array([(0, 0), (0, 1), (0, 2), (1, 3), (1, 4), (1, 5)])[::-1]
+    with torch.inference_mode():
+        lists = arms[kind](LISTS).numpy().ravel()[::-1]
+    scale = 1 if kind == "cross-encoder" else 0.05
+    found = pair_scores(arms[kind], QUERIES, titles, pairs)
+    np.testing.assert_allclose(found, lists * scale, atol=1e-5)
+
+
+def test_late_interaction_is_max_sim_over_the_mean():
+    rng = np.random.default_rng(0)
+    query, title = (rng.normal(size=(n, 8)).astype(np.float32) for n in (3, 5))
+    query, title = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (query, title))
+    padded = torch.zeros(1, 7, 8)
+    padded[0, :5] = torch.from_numpy(title)
+    wide = torch.zeros(1, 4, 8)
+    wide[0, :3] = torch.from_numpy(query)
+    expected = maxsim([query], [title])[0, 0] / len(query)
+    assert max_sim(wide, padded).item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_only_the_last_layer_of_a_cross_encoder_depends_on_the_seed():
+    one, other = Arm("cross-encoder", seed=1), Arm("cross-encoder", seed=2)
+    assert not torch.equal(one.out.weight, other.out.weight)
+    same = zip(one.network.parameters(), other.network.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in same)
+
+
+def test_the_backbone_is_a_copy_with_dropout_and_frozen_words():
+    network = load_backbone("minilm").network
+    rates = {m.p for m in network.modules() if isinstance(m, torch.nn.Dropout)}
+    assert rates == {0.1}
+    assert not network.get_input_embeddings().weight.requires_grad
+    assert network is not load_encoder("minilm").model[0].auto_model
+    with pytest.raises(UsageError, match="minilm, me5-small, not 'bert'"):
+        load_backbone("bert")
+
+
+def test_the_loss_of_two_grades_is_infonce():
+    scores = torch.randn(5, 8, generator=torch.Generator().manual_seed(0))
+    grades = torch.zeros(5, 8)
+    grades[:, :3] = 1
+    expected = multi_positive_infonce(scores, grades > 0)
+    assert list_loss(scores, grades).item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_the_loss_asks_for_the_order_of_grades():
+    grades = torch.tensor([[3.0, 2.0, 1.0, 0.0]])
+    right, wrong = torch.tensor([[3.0, 2, 1, 0]]), torch.tensor([[0.0, 1, 2, 3]])
+    assert list_loss(50 * right, grades) < 1e-6 < list_loss(right, grades)
+    assert list_loss(right, grades) < list_loss(wrong, grades)
+    with_equal = torch.tensor([[1.0, 1.0, 0.0, 0.0]])
+    swapped = right[:, [1, 0, 3, 2]]
+    assert list_loss(right, with_equal).item() == pytest.approx(
+        list_loss(swapped, with_equal).item()
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("Ryobi 18-Volt Drill", "Ryobi 12-Volt Drill", ("fine", "volt")),
+        ("Ryobi 18-Volt Drill", "Ryobi Drill", ("neither", "")),  # silent, not another value
+        ("Ryobi 18-Volt Drill", "Ryobi 18-Volt Saw", ("coarse", "")),
+        ("Ryobi 18-Volt Sander", "Ryobi 18-Volt Saw", ("neither", "")),  # neither is asked for
+        ("Ryobi 18-Volt Drill", "Bosch 18-Volt Drill in Blue", ("neither", "")),
+    ],
+)
+def test_kinds_of_pairs(one, other, expected):
+    assert pair_kind("18 volt drill", one, other, frozenset()) == expected
+    assert pair_kind("18 volt drill", other, one, frozenset()) == expected
+
+
+def test_sizes_without_a_unit_are_inches():
+    found = pair_kind(
+        "screen door 32x80", "32 in. x 80 in. Screen Door", "36 in. x 80 in. Door", frozenset()
+    )
+    assert found == ("fine", "inch")
+
+
+def test_a_brand_begins_most_titles_that_name_it():
+    titles = (
+        ["Ryobi Drill"] * 20 + ["Water Hose"] * 20 + ["Hose for Water"] * 30 + ["Red Hose"] * 40
+    )
+    assert find_brands(titles) == {"ryobi"}
+
+
+def test_titles_without_words_have_no_class():
+    assert title_class("12 in. x 3") == "" and title_class("") == ""
+
+
+def test_pairs_are_those_of_different_grades():
+    grades = sparse.csr_array(np.array([[2.0, 1.0, 0.0]]))
+    grades.data[:] = [2.0, 1.9]  # the third was not judged
+    found = graded_pairs(["drill"], ["Drill", "Saw", "Lamp"], grades)
+    assert found.empty
+    found = graded_pairs(["drill"], ["Drill", "Saw"], sparse.csr_array([[2.0, 1.0]]))
+    assert found.to_numpy().tolist() == [[0, 0, 1, "coarse", ""]]
+
+
+def test_accuracy_counts_queries_alike_and_ties_by_half():
+    pairs = pd.DataFrame({"query": [0, 0, 0, 1], "right": 0, "wrong": 1})
+    scores = np.array([[1, 0], [0, 1], [1, 1], [2, 1]], dtype=np.float32)
+    assert accuracy(pairs, scores, np.ones(4, dtype=bool)).tolist() == [0.5, 1.0]
+
+
+def graded(n_queries=60, n_titles=200, seed=0) -> GradedTitles:
+    rng = np.random.default_rng(seed)
+    queries = tuple(f"query {i}" for i in range(n_queries))
+    titles = tuple(f"title {i}" for i in range(n_titles))
+    rows, columns, values = [], [], []
+    for query in range(n_queries):
+        for title in rng.choice(n_titles, 12, replace=False):
+            rows.append(query), columns.append(title), values.append(float(rng.integers(0, 4)))
+    grades = sparse.coo_array((values, (rows, columns)), shape=(n_queries, n_titles)).tocsr()
+    return GradedTitles(
+        "made up",
+        queries,
+        titles,
+        grades,
+        np.array([part_of(query) for query in queries]),
+        np.array([bucket(title, "product") < 30 for title in titles]),
+    )
+
+
+def test_no_training_list_shows_a_test_query_or_a_held_out_product():
+    data = graded()
+    tested = {data.queries[row] for row in data.rows("test")}
+    hidden = {data.titles[at] for at in np.flatnonzero(data.held_out)}
+    assert tested and hidden
+    for batch in islice(training_lists(data, seed=1), 50):
+        assert batch.grades.shape == (4, LENGTH) == (len(batch.queries), len(batch.titles[0]))
+        assert not tested & set(batch.queries)
+        assert not hidden & {title for row in batch.titles for title in row}
+        assert all(len(set(row)) == LENGTH for row in batch.titles)
+        assert (batch.grades.max(axis=1) > batch.grades.min(axis=1)).all()
+
+
+def test_lists_have_the_grades_that_people_gave():
+    data = graded()
+    batch = next(training_lists(data, seed=2))
+    for query, titles, grades in zip(batch.queries, batch.titles, batch.grades, strict=True):
+        row = data.queries.index(query)
+        known = data.grades[[row]].toarray()[0]
+        assert [known[data.titles.index(title)] for title in titles] == grades.tolist()
+
+
+def test_a_split_that_leaks_is_an_error():
+    data = graded()
+    twice = ("QUERY  0", *data.queries[1:-1], "query 0")
+    part = np.where(np.arange(len(twice)) == 0, "train", "test")
+    with pytest.raises(UsageError, match="query 'query 0' is on both sides"):
+        judged_lists.check_split(twice, part, data.titles, data.held_out)
+    titles = ("title 1", "Title 1")
+    with pytest.raises(UsageError, match="the title 'Title 1'"):
+        judged_lists.check_split(data.queries, data.part, titles, np.array([True, False]))
+
+
+def test_too_few_queries_are_refused():
+    with pytest.raises(UsageError, match="4 are needed"):
+        next(training_lists(graded(n_queries=4)))
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("name", judged_lists.SETS)
+def test_judged_sets_are_split_without_a_leak(name):
+    data = judged_lists.graded_titles(name)
+    shares = [len(data.rows(part)) / len(data.queries) for part in judged_lists.PARTS]
+    np.testing.assert_allclose(shares, [0.5, 0.1, 0.4], atol=0.02)
+    assert 0.28 < data.held_out.mean() < 0.32
+    shown = judged_lists.shown_pairs(data)
+    assert sum(len(titles) for _, titles in shown) <= judged_lists.MOST_PAIRS
