@@ -182,11 +182,11 @@ def pair_scores(
     order = np.lexsort((pairs[:, 1], pairs[:, 0]))
     with torch.inference_mode():
         if arm.kind == "two towers":
-            left, right = (_all(arm, texts, side) for side, texts in enumerate((queries, titles)))
-            for rows in _blocks(order):
-                q, t = pairs[rows].T
-                scores[rows] = (left[q] * right[t]).sum(dim=1).numpy()
-            return scores
+            sides = []
+            for side, texts in enumerate((queries, titles)):
+                distinct, places = np.unique(pairs[:, side], return_inverse=True)
+                sides.append(_all(arm, [texts[at] for at in distinct], side)[places])
+            return (sides[0] * sides[1]).sum(dim=1).numpy()
         for rows in _blocks(order):
             q, t = pairs[rows].T
             some, many = [queries[at] for at in q], [titles[at] for at in t]

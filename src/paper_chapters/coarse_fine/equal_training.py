@@ -38,7 +38,8 @@ RATE = dict.fromkeys(ARMS, 5e-5)
 SEEDS = (0, 1, 2, 3, 4)
 ENOUGH = 0.005
 N_QUERIES = 4  #: of a batch, `judged_lists.LENGTH` titles each
-MOST_TEST_QUERIES = 1_500  #: whose pairs are scored, those with fine pairs first
+#: Queries whose pairs are scored, those with fine pairs first.
+MOST_QUERIES = {"development": 300, "test": 600}
 
 TRAINING = Tolerance(
     rel=0.05,
@@ -50,13 +51,13 @@ TRAINING = Tolerance(
 
 def measured_pairs(data: GradedTitles, part: str) -> pd.DataFrame:
     """Return the pairs of a part's queries that are measured, ``new`` where both products are.
-    At most `MOST_TEST_QUERIES` queries: those with fine pairs, then others by a checksum.
+    At most `MOST_QUERIES` queries: those with fine pairs, then others by a checksum.
     """
     pairs = graded_pairs(data.queries, data.titles, data.grades)
     pairs = pairs[data.part[pairs["query"]] == part].reset_index(drop=True)
     fine = set(pairs["query"][pairs["kind"] == "fine"])
     order = sorted(set(pairs["query"]), key=lambda q: (q not in fine, sha256(data.queries[q])))
-    pairs = pairs[pairs["query"].isin(order[:MOST_TEST_QUERIES])].reset_index(drop=True)
+    pairs = pairs[pairs["query"].isin(order[: MOST_QUERIES[part]])].reset_index(drop=True)
     new = data.held_out[pairs["right"]] & data.held_out[pairs["wrong"]]
     return pairs.assign(new=new)
 
