@@ -27,12 +27,17 @@ COLOURS = frozenset(
     "lime magenta mahogany maroon navy nickel orange pewter pink plum purple red rose silver tan "
     "taupe teal turquoise violet walnut white yellow".split()
 )
+_BROAD = {  # what a stated material also is: aluminium is a metal
+    "metal": "aluminium aluminum brass iron steel zinc",
+    "plastic": "acrylic nylon polyester polypropylene pvc resin vinyl",
+    "stone": "granite limestone marble quartzite sandstone slate travertine",
+    "wood": "bamboo cedar hardwood hickory mdf oak pine plywood",
+}
+_ALSO = {narrow: broad for broad, names in _BROAD.items() for narrow in names.split()}
 MATERIALS = frozenset(
-    "acrylic aluminum aluminium bamboo brass canvas cedar ceramic concrete cotton denim fabric "
-    "fiberglass flannel fleece foam glass granite iron laminate leather linen marble metal mdf "
-    "microfiber nylon oak pine plastic plywood polyester polypropylene porcelain pvc resin rubber "
-    "satin silicone silk slate steel stone suede tile velvet vinyl wicker wood wool zinc".split()
-)
+    "canvas ceramic concrete cotton denim fabric fiberglass flannel fleece foam glass laminate "
+    "leather linen microfiber porcelain rubber satin silicone silk suede velvet wicker wool".split()
+).union(_BROAD, _ALSO)
 _UNITS = {  # as titles write them
     "inch": r"in\b\.?|inch(?:es)?\b|\"|″",
     "foot": r"ft\b\.?|feet\b|foot\b",
@@ -90,7 +95,7 @@ def title_class(title: str) -> str:
 @cache
 def stated(text: str, brands: frozenset[str] = frozenset()) -> dict[str, frozenset[str]]:
     """Return the values that a text states of each attribute: sets, empty where it states none.
-    Each unit is an attribute of its own.
+    Each unit is an attribute of its own; what is of steel is of metal too.
 
     >>> found = stated("RYOBI 18-Volt Drill, 3/8 in., Green", frozenset({"ryobi"}))
     >>> {name: sorted(values) for name, values in found.items() if values}
@@ -100,7 +105,7 @@ def stated(text: str, brands: frozenset[str] = frozenset()) -> dict[str, frozens
     words = frozenset(_WORD.findall(low))
     found = {
         "colour": words & COLOURS,
-        "material": words & MATERIALS,
+        "material": (words & MATERIALS) | {_ALSO[word] for word in words & _ALSO.keys()},
         "brand": words & brands,
     }
     numbers = [(str(match.lastgroup), match[1]) for match in _NUMBER.finditer(low)]
