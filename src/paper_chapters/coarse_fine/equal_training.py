@@ -113,19 +113,30 @@ def trained_arm(
 
 
 def arm_row(name: str, arm: Arm, part: str) -> dict[str, Any]:
-    """Return the accuracy of an arm on a part: by kind of pair its mean over queries and their
-    number, and for fine and coarse pairs ``per_query`` in the order of the queries.
-    """
+    """Return :func:`scored_row` of an arm on a part of a set."""
     data = graded_titles(name)
+    return scored_row(data, part, lambda some: pair_scores(arm, data.queries, data.titles, some))
+
+
+def scored_row(
+    data: GradedTitles, part: str, score: Any, counted: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Return by kind of pair the accuracy of `score`, its mean over queries, and their number, and
+    for fine and coarse pairs ``per_query`` in the order of the queries. `counted`: kinds of pairs
+    that are scored, all without.
+    """
     pairs = measured_pairs(data, part)
-    scores = scores_of_pairs(
-        data, pairs, lambda some: pair_scores(arm, data.queries, data.titles, some)
-    )
+    if counted:
+        pairs = pairs[pairs["kind"].isin(counted)].reset_index(drop=True)
+    scores = scores_of_pairs(data, pairs, score)
     found = {kind: accuracy(pairs, scores, mask) for kind, mask in kinds_of(pairs).items()}
+    found = {kind: values for kind, values in found.items() if len(values)}
     return {
         "accuracy": {kind: round(float(values.mean()), 5) for kind, values in found.items()},
         "queries": {kind: len(values) for kind, values in found.items()},
-        "per_query": {kind: found[kind].round(3).tolist() for kind in ("coarse", "fine")},
+        "per_query": {
+            kind: found[kind].round(3).tolist() for kind in ("coarse", "fine") if kind in found
+        },
     }
 
 

@@ -1,9 +1,9 @@
 """How many of the pairs that rules call fine are fine: 150 of homedepot's, labelled by hand.
 
-One reader labelled them without the grades' order or any system's scores in the label: fine where
-both titles are of one class and state different values of what the query names. A first look
-at 150 changed the rules for materials ('tile' went, steel became a metal too); of these labels 129
-pairs were in that look, so the precision is a little too good.
+One reader labelled them, before any system had scored one: fine where both titles are of one class
+and state different values of what the query names. A first look at 150 changed the rules for
+materials ('tile' went, steel became a metal too). Of these pairs 129 were in that look, so the
+precision is a little too good.
 """
 
 from __future__ import annotations
