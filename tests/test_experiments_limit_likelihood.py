@@ -5,12 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from paper_chapters.limit.query_likelihood import (
-    N_QUERIES,
-    drawn_queries,
-    log_probabilities,
-    query_likelihoods,
-)
+from paper_chapters.limit.query_likelihood import N_QUERIES, drawn_queries, query_likelihoods
+from paper_utils.encoders.likelihood import log_probabilities
 from paper_utils.errors import UsageError
 
 

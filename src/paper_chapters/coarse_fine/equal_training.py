@@ -1,10 +1,7 @@
 """Arms of one backbone, trained on the same lists of people's grades: rates, budgets, seeds.
 
-Fixed before the first run. The primary measure is the share of pairs of one query, of different
-grades, that are in the right order, queries counting alike; of coarse pairs and of fine ones. The
-rate of an arm is the best of `RATES` on the development queries of homedepot at `TRIAL_STEPS`. The
-budget is doubled to the last of `BUDGETS`; where that doubling still gains `ENOUGH`, the row says
-so. Then come `SEEDS`.
+The primary measure, fixed before the first run: the share of pairs of one query, of different
+grades, that are in the right order, queries counting alike; of coarse pairs and of fine ones.
 """
 
 from __future__ import annotations
@@ -30,13 +27,16 @@ from paper_utils.fingerprint import canonical_json, sha256
 from paper_utils.results import Tolerance, experiment
 from paper_utils.train.loop import train
 
+#: An arm's rate is the best of these on homedepot's development queries at `TRIAL_STEPS`.
 RATES = (2e-5, 5e-5, 1e-4)
 TRIAL_STEPS = 250
+#: Steps, doubled; where the last doubling still gains `ENOUGH`, the chapter says so.
 BUDGETS = {"homedepot": (125, 250, 500, 1000), "crowdflower": (60, 125, 250, 500)}
 #: The best of `RATES` on the development queries (record equal-rates; a test compares).
 RATE = dict.fromkeys(ARMS, 5e-5)
 SEEDS = (0, 1, 2, 3, 4)
 ENOUGH = 0.005
+CLEAR = 0.6  #: of grades: two of three raters, rounded
 N_QUERIES = 4  #: of a batch, `judged_lists.LENGTH` titles each
 #: Queries whose pairs are scored, those with fine pairs first.
 MOST_QUERIES = {"development": 300, "test": 600}
@@ -50,7 +50,8 @@ TRAINING = Tolerance(
 
 
 def measured_pairs(data: GradedTitles, part: str) -> pd.DataFrame:
-    """Return the pairs of a part's queries that are measured, ``new`` where both products are.
+    """Return the pairs of a part's queries that are measured, ``new`` where both products are and
+    ``clear`` where the grades differ by `CLEAR`.
     At most `MOST_QUERIES` queries: those with fine pairs, then others by a checksum.
     """
     pairs = graded_pairs(data.queries, data.titles, data.grades)
@@ -59,7 +60,8 @@ def measured_pairs(data: GradedTitles, part: str) -> pd.DataFrame:
     order = sorted(set(pairs["query"]), key=lambda q: (q not in fine, sha256(data.queries[q])))
     pairs = pairs[pairs["query"].isin(order[: MOST_QUERIES[part]])].reset_index(drop=True)
     new = data.held_out[pairs["right"]] & data.held_out[pairs["wrong"]]
-    return pairs.assign(new=new)
+    higher, lower = (data.grades[pairs["query"], pairs[side]] for side in ("right", "wrong"))
+    return pairs.assign(new=new, clear=higher - lower >= CLEAR)
 
 
 def accuracy(pairs: pd.DataFrame, scores: NDArray, chosen: NDArray[np.bool_]) -> pd.Series:
@@ -75,9 +77,12 @@ def kinds_of(pairs: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
     kind, new = pairs["kind"].to_numpy(), pairs["new"].to_numpy(dtype=bool)
     masks = {name: kind == name for name in ("coarse", "fine", "neither")}
     masks["all"] = np.ones(len(pairs), dtype=bool)
-    return masks | {
-        f"{name}, new products": masks[name] & new for name in ("coarse", "fine", "all")
-    }
+    clear = pairs["clear"].to_numpy(dtype=bool)
+    return (
+        masks
+        | {f"{name}, new products": masks[name] & new for name in ("coarse", "fine", "all")}
+        | {f"{name}, clear": masks[name] & clear for name in ("coarse", "fine", "all")}
+    )
 
 
 def scores_of_pairs(data: GradedTitles, pairs: pd.DataFrame, score: Any) -> NDArray[np.float32]:

@@ -107,10 +107,10 @@ def predicted(size: int, mean_cosine: float) -> float:
     By Theorem 1 their mean has the length under the root: 1/m of the signal where all passages
     point one way, 1/√m where they are at right angles.
 
-    >>> predicted(4, 1.0), predicted(4, 0.0)
+    >>> float(predicted(4, 1.0)), float(predicted(4, 0.0))
     (0.25, 0.5)
     """
-    return 1 / (size * math.sqrt((1 + (size - 1) * mean_cosine) / size))
+    return 1 / (size * np.sqrt((1 + (size - 1) * mean_cosine) / size))
 
 
 def ndcg(scores: NDArray, grades: NDArray) -> NDArray[np.float64]:
