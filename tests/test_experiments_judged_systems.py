@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from paper_chapters.coarse_fine import judged_systems
+from paper_chapters.coarse_fine.equal_elsewhere import DEPTHS, first_stage, reranked
 from paper_chapters.coarse_fine.equal_training import CLEAR, measured_pairs, scored_row
 from paper_chapters.coarse_fine.fine_labels import N_LABELS, drawn_pairs, fine_pair_labels
 from paper_chapters.coarse_fine.graded_pairs import stated
@@ -70,3 +71,24 @@ def test_only_the_kinds_that_are_counted_are_scored(crowdflower):
 def test_an_unknown_system_is_refused():
     with pytest.raises(UsageError, match="no system 'BM26'"):
         judged_systems.reference_row("crowdflower", "BM26")
+
+
+def test_reranking_moves_only_the_first_titles_and_by_their_scores():
+    first = np.array([[4, 2, 0, 1]])  # of five titles; title 3 is in no list
+    scores = np.array([[0.1, 0.9, 0.5, 9.0]])
+    order = np.argsort(-reranked(first, scores, 3, 5)[0], kind="stable")
+    assert order.tolist() == [2, 0, 4, 1, 3]
+    assert np.argsort(-reranked(first, scores, 0, 5)[0]).tolist()[:4] == [4, 2, 0, 1]
+
+
+def test_the_first_stage_is_bm25_in_order(crowdflower):
+    rows = np.array([0, 7])
+    index = BM25(tokenizer=WordTokenizer(stemmer="english")).fit(crowdflower.titles)
+    scores = index.scores([crowdflower.queries[row] for row in rows])
+    found = first_stage(crowdflower, rows)
+    assert found.shape == (2, max(DEPTHS))
+    np.testing.assert_allclose(
+        np.take_along_axis(scores, found, axis=1),
+        -np.sort(-scores, axis=1)[:, : max(DEPTHS)],
+        rtol=1e-5,
+    )

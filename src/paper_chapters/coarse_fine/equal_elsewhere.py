@@ -1,0 +1,180 @@
+"""The trained arms elsewhere: as re-rankers of a first stage, and on sets they did not train for.
+
+Each stands beside the backbone as it comes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from paper_chapters.coarse_fine.arms import ARMS, Arm, max_sim, pair_scores
+from paper_chapters.coarse_fine.equal_training import BUDGETS, RATE, TRAINING, trained_arm
+from paper_chapters.coarse_fine.judged_lists import GradedTitles, graded_titles
+from paper_chapters.coarse_fine.judged_systems import bm25
+from paper_utils.data.judged import judged_checksums, load_judged
+from paper_utils.geometry.cosine import cosine_moments
+from paper_utils.geometry.dimension import effective_dimension
+from paper_utils.geometry.hubness import k_occurrence
+from paper_utils.limit.collection import named_collection
+from paper_utils.panel.search import only_judged, search_values
+from paper_utils.results import Tolerance, experiment
+from paper_utils.statistics import bootstrap_interval
+
+RERANKED = "crowdflower"  #: the set whose test queries are re-ranked: its pools are deep
+DEPTHS = (10, 50, 200)
+FORGETTING = ("xquad-r-en", "limit-small")
+SAMPLE = 5_000  #: titles whose vectors are measured
+
+
+def final_arm(name: str, kind: str, trained: bool = True) -> Arm:
+    """Return an arm at the last budget, seed 0, or the backbone as it comes."""
+    steps = BUDGETS[name][-1] if trained else 0
+    return trained_arm(name, kind, n_steps=steps, rate=RATE[kind], seed=0)[0]
+
+
+def first_stage(data: GradedTitles, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the deepest of `DEPTHS` titles by BM25 for each of some queries, best first."""
+    score, n = bm25(data), len(data.titles)
+    found = np.empty((len(rows), max(DEPTHS)), dtype=np.int64)
+    for at, row in enumerate(rows):
+        scores = score(np.column_stack([np.full(n, row), np.arange(n)]))
+        found[at] = np.argsort(-scores, kind="stable")[: max(DEPTHS)]
+    return found
+
+
+def reranked(first: NDArray, scores: NDArray, depth: int, n_titles: int) -> NDArray[np.float32]:
+    """Return scores, (n_queries, n_titles), of lists whose first `depth` titles are in the order of
+    `scores` and whose others stay. Both arrays (n_queries, n_first), in the order of the list.
+    """
+    place = np.tile(np.arange(first.shape[1], 0, -1.0), (len(first), 1))
+    new = scores[:, :depth].argsort(axis=1, kind="stable").argsort(axis=1)
+    place[:, :depth] = first.shape[1] - depth + 1 + new
+    whole = np.zeros((len(first), n_titles), dtype=np.float32)
+    np.put_along_axis(whole, first, place.astype(np.float32), axis=1)
+    return whole
+
+
+@experiment(
+    "equal-reranking",
+    "Arms as re-rankers of BM25's first titles on crowdflower's test queries, by depth",
+    tasks=lambda: [{"arm": arm, "trained": trained} for arm in ARMS for trained in (True, False)],
+    data=lambda: judged_checksums(RERANKED),
+    tolerance=TRAINING,
+    kinds=("arm",),
+)
+def reranking_row(arm: str, trained: bool) -> dict[str, Any]:
+    """Return by depth, 0 for BM25 alone, nDCG@10 of condensed lists [mean, low, high] over queries,
+    and ``per_query``. Titles that nobody judged for a query leave its list.
+    """
+    data = graded_titles(RERANKED)
+    rows = data.rows("test")
+    first = first_stage(data, rows)
+    pairs = np.column_stack([np.repeat(rows, first.shape[1]), first.ravel()])
+    model = final_arm(RERANKED, arm, trained)
+    scores = pair_scores(model, data.queries, data.titles, pairs).reshape(first.shape)
+    qrels = data.grades[rows]
+    found = {}
+    for depth in (0, *DEPTHS):
+        whole = reranked(first, scores, depth, len(data.titles))
+        found[depth] = search_values(only_judged(lambda part, m=whole: m[part], qrels), qrels)
+    return {
+        "ndcg": {
+            str(depth): [round(x, 5) for x in bootstrap_interval(values["ndcg_10"])[:3]]
+            for depth, values in found.items()
+        },
+        "per_query": {
+            str(depth): values["ndcg_10"].round(4).tolist() for depth, values in found.items()
+        },
+    }
+
+
+@experiment(
+    "equal-forgetting",
+    "Two towers before and after training on judged titles: other sets, and the vectors' geometry",
+    tasks=lambda: [
+        {"set": None, "seen": "homedepot"},
+        *({"set": name, "seen": name} for name in BUDGETS),
+    ],
+    data=lambda: judged_checksums("homedepot") | judged_checksums("crowdflower"),
+    tolerance=TRAINING,
+)
+def forgetting_row(set: str | None, seen: str) -> dict[str, Any]:
+    """Return ``search``, nDCG@10 on `FORGETTING` with intervals over queries, and ``geometry`` of
+    `SAMPLE` titles of `seen`, of the towers trained on `set`; with None of the backbone.
+    """
+    name = set or "homedepot"
+    model = final_arm(name, "two towers", trained=set is not None)
+    found = {}
+    for other in FORGETTING:
+        data = named_collection(other) if other == "limit-small" else load_judged(other)
+        queries, documents = (
+            tower_vectors(model, texts, side)
+            for side, texts in enumerate((data.queries, data.documents))
+        )
+        values = search_values(lambda rows, V=queries, U=documents: V[rows] @ U.T, data.qrels)
+        measure = "recall_2" if other == "limit-small" else "ndcg_10"
+        found[other] = [round(x, 5) for x in bootstrap_interval(values[measure])[:3]]
+    titles = graded_titles(seen).titles
+    some = titles[:: max(1, len(titles) // SAMPLE)][:SAMPLE]
+    return {"search": found, "geometry": geometry(tower_vectors(model, some, 1))}
+
+
+def tower_vectors(model: Arm, texts: Sequence[str], side: int) -> NDArray[np.float32]:
+    """Return the unit vectors of queries (`side` 0) or titles (1), (n, d)."""
+    model.eval()
+    with torch.inference_mode():
+        parts = [model.encode(texts[at : at + 256], side) for at in range(0, len(texts), 256)]
+    return torch.cat(parts).numpy()
+
+
+def geometry(U: NDArray) -> dict[str, float]:
+    """Return mean cosine, effective dimension and hub skewness of unit vectors."""
+    return {
+        "mean cosine": round(cosine_moments(U).mean, 5),
+        "effective dimension": round(effective_dimension(U, "unbiased").value, 3),
+        "skewness": round(k_occurrence(U, k=10).skewness, 4),
+    }
+
+
+@experiment(
+    "equal-speed",
+    "Processor time a query of each arm: the query's vector, and reading its first titles",
+    tasks=lambda: [{"arm": arm} for arm in ARMS],
+    data=lambda: judged_checksums(RERANKED),
+    tolerance=Tolerance(unchecked=("ms",), why="Times are of the processor they were taken on."),
+)
+def speed_row(arm: str) -> dict[str, Any]:
+    """Return ``ms`` of processor time a query by number of titles read, the titles' vectors being
+    there for two towers and late interaction: the least of three rounds of ten queries.
+    """
+    data = graded_titles(RERANKED)
+    rows = data.rows("test")[:10]
+    first = first_stage(data, rows)
+    model = Arm(arm).eval()
+    took: dict[str, float] = {}
+    with torch.inference_mode():
+        for depth in DEPTHS:
+            lists = [[data.titles[t] for t in row[:depth]] for row in first]
+            kept = [None if arm == ARMS[-1] else model.encode(titles, side=1) for titles in lists]
+            rounds = []
+            for _ in range(3):
+                start = time.process_time()
+                for row, titles, vectors in zip(rows, lists, kept, strict=True):
+                    one_query(model, data.queries[row], titles, vectors)
+                rounds.append(time.process_time() - start)
+            took[str(depth)] = round(1000 * min(rounds) / len(rows), 2)
+    return {"ms": took}
+
+
+def one_query(model: Arm, query: str, titles: list[str], vectors: Any) -> Any:
+    """Score the titles of one query; `vectors` are theirs, None where each pair is read."""
+    if vectors is None:
+        return model.read([query] * len(titles), titles)
+    mine = model.encode([query], side=0)
+    return vectors @ mine[0] if model.kind == "two towers" else max_sim(mine, vectors)
