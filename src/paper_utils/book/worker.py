@@ -15,7 +15,12 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from paper_utils.book.labels import label_of
+
 _PR_SET_PDEATHSIG = 1
+
+MAIN_CLAIM = "main-claim"
+"""Tag of a cell of 5 to 12 lines that computes a main claim: readers see its code."""
 
 
 def die_with_parent() -> None:
@@ -72,10 +77,15 @@ def normalise(notebook: Any, stamp: dict[str, Any]) -> Any:
 
 
 def _fold_code(cell: Any) -> None:
-    """Put the code of a cell one click away; parameters stay in view."""
+    """Put the code of a cell one click away, under what it does; leave claims and parameters."""
     tags = cell.metadata.get("tags", [])
-    if not {"parameters", "injected-parameters", "hide-input", "remove-input"} & set(tags):
+    if {"parameters", "injected-parameters", "remove-input", MAIN_CLAIM} & set(tags):
+        return
+    if "hide-input" not in tags:
         cell.metadata["tags"] = [*tags, "hide-input"]
+    label = label_of(cell.source, cell.metadata)
+    shown = cell.metadata.get("mystnb", {})
+    cell.metadata["mystnb"] = shown | {"code_prompt_show": label, "code_prompt_hide": label}
 
 
 def _engine() -> Any:
