@@ -19,7 +19,7 @@ from paper_chapters.coarse_fine.arms import (
     max_sim,
     pair_scores,
 )
-from paper_chapters.coarse_fine.equal_training import accuracy
+from paper_chapters.coarse_fine.equal_training import RATE, RATES, accuracy
 from paper_chapters.coarse_fine.graded_pairs import (
     find_brands,
     graded_pairs,
@@ -36,6 +36,7 @@ from paper_chapters.coarse_fine.judged_lists import (
 )
 from paper_utils import load_encoder
 from paper_utils.errors import UsageError
+from paper_utils.results import get, result_path
 from paper_utils.search.late_interaction import maxsim
 from paper_utils.train.contrastive import multi_positive_infonce
 
@@ -235,3 +236,13 @@ def test_judged_sets_are_split_without_a_leak(name):
     assert 0.28 < data.held_out.mean() < 0.32
     shown = judged_lists.shown_pairs(data)
     assert sum(len(titles) for _, titles in shown) <= judged_lists.MOST_PAIRS
+
+
+def test_rates_are_the_best_of_the_record():
+    if not result_path("equal-rates").is_file():
+        pytest.skip("the rates are not measured yet")
+    tasks = get("equal-rates").tasks
+    for arm in ARMS:
+        found = {task["rate"]: v["accuracy"]["all"] for task, v, _ in tasks if task["arm"] == arm}
+        assert set(found) == set(RATES)
+        assert max(found, key=found.get) == RATE[arm]

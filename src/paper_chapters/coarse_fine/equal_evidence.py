@@ -1,0 +1,58 @@
+"""What the equal contest decides: differences of arms over the same queries, by seed and query."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from paper_chapters.coarse_fine.intervals import over_seeds
+from paper_utils.statistics import bootstrap_interval
+from paper_utils.train.task import MARGIN
+
+Rows = Sequence[Mapping[str, Any]]  # of one arm, a row a seed
+
+
+def arm_mean(rows: Rows, kind: str) -> dict[str, float]:
+    """Return the accuracy on 'coarse' or 'fine' pairs, ``mean``, ``low``, ``high``: over seeds as
+    `over_seeds`, of one seed over queries alone.
+    """
+    return _pooled([row["per_query"][kind] for row in rows])
+
+
+def arm_difference(ones: Rows, others: Rows, kind: str) -> dict[str, float]:
+    """Return the accuracy of one arm less another's on the same queries, as `arm_mean`."""
+    return _pooled(
+        [
+            np.subtract(one["per_query"][kind], other["per_query"][kind])
+            for one, other in zip(ones, others, strict=True)
+        ]
+    )
+
+
+def decided(lead: Mapping[str, float], margin: float = MARGIN) -> str:
+    """Return what the interval of a lead over the towers says of the margin of the decision.
+
+    >>> decided({"mean": 0.08, "low": 0.06, "high": 0.1}, 0.05)
+    'reaches the margin'
+    >>> decided({"mean": 0.01, "low": -0.02, "high": 0.04}, 0.05)
+    'stays below the margin'
+    >>> decided({"mean": 0.04, "low": 0.01, "high": 0.07}, 0.05)
+    'not settled'
+    """
+    if lead["low"] >= margin:
+        return "reaches the margin"
+    return "stays below the margin" if lead["high"] < margin else "not settled"
+
+
+def still_gains(before: float, after: float, enough: float) -> bool:
+    """Whether the last doubling of the budget still gained `enough`."""
+    return after - before >= enough
+
+
+def _pooled(by_seed: Sequence[Any]) -> dict[str, float]:
+    parts = [bootstrap_interval(values)[:3] for values in by_seed]
+    if len(parts) == 1:
+        return dict(zip(("mean", "low", "high"), map(float, parts[0]), strict=True))
+    return over_seeds(parts)
