@@ -15,6 +15,8 @@ from pathlib import Path
 
 from docutils import nodes
 
+from paper_utils.book.front_page import PREVIEW
+
 _FORMULA = r'<span class="math notranslate nohighlight">[^<]*</span>'
 _WITH_NEIGHBOURS = re.compile(rf"((?:\w+-|[(\[“‘])*)({_FORMULA})((?:[-–]\w+|[)\],.;:!?”’])*)")
 _WRONG_ATTRIBUTES = re.compile(
@@ -27,8 +29,9 @@ _WRONG_ATTRIBUTES = re.compile(
 _SCRIPTS = {"claim-filter": "verdicts.js", "paper-widget": "widgets.js"}  # by what they work on
 _ON_PAGES = {"search": "excerpts.js"}  # pages without a body of their own
 _PREFORMATTED = re.compile(r"<pre>((?:<[^>]*>)*)([^<]*)</pre>")  # no markup inside: not code
+_PAPER_TABLE = re.compile(r'<table class="paper-table">.*?</table>', re.DOTALL)
 _ICON_SCRIPT = re.compile(r"<script[^>]*/fontawesome\.js[^>]*></script>")
-_PREVIEW = "social-preview.png"
+_TRIANGLES = "Three triangles of squares, from almost empty to full."
 _DESCRIPTION = 200  # characters that a preview shows
 _TOO_SHORT = 40  # such a paragraph says nothing of its page
 _FORMULA_HERE = "\0"
@@ -63,6 +66,19 @@ def mark_sentences(body: str) -> str:
         return match[0] if columns else match[0].replace("<pre>", '<pre class="sentences">', 1)
 
     return _PREFORMATTED.sub(mark, body)
+
+
+def light_cells(body: str) -> str:
+    """Return `body` with its tables of numbers marking the cells with text, which are fewer.
+
+    >>> light_cells('<table class="paper-table"><td>a</td><td class="number">1</td></table>')
+    '<table class="paper-table"><td class="text">a</td><td>1</td></table>'
+    """
+
+    def swap(match: re.Match) -> str:
+        return match[0].replace("<td>", '<td class="text">').replace('<td class="number">', "<td>")
+
+    return _PAPER_TABLE.sub(swap, body)
 
 
 def description(doctree) -> str:
@@ -116,7 +132,14 @@ def _shortened(sentences: list[str]) -> str:
 
 
 def link_tags(
-    *, title: str, site: str, about: str, kind: str, address: str = "", image: str = ""
+    *,
+    title: str,
+    site: str,
+    about: str,
+    kind: str,
+    address: str = "",
+    image: str = "",
+    shows: str = "",
 ) -> str:
     """Return the tags that say what a link to a page shows elsewhere.
 
@@ -137,7 +160,7 @@ def link_tags(
         "og:image": image,
         "og:image:width": image and "1200",
         "og:image:height": image and "630",
-        "og:image:alt": image and "Three triangles of squares, from almost empty to full.",
+        "og:image:alt": image and shows,
     }
     tags = [
         f'<meta property="{name}" content="{html.escape(text)}" />'
@@ -150,15 +173,16 @@ def link_tags(
     return "\n".join([*tags, f'<meta name="twitter:card" content="{card}" />'])
 
 
-def _preview(app) -> Path:
-    return Path(app.srcdir) / "book" / "chapters" / _PREVIEW
+def _preview(app, name: str) -> Path:
+    return Path(app.srcdir) / "book" / "chapters" / name
 
 
 def _tags_of(app, pagename, context, doctree) -> str:
     base = app.config.html_baseurl
     front = pagename == app.config.root_doc
     site = app.config.html_title
-    image = base and _preview(app).is_file() and posixpath.join(base, "_static", _PREVIEW)
+    name = context.get("preview", PREVIEW)
+    image = base and _preview(app, name).is_file() and posixpath.join(base, "_static", name)
     return link_tags(
         title=site if front else re.sub(r"<[^>]*>", "", html.unescape(context.get("title", ""))),
         site=site,
@@ -166,6 +190,7 @@ def _tags_of(app, pagename, context, doctree) -> str:
         kind="website" if front else "article",
         address=base and posixpath.join(base, f"{pagename}.html"),
         image=image or "",
+        shows="The title of the chapter." if "preview" in context else _TRIANGLES,
     )
 
 
@@ -173,7 +198,9 @@ def touch_up(app, pagename, templatename, context, doctree) -> None:
     """Change the body, the scripts and the tags of a page before its template is filled."""
     body = context.get("body", "")
     if body:
-        context["body"] = mark_sentences(keep_together(_WRONG_ATTRIBUTES.sub("", body)))
+        context["body"] = light_cells(
+            mark_sentences(keep_together(_WRONG_ATTRIBUTES.sub("", body)))
+        )
     for name, script in _SCRIPTS.items():
         if f'class="{name}"' in body:
             app.add_js_file(script, loading_method="defer")
@@ -208,15 +235,16 @@ def drop_icon_script(app, exception) -> None:
         path.unlink()
 
 
-def copy_preview(app, exception) -> None:
-    """Put the picture for links where the tags say it is."""
-    if exception is None and app.builder.format == "html" and _preview(app).is_file():
-        shutil.copyfile(_preview(app), Path(app.outdir) / "_static" / _PREVIEW)
+def copy_previews(app, exception) -> None:
+    """Put the pictures for links where the tags say they are; without an address none are named."""
+    if exception is None and app.builder.format == "html" and app.config.html_baseurl:
+        for path in _preview(app, PREVIEW).parent.glob(f"{Path(PREVIEW).stem}*.png"):
+            shutil.copyfile(path, Path(app.outdir) / "_static" / path.name)
 
 
 def setup(app):
     """Connect to the writing of each page."""
-    app.connect("build-finished", copy_preview)
+    app.connect("build-finished", copy_previews)
     app.connect("build-finished", drop_icon_script)
     app.connect("html-page-context", touch_up, priority=900)  # after Sphinx has added MathJax
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
