@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import yaml
 
 from paper_utils import plots, results
 from paper_utils.book.chapters import Chapter
-from paper_utils.book.verdict_page import headline_items, question_items
+from paper_utils.book.questions import question_items
+from paper_utils.book.verdict_page import headline_items
 from paper_utils.claims import Verdict
 from paper_utils.errors import UsageError
 from paper_utils.fingerprint import sha256
@@ -35,16 +39,18 @@ SYSTEMS = {
 }
 # None, one or both of the two documents found: differs in lightness, so for every eye.
 SHADES = ("#E9E4D8", "#A9B4DC", plots.COLOURS["blue"])
+PREVIEW = "social-preview.png"
+PATH = 10  # chapters at most on the short path
 _STAMP = ".front-page"
 
 
 def write_front_page(
     root: Path, built: Path, chapters: Sequence[Chapter], verdicts: Sequence[Verdict]
 ) -> None:
-    """Write into `built` the parts that `book/index.md` includes, and the picture for links.
+    """Write into `built` the parts that `book/index.md` includes, and the pictures for links.
 
-    Nothing is written for a book without the result or its chapter. The two pictures are drawn
-    again only when the result or what draws them has changed.
+    Nothing is written for a book without the result or its chapter. The pictures are drawn again
+    only when the result, a title or what draws them has changed.
     """
     chapter = next((one for one in chapters if one.slug == CHAPTER), None)
     record = root / "results" / f"{RESULT}.json"
@@ -52,25 +58,40 @@ def write_front_page(
         return
     found = results.get(RESULT).value(source="limit-small")
     write_text(built / "front-figure.md", figure_text(found, chapter))
-    write_text(built / "front-questions.md", questions(root, chapters, verdicts))
+    for readers in ("engineers", "researchers"):
+        asked = question_items(root, verdicts, _links(chapters), asked_by=readers)
+        write_text(built / f"front-{readers}.md", "\n".join(asked))
+    write_text(built / "front-path.md", short_path(root, chapters))
     write_text(built / "front-answers.md", answers(root, chapters, verdicts))
     made_by = [Path(__file__), Path(plots.__file__), root / "constraints.txt", record]
-    stamp, key = built / _STAMP, sha256(*(path.read_bytes() for path in made_by))
-    pictures = [built / "front-figure.svg", built / "social-preview.png"]
+    titles = [f"{one.name} {one.title}" for one in chapters]
+    stamp, key = built / _STAMP, sha256(*(path.read_bytes() for path in made_by), *titles)
+    pictures = [built / "front-figure.svg", built / PREVIEW]
     if all(map(Path.is_file, pictures)) and stamp.is_file() and stamp.read_text() == key:
         return
-    draw(found, *pictures)
+    previews = {
+        built / preview_name(one.name): partial(chapter_preview, one.name, one.title)
+        for one in chapters
+    }
+    draw(
+        {
+            pictures[0]: partial(front_figure, found),
+            pictures[1]: partial(social_preview, found),
+            **previews,
+        }
+    )
     write_text(stamp, key)
 
 
-def draw(found: Mapping[str, Any], svg: Path, png: Path) -> None:
-    """Save the figure of the front page and the picture for links."""
+def draw(figures: Mapping[Path, Callable[[], Figure]]) -> None:
+    """Save each figure that is made under the book's style as SVG or PNG, by its path."""
     import matplotlib as mpl
     import matplotlib.pyplot as plt
 
     with mpl.rc_context():
         plots.use_style()
-        for figure, path in ((front_figure(found), svg), (social_preview(found), png)):
+        for path, make in figures.items():
+            figure = make()
             options = {"metadata": {"Date": None}} if path.suffix == ".svg" else {"dpi": 100}
             with replacing(path) as part:
                 figure.savefig(part, format=path.suffix[1:], **options)
@@ -166,6 +187,29 @@ def social_preview(found: Mapping[str, Any]) -> Figure:
     return figure
 
 
+def preview_name(chapter: str) -> str:
+    """Return the name of the picture that a link to a chapter carries.
+
+    >>> preview_name("05-hubness")
+    'social-preview-05-hubness.png'
+    """
+    return PREVIEW.replace(".", f"-{chapter}.")
+
+
+def chapter_preview(name: str, title: str) -> Figure:
+    """Return the picture for links to a chapter: its number and its title, of the same size."""
+    import matplotlib.pyplot as plt
+
+    figure = plt.figure(figsize=(12, 6.3), layout="none")
+    words = {"color": plots.INK, "ha": "left", "va": "top"}
+    number = f"Chapter {int(name.partition('-')[0])}"
+    figure.text(0.055, 0.89, number, fontsize=24, **words | {"color": plots.COLOURS["blue"]})
+    lines = "\n".join(textwrap.wrap(title, 36))
+    figure.text(0.055, 0.78, lines, fontsize=37, weight="bold", linespacing=1.25, **words)
+    figure.text(0.055, 0.12, "Limits of dual-encoder retrieval", fontsize=22, **words)
+    return figure
+
+
 def figure_text(found: Mapping[str, Any], chapter: Chapter) -> str:
     """Return the figure with its caption and alternative text as MyST Markdown."""
     percent = {name: f"{found['recall'][name]:.0%}" for name in SYSTEMS}
@@ -195,14 +239,23 @@ def figure_text(found: Mapping[str, Any], chapter: Chapter) -> str:
     )
 
 
+def short_path(root: Path, chapters: Sequence[Chapter]) -> str:
+    """Return the first ten chapters of `_toc.yml`, by part, as MyST Markdown."""
+    links = {one.name: f"[{one.title}](chapters/{one.name}.ipynb)" for one in chapters}
+    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
+    lines: list[str] = []
+    for part in toc["parts"]:
+        names = [Path(page["file"]).name for page in part["chapters"]]
+        found = [f"- {links[name]}" for name in names if name in links]
+        if not found or sum(line.startswith("- ") for line in lines) + len(found) > PATH:
+            break
+        lines += [f"**{part['caption']}**", "", *found, ""]
+    return "\n".join(lines)
+
+
 def answers(root: Path, chapters: Sequence[Chapter], verdicts: Sequence[Verdict]) -> str:
     """Return the short answers that are marked for the front page as MyST Markdown."""
     return "\n".join(headline_items(root, verdicts, _links(chapters), front=True))
-
-
-def questions(root: Path, chapters: Sequence[Chapter], verdicts: Sequence[Verdict]) -> str:
-    """Return the questions that engineers come with, and their answers, as MyST Markdown."""
-    return "\n".join(question_items(root, verdicts, _links(chapters)))
 
 
 def _links(chapters: Sequence[Chapter]) -> dict[str, str]:

@@ -12,10 +12,12 @@ from pathlib import Path
 import nbformat
 
 from paper_utils.book.chapters import Chapter
+from paper_utils.book.cite_page import cite_page
+from paper_utils.book.overturn_page import overturn_page
 from paper_utils.book.runner import build_folder, new_scratch
 from paper_utils.book.runs_page import runs_page
 from paper_utils.book.state import Book
-from paper_utils.book.verdict_page import verdict_page
+from paper_utils.book.verdict_page import chapter_links, verdict_page
 from paper_utils.book.worker import die_with_parent
 from paper_utils.claims import (
     SCHEMA_VERSION,
@@ -64,14 +66,18 @@ def write_claims(book: Book) -> list[Verdict]:
     write_text(book.site / "_build" / "claims.json", claims_json(verdicts))
     write_text(book.built / "runs.md", runs_page(book))
     write_text(book.built / "verdicts.md", verdict_page(book.root, book.chapters, verdicts))
+    links = chapter_links(book.chapters)
+    write_text(book.built / "change-our-mind.md", overturn_page(book.root, verdicts, links))
+    write_text(book.built / "cite.md", cite_page(book.root, book.chapters))
     write_front_page(book.root, book.built, book.chapters, verdicts)
     return verdicts
 
 
 def stage(book: Book) -> None:
     """Copy what jupyter-book needs into a site folder other than the checkout."""
-    for name in ("_config.yml", "_toc.yml"):
-        shutil.copy2(book.root / name, book.site / name)
+    for name in ("_config.yml", "_toc.yml", "CITATION.cff"):
+        if (book.root / name).is_file():
+            shutil.copy2(book.root / name, book.site / name)
     _copy_pages(book.root, book.site)
 
 
@@ -88,7 +94,7 @@ def _copy_pages(root: Path, site: Path) -> None:
 
 def site_fingerprint(site: Path, constraints: Path) -> str:
     """Return the checksum of all that the site depends on; its API pages show our docstrings."""
-    files = [site / "_config.yml", site / "_toc.yml", constraints]
+    files = [site / "_config.yml", site / "_toc.yml", site / "CITATION.cff", constraints]
     files += [path for path in sorted((site / "book").rglob("*")) if path.is_file()]
     parts: list[bytes | str] = []
     for path in files:

@@ -29,6 +29,7 @@ FOLD = 4  # conditions that are shown before the rest is folded away
 OWN = "Results of this book"
 RESTATED = "Side by side"
 SLIPS = "Slips of the pen"
+_OPTIONAL = {"front", "more", "with", "overturn", "run", "asked_by", "valid", "chart"}
 _TOLD_IN = {"claim": "headlines.yml", "question": "questions.yml"}
 _STATUS = {
     "measured": "measured here",
@@ -73,7 +74,7 @@ def verdict_page(root: Path, chapters: Sequence[Chapter], verdicts: Sequence[Ver
     }
     sources = dict.fromkeys([*by_source, *(item.claim.source for item in verdicts)])
     names = {key: html.escape(known.get(key, (key, ""))[0]) for key in sources} | {"own": OWN}
-    links = {chapter.slug: f"[{chapter.title}](./{chapter.name}.ipynb)" for chapter in chapters}
+    links = chapter_links(chapters)
     answers = headline_items(root, verdicts, links)
     lines = [
         "---",
@@ -108,6 +109,11 @@ def verdict_page(root: Path, chapters: Sequence[Chapter], verdicts: Sequence[Ver
         if items:
             lines += [f"### {title}", "", about, "", _table(items, links, names), ""]
     return "\n".join(lines)
+
+
+def chapter_links(chapters: Sequence[Chapter]) -> dict[str, str]:
+    """Return a link to every chapter, by its slug, for pages that stand beside them."""
+    return {one.slug: f"[{one.title}](./{one.name}.ipynb)" for one in chapters}
 
 
 def _count_words(found: Mapping[str, int]) -> str:
@@ -162,7 +168,7 @@ def load_headlines(root: Path, subject: str = "claim") -> list[dict[str, str]]:
         return []
     entries = yaml.safe_load(path.read_text(encoding="utf-8")) or []
     for entry in entries:
-        if set(entry) - {"front", "more", "with"} != {"id", subject, "verdict", "found"}:
+        if set(entry) - _OPTIONAL != {"id", subject, "verdict", "found"}:
             raise PaperError(
                 f"{path.name}: id, {subject}, verdict and found, not {', '.join(entry)}"
             )
@@ -174,7 +180,7 @@ def headline_items(
 ) -> list[str]:
     """Return the headlines as items of a list; `front`: the marked ones, for the front page."""
     lines = []
-    for entry, item, found, more in _told(root, "claim", verdicts):
+    for entry, item, found, more in told(root, "claim", verdicts):
         if front and not entry.get("front"):
             continue
         where = links.get(item.claim.chapter, item.claim.chapter)
@@ -187,17 +193,7 @@ def headline_items(
     return ["{.headlines}", *lines, ""] if lines else []
 
 
-def question_items(root: Path, verdicts: Sequence[Verdict], links: Mapping[str, str]) -> list[str]:
-    """Return the questions of `book/questions.yml` with their answers as items of a list."""
-    lines = [
-        f"- **{entry['question']}** {found} "
-        f'<span class="place">{links.get(item.claim.chapter, item.claim.chapter)}</span>'
-        for entry, item, found, _ in _told(root, "question", verdicts)
-    ]
-    return ["{.headlines}", *lines, ""] if lines else []
-
-
-def _told(
+def told(
     root: Path, subject: str, verdicts: Sequence[Verdict]
 ) -> Iterator[tuple[Mapping[str, Any], Verdict, str, str]]:
     """Give the entries whose claim was measured and has their verdict, and their two texts."""
@@ -224,9 +220,15 @@ def headline_texts(entry: Mapping[str, Any], verdict: Verdict) -> list[str]:
     >>> headline_texts({"found": "Near {measured[a]:.0%}."}, verdict)
     ['Near 50%.', '']
     """
+    return told_texts(entry, verdict, "found", "more")
+
+
+def told_texts(entry: Mapping[str, Any], verdict: Verdict, *fields: str) -> list[str]:
+    """Return the texts of an entry's fields, with the values that they name in braces."""
     values = {name: read_evidence(one) for name, one in entry.get("with", {}).items()}
-    values |= {"measured": verdict.record.measured, "interval": verdict.record.interval}
-    texts = [entry["found"], entry.get("more", "")]
+    found = verdict.record
+    values |= {"measured": found.measured, "interval": found.interval, "n": found.n}
+    texts = (entry.get(field, "") for field in fields)
     return [" ".join(typeset(text.format(**values)).split()) for text in texts]
 
 
