@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from paper_chapters.limit.query_values import query_values
 from paper_utils.encoders.likelihood import log_probabilities, scorer
 from paper_utils.errors import UsageError
 from paper_utils.limit.data import load_limit, released_checksums
-from paper_utils.results import Tolerance, experiment
+from paper_utils.results import RANKS, Tolerance, experiment, get
+from paper_utils.statistics import shared_interval
 
 N_DOCS, N_QUERIES = 46, 100  #: of LIMIT-small; the queries are drawn, since all cost hours
 
@@ -40,3 +42,22 @@ def drawn_queries(n_queries: int) -> NDArray[np.int64]:
     """Return the places of the drawn queries, increasing."""
     order = np.random.Generator(np.random.PCG64(0)).random(n_queries)
     return np.sort(np.argsort(order, kind="stable")[:N_QUERIES])
+
+
+@experiment(
+    "limit-query-likelihood-rows",
+    "LIMIT-small: recall of 100 queries by the log probabilities of limit-query-likelihood",
+    tasks=lambda: [{"n_queries": N_QUERIES}],
+    data=lambda: released_checksums("limit-small"),
+    tolerance=RANKS,
+)
+def likelihood_row(n_queries: int) -> dict[str, list[float]]:
+    """Return ``recall@2`` -> [mean, low, high], and so on, of the first `n_queries` drawn, by the
+    recorded probabilities: where the judgements are not at hand a chapter shows these.
+    """
+    qrels = load_limit().qrels
+    drawn = qrels[drawn_queries(qrels.shape[0])[:n_queries]]
+    tasks = sorted(get("limit-query-likelihood").tasks, key=lambda task: task[0]["document"])
+    scores = np.array([np.add(value["start"], value["rest"]) for _, value, _ in tasks]).T
+    values = query_values(lambda rows: scores[:n_queries][rows], drawn)
+    return {key: list(shared_interval(row, drawn)[:3]) for key, row in values.items()}
