@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
 from collections import Counter
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+from xml.etree import ElementTree
 
 import nbformat
 import pytest
@@ -277,11 +279,88 @@ def test_addresses_in_tags_are_absolute_or_absent(root):
     assert not plain.select("[property='og:image'], [property='og:url']")
     image = "https://book.example/_static/x.png"
     full = BeautifulSoup(
-        link_tags(**page, address="https://book.example/", image=image), "html.parser"
+        link_tags(**page, address="https://book.example/", image=image, shows="A title"),
+        "html.parser",
     )
     assert full.select_one("[property='og:image']")["content"] == image
-    assert full.select_one("[property='og:image:alt']")["content"]
+    assert full.select_one("[property='og:image:alt']")["content"] == "A title"
     assert full.select_one("[name='twitter:card']")["content"] == "summary_large_image"
+
+
+@pytest.mark.book
+def test_words_that_readers_look_for_stand_in_the_index_of_the_search(site):
+    text = (site / "searchindex.js").read_text(encoding="utf-8")
+    index = json.loads(text.removeprefix("Search.setIndex(").removesuffix(")"))
+    kept = yaml.safe_load((ROOT / "book" / "keywords.yml").read_text(encoding="utf-8"))
+    for page, words in kept.items():
+        for word in words:
+            assert any(
+                index["docnames"][entry[0]] == page for entry in index["indexentries"][word.lower()]
+            ), f"{word} does not lead to {page}"
+
+
+@pytest.mark.book
+def test_a_chapter_keeps_the_number_of_its_file_and_says_how_long_it_is(site, pages):
+    for path in (ROOT / "notebooks").glob("*.md"):
+        page = pages[site / "book" / "chapters" / f"{path.stem}.html"]
+        number = str(int(path.stem[:2]))
+        assert page.select_one("h1 .section-number").get_text().strip(" .") == number
+        for caption in page.select("figcaption .caption-number"):
+            assert caption.get_text().startswith(f"Fig. {number}."), path.stem
+        line = page.select_one(".reading")
+        assert re.match(r"\d+ min to read", line.get_text())
+        assert line.a["href"] == f"cite.html#cite-{path.stem[3:]}"
+
+
+def test_code_has_an_element_only_where_its_colour_differs(root):
+    from pygments import highlight
+    from pygments.formatters import HtmlFormatter
+    from pygments.lexers import PythonLexer
+
+    names = runpy.run_path(str(root / "book" / "_ext" / "paper_code.py"))
+    styles = [f"a11y-high-contrast-{kind}" for kind in ("light", "dark")]
+    names["CLASSES"].update(names["shared_classes"](*styles))
+    code = 'def f(a, b=1):  # so\n    return f"{a} is {b:.2f}" if a is not None else [a.b, "\\n"]\n'
+    light, plain = (
+        highlight(code, PythonLexer(), kind()) for kind in (names["Light"], HtmlFormatter)
+    )
+    assert BeautifulSoup(light, "html.parser").get_text().strip() == code.strip()
+    assert len(light) < 0.6 * len(plain)
+
+    def colours(page: str, style: str) -> list[str]:
+        """The colour of every character, as the style sheet of the site gives it."""
+        sheet = HtmlFormatter(style=style).get_style_defs()
+        colour = dict(re.findall(r"^\.(\w+) \{ color: (#\w+)", sheet, re.MULTILINE))
+        return [
+            colour.get(" ".join(text.parent.get("class", [])), colour["n"])
+            for text in BeautifulSoup(page, "html.parser").find_all(string=True)
+            for letter in text
+            if not letter.isspace()
+        ]
+
+    for style in styles:
+        differ = {
+            letter
+            for letter, a, b in zip(
+                "".join(code.split()), colours(light, style), colours(plain, style), strict=True
+            )
+            if a != b
+        }
+        assert differ <= set("=."), "operators alone are painted as names are"
+
+
+def test_a_lost_link_leads_back_and_a_feed_names_every_chapter(root):
+    names = runpy.run_path(str(root / "book" / "_ext" / "paper_share.py"))
+    page = BeautifulSoup(names["lost_page"]("A & B", ""), "html.parser")
+    assert page.title.get_text() == "No such page: A & B" and page.base is None
+    assert "book/index.html" in [link["href"] for link in page.find_all("a")]
+    text = names["feed"]("A & B", "https://a.example/x", "C", "2026-11-29", [("book/1", "T < U")])
+    tree = ElementTree.fromstring(text.encode())
+    space = "{http://www.w3.org/2005/Atom}"
+    assert tree.findtext(f"{space}title") == "A & B"
+    (entry,) = tree.findall(f"{space}entry")
+    assert entry.findtext(f"{space}title") == "T < U"
+    assert entry.find(f"{space}link").get("href") == "https://a.example/x/book/1.html"
 
 
 def test_the_citation_names_the_version_of_the_package(root):

@@ -3,6 +3,10 @@
    chapter is shown with what it found, and a row of verdicts begins with the verdict. */
 (() => {
   if (typeof Search === "undefined" || !Search.htmlToText) return;
+  // A Russian word is looked for without its ending: Sphinx also finds words that hold what is asked.
+  const ending = /(?:[иы]ми|[аяи]ми|ого|его|ому|ему|и?[яе]м|[аяи]х|[ое]в|[ауыоеияю]?[йю]|[аоуыеиоюя]{1,2}|[аяое]м|ь)$/;
+  const words = splitQuery;
+  splitQuery = (query) => words(query).map((word) => /^[а-яё]{5,}$/i.test(word) ? word.toLowerCase().replace(ending, "") : word);
   const whole = Search.htmlToText, summary = Search.makeSearchSummary;
   Search.makeSearchSummary = (source, ...rest) => {
     const excerpt = summary(source, ...rest);
