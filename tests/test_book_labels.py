@@ -18,6 +18,7 @@ from paper_utils.paths import project_root
         ("plots.table(f, f'Recall at {k}.')", "print the table ‘Recall at …’"),
         ("print(results.get('a').label, results.get('b'))", "read the records a and b"),
         ("record('X-1', a)\nrecord('X-2', b)", "record the claims X-1 and X-2"),
+        ("y = names.get('a')", "compute y"),
         ("def f(x):\n    y = x\n    return y", "define f"),
         ("glue('w_1', a)", "numbers for the text: w_1"),
         ("%time\nfor i in a:\n    one = {j for j in i}", "compute one"),

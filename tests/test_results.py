@@ -167,8 +167,8 @@ def test_finished_tasks_survive_an_interruption(squares, monkeypatch):
             calls.append(task["x"])
             yield compute.timed("squares", square, task)
 
-    whole = compute._compute
-    monkeypatch.setattr(compute, "_compute", interrupted)
+    whole = compute.compute
+    monkeypatch.setattr(compute, "compute", interrupted)
     with pytest.raises(KeyboardInterrupt):
         results.run("squares")
     assert calls == [1, 2]
@@ -180,7 +180,7 @@ def test_finished_tasks_survive_an_interruption(squares, monkeypatch):
         calls.extend(task["x"] for task in tasks)
         return whole(chosen, tasks, 1, None, False)
 
-    monkeypatch.setattr(compute, "_compute", rest)
+    monkeypatch.setattr(compute, "compute", rest)
     results.run("squares")
     assert calls == [1, 2, 3], "what was done is not repeated"
     assert list(results.get("squares").frame()["square"]) == [1, 4, 9]
@@ -276,3 +276,44 @@ def test_the_cheapest_task_of_a_drawn_record_agrees(name, task, real, request):
     found = compute.timed(name, chosen.function, task["parameters"])["value"]
     compared = compare(task["value"], found, chosen.tolerance)
     assert compared.agrees, compared.worst
+
+
+class TestOwn:
+    """Records that readers compute with other parameters."""
+
+    def test_they_lie_apart_and_say_their_command(self, squares):
+        results.run("squares")
+        kept = record.result_path("squares").read_bytes()
+        path = results.run_own("squares", {"x": "[4, 5]"}, "mine", workers=1, progress=False)
+        assert path == squares / "mine" / "squares.json"
+        assert record.result_path("squares").read_bytes() == kept
+        own = results.get_own("squares", "mine")
+        assert list(own.frame()["square"]) == [16, 25], "each value once, however many tasks"
+        assert own.provenance["command"] == 'paper results run squares -p x "[4, 5]"'
+
+    def test_what_is_not_given_stays(self, squares):
+        results.run_own("squares", {"fail": "false"}, "mine", workers=1, progress=False)
+        tasks = [task for task, _, _ in results.get_own("squares", "mine").tasks]
+        assert tasks == [{"x": x, "fail": False} for x in (1, 2, 3)]
+
+    @pytest.mark.parametrize(
+        ("given", "message"),
+        [
+            ({"y": "1"}, "squares has no parameter 'y'; "),
+            ({"x": "two"}, "parameter 'x' must be like 1, not 'two'"),
+            ({"x": "[1, true]"}, "parameter 'x' must be like 1, not True"),
+            ({"x": "1.5"}, "parameter 'x' must be like 1, not 1.5"),
+        ],
+    )
+    def test_a_wrong_parameter_is_one_line_before_anything_runs(self, squares, given, message):
+        with pytest.raises(UsageError, match=re.escape(message)):
+            results.run_own("squares", given, "mine", workers=1, progress=False)
+        assert not (squares / "mine").exists()
+
+    def test_the_folder_of_the_book_is_refused(self, squares):
+        with pytest.raises(UsageError, match="holds the book's records"):
+            results.run_own("squares", {"x": "4"}, "results", workers=1, progress=False)
+
+    def test_one_that_was_not_computed_says_how(self, squares):
+        with pytest.raises(PaperError, match="paper results run squares -p … -o mine"):
+            results.get_own("squares", "mine")

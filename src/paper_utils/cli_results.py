@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import click
 
-from paper_utils.errors import PaperError
+from paper_utils.errors import PaperError, UsageError
 
 
 @click.group()
@@ -62,17 +62,42 @@ def list_results(as_json: bool) -> None:
 @click.argument("names", nargs=-1, required=True)
 @click.option("-j", "workers", type=click.IntRange(1), help="Processes side by side.")
 @click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler (tcp://host:8786).")
-def run_results(names: tuple[str, ...], workers: int | None, scheduler: str | None) -> None:
+@click.option(
+    "-p", "pairs", nargs=2, multiple=True, metavar="NAME VALUE", help="A parameter; repeatable."
+)
+@click.option(
+    "-o", "folder", metavar="FOLDER", help="Where your own record goes. Default: _build/own."
+)
+def run_results(
+    names: tuple[str, ...],
+    workers: int | None,
+    scheduler: str | None,
+    pairs: tuple[tuple[str, str], ...],
+    folder: str | None,
+) -> None:
     """Compute the experiments NAMES; 'all' computes every one, 'stale' what is out of date.
 
-    An interrupted run goes on where it stopped.
+    An interrupted run goes on where it stopped. With -p a record of your own is computed: the
+    parameters given take the place of the book's, a list means each of its values. It never
+    replaces the book's record; a chapter shows it beside that, with -p own_records FOLDER.
 
-    Example: paper results run cosine-real-titles -j 2
+    \b
+    Examples:
+      paper results run cosine-real-titles -j 2
+      paper results run free-embeddings-objectives -p d "[3, 4]" -p largest 30
+      paper run free-embeddings -p own_records _build/own --html
     """
     from paper_utils import results as store
 
+    if folder and not pairs:
+        raise UsageError("-o goes with -p: the book's records have their own folder")
     for name in _chosen(names, list(store.index())):
-        path = store.run(name, workers=workers, scheduler=scheduler)
+        if pairs:
+            if scheduler:
+                raise UsageError("--scheduler and -p do not go together")
+            path = store.run_own(name, dict(pairs), folder or store.FOLDER, workers=workers)
+        else:
+            path = store.run(name, workers=workers, scheduler=scheduler)
         click.echo(f"{name}: {path}")
 
 

@@ -82,6 +82,8 @@ def _texts(calls: Iterable[ast.Call], name: str, place: int) -> Iterable[str]:
     for call in calls:
         if _name(call) != name or len(call.args) <= place:
             continue
+        if name == "get" and ast.unparse(call.func) != "results.get":
+            continue  # of a dictionary
         match call.args[place]:
             case ast.Constant(value=str(text)):
                 yield text if place == 0 else f"‘{text.rstrip('.')}’"

@@ -7,6 +7,7 @@ anew in part and agreed. Chapters read it with :func:`get`.
 
 from paper_utils.results.compute import dask_client, run
 from paper_utils.results.confirmation import confirm, confirmation_text
+from paper_utils.results.own import FOLDER, get_own, run_own
 from paper_utils.results.record import (
     Result,
     get,
@@ -32,6 +33,7 @@ from paper_utils.results.tolerance import EXACT, FLOAT32, RANKS, SEEDED, Toleran
 __all__ = [
     "EXACT",
     "FLOAT32",
+    "FOLDER",
     "RANKS",
     "SEEDED",
     "Entry",
@@ -46,12 +48,14 @@ __all__ = [
     "find_entry",
     "find_experiment",
     "get",
+    "get_own",
     "index",
     "is_current",
     "load",
     "recorded",
     "result_path",
     "run",
+    "run_own",
     "save",
     "shown",
     "state_of",

@@ -42,22 +42,24 @@ def run(
     missing = [task for task in tasks if canonical_json(task) not in done]
     partial.parent.mkdir(parents=True, exist_ok=True)
     with partial.open("a", encoding="utf-8") as stream:
-        for entry in _compute(chosen, missing, workers, scheduler, progress):
+        for entry in compute(chosen, missing, workers, scheduler, progress):
             stream.write(json.dumps(entry, ensure_ascii=False) + "\n")
             stream.flush()
             done[canonical_json(entry["parameters"])] = entry
-    path = _write(chosen, data, [done[canonical_json(task)] for task in tasks])
+    entries = [done[canonical_json(task)] for task in tasks]
+    path = write(chosen, data, entries, result_path(name), chosen.command)
     partial.unlink(missing_ok=True)
     return path
 
 
-def _compute(
+def compute(
     chosen: Experiment,
     tasks: Sequence[dict[str, Any]],
     workers: int | None,
     scheduler: str | None,
     progress: bool,
 ) -> Iterable[dict[str, Any]]:
+    """Yield the tasks as they finish, side by side."""
     import joblib
     from tqdm import tqdm
 
@@ -146,15 +148,21 @@ def _load_partial(path: Path) -> dict[str, dict[str, Any]]:
     return done
 
 
-def _write(chosen: Experiment, data: Mapping[str, str], entries: list[dict[str, Any]]) -> Path:
-    path = result_path(chosen.name)
+def write(
+    chosen: Experiment,
+    data: Mapping[str, str],
+    entries: list[dict[str, Any]],
+    path: Path,
+    command: str,
+) -> Path:
+    """Write the record of finished tasks to `path`; `command` computes it again."""
     save(
         path,
         {
             "schema_version": SCHEMA_VERSION,
             "name": chosen.name,
             "what": chosen.what,
-            "command": chosen.command,
+            "command": command,
             "function": chosen.entry.function,
             "moved": [],
             "data": dict(data),

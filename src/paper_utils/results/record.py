@@ -119,10 +119,11 @@ def get(name: str) -> Result:
     path = result_path(name)
     if not path.is_file():
         raise PaperError(f"no result {name!r} yet; compute it: {known.command}")
-    return _result(known, load(path))
+    return read(known, load(path))
 
 
-def _result(known: Entry, content: Mapping[str, Any]) -> Result:
+def read(known: Entry, content: Mapping[str, Any]) -> Result:
+    """Return the checked `content` of a record file as a result of the experiment `known`."""
     return Result(
         name=known.name,
         tasks=[
@@ -162,7 +163,7 @@ def shown(path: Path) -> str:
     except PaperError:
         return path.read_text(encoding="utf-8", errors="replace")
     kept = {key: value for key, value in content.items() if key not in _BESIDE}
-    return canonical_json([kept, _result(known, content).label if known else ""])
+    return canonical_json([kept, read(known, content).label if known else ""])
 
 
 def load(path: Path) -> dict[str, Any]:
