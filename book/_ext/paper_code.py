@@ -38,7 +38,8 @@ def shared_classes(*styles: str) -> dict:
         return str([style.style_for_token(ttype) for style in kept])
 
     first: dict[str, str] = {look(Name): ""}
-    found = {t: first.setdefault(look(t), name) for t, name in STANDARD_TYPES.items()}
+    shortest = sorted(STANDARD_TYPES.items(), key=lambda item: len(item[1]))
+    found = {t: first.setdefault(look(t), name) for t, name in shortest}
     found |= {t: "" for t in found if t in Operator and t is not Operator.Word}
     return found | {t: name for t, name in STANDARD_TYPES.items() if t in Generic}  # of consoles
 

@@ -19,6 +19,7 @@ from paper_utils.book.front_page import PREVIEW
 
 _FORMULA = r'<span class="math notranslate nohighlight">[^<]*</span>'
 _WITH_NEIGHBOURS = re.compile(rf"((?:\w+-|[(\[“‘])*)({_FORMULA})((?:[-–]\w+|[)\],.;:!?”’])*)")
+_LINKED_PAGE = re.compile(r'<span class="std std-doc">([^<]*)</span>')  # styles nothing
 _WRONG_ATTRIBUTES = re.compile(
     r' role="doc-biblioentry"'  # deprecated, and not allowed on a div
     r'|(?<=<div) role="list"(?= class="citation-list")'  # its children are no list items
@@ -30,6 +31,7 @@ _SCRIPTS = {"claim-filter": "verdicts.js", "paper-widget": "widgets.js"}  # by w
 _ON_PAGES = {"search": "excerpts.js"}  # pages without a body of their own
 _PREFORMATTED = re.compile(r"<pre>((?:<[^>]*>)*)([^<]*)</pre>")  # no markup inside: not code
 _PAPER_TABLE = re.compile(r'<table class="paper-table">.*?</table>', re.DOTALL)
+_NOTHING = '<td class="missing"><span aria-label="none">–</span>'
 _ICON_SCRIPT = re.compile(r"<script[^>]*/fontawesome\.js[^>]*></script>")
 _TRIANGLES = "Three triangles of squares, from almost empty to full."
 _DESCRIPTION = 200  # characters that a preview shows
@@ -76,7 +78,8 @@ def light_cells(body: str) -> str:
     """
 
     def swap(match: re.Match) -> str:
-        return match[0].replace("<td>", '<td class="text">').replace('<td class="number">', "<td>")
+        cells = match[0].replace("<td>", '<td class="text">').replace('<td class="number">', "<td>")
+        return cells.replace(_NOTHING, '<td class="missing">')  # the style sheet has the dash
 
     return _PAPER_TABLE.sub(swap, body)
 
@@ -199,7 +202,7 @@ def touch_up(app, pagename, templatename, context, doctree) -> None:
     body = context.get("body", "")
     if body:
         context["body"] = light_cells(
-            mark_sentences(keep_together(_WRONG_ATTRIBUTES.sub("", body)))
+            mark_sentences(keep_together(_LINKED_PAGE.sub(r"\1", _WRONG_ATTRIBUTES.sub("", body))))
         )
     for name, script in _SCRIPTS.items():
         if f'class="{name}"' in body:

@@ -77,8 +77,13 @@ _LOST = Template("""<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
 <title>No such page: $title</title>
-$base<style>
-:root { color-scheme: light dark; }
+$base<link rel="icon" href="_static/favicon.svg">
+<style>
+:root {
+  background: light-dark(#fbfaf6, #14181e);
+  color: light-dark(#1f2933, #e5e3dd);
+  color-scheme: light dark;
+}
 body { font: 1.15rem/1.6 Georgia, serif; margin: 12vh auto; max-width: 34rem; padding: 0 1.2rem; }
 a { color: light-dark(#2b49a8, #a3b7f7); }
 </style>
