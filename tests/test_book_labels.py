@@ -7,6 +7,7 @@ import pytest
 
 from paper_utils.book.chapters import find_chapters
 from paper_utils.book.labels import label_of
+from paper_utils.book.origins import origins
 from paper_utils.book.worker import MAIN_CLAIM, normalise
 from paper_utils.paths import project_root
 
@@ -52,3 +53,36 @@ def test_labels_of_a_chapter_tell_its_cells_apart():
         cells = [cell for cell in chapter.notebook.cells if cell.cell_type == "code"]
         labels = [label_of(cell.source, cell.metadata) for cell in cells]
         assert len(set(labels)) > 0.4 * len(labels), chapter.slug
+
+
+@pytest.mark.parametrize(
+    ("cells", "last"),
+    [
+        (["a = results.get('r-1').frame()", "b = a + 1", "plot(b)"], ["r-1"]),
+        (["a, b = results.get('r-1'), f()", "plot(b)"], []),
+        (["a = results.get('r-1')", "print(a.label)\nplot(f())"], []),
+        (["a = results.get('r-1')", "a = f()", "plot(a)"], []),
+        (["for x in results.get('r-1').tasks:\n    y = x", "for x in f():\n    plot(x)"], []),
+        (["for x in results.get('r-1').tasks:\n    y = x", "y = f()\nfor z in y: plot(z)"], []),
+        (["rows = []\nfor x in results.get('r-1').tasks: rows.append(x)", "table(rows)"], ["r-1"]),
+        (["def f(x):\n    return results.get('r-1')[x]", "plot(f(1))"], ["r-1"]),
+        (["a = results.get('r-1')\nb = results.get('r-2')", "plot(a, b)"], ["r-1", "r-2"]),
+        (["a = f().get('r-1')", "plot(a)"], []),
+    ],
+)
+def test_a_figure_says_which_records_it_comes_from(cells, last):
+    assert list(origins(cells))[-1] == last
+
+
+def test_a_folded_figure_says_recorded_or_computed_here():
+    cells = [nbformat.v4.new_code_cell(f"x = results.get('{name}')\nplot(x)") for name in "ab"]
+    cells[0].source = cells[0].source.replace("'a'", "'r-1'")
+    cells[1].source = "plot(f())"
+    for number, cell in enumerate(cells):
+        cell.metadata["mystnb"] = {"figure": {"name": f"fig-{number}"}}
+    built = normalise(nbformat.v4.new_notebook(cells=cells), {})
+    labels = [cell.metadata["mystnb"]["code_prompt_show"] for cell in built.cells]
+    assert labels == [
+        "Code: draw the figure ‘0’ (recorded: r-1)",
+        "Code: draw the figure ‘1’ (computed here)",
+    ]

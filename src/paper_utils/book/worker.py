@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from paper_utils.book.labels import label_of
+from paper_utils.book.origins import origin_text, origins
 
 _PR_SET_PDEATHSIG = 1
 
@@ -65,18 +67,21 @@ def normalise(notebook: Any, stamp: dict[str, Any]) -> Any:
     notebook.metadata.pop("papermill", None)
     notebook.metadata.pop("widgets", None)
     notebook.metadata["paper"] = stamp
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    found = origins(cell.source for cell in code)
+    come_from = {id(cell): origin_text(one) for cell, one in zip(code, found, strict=True)}
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number}"
         for key in ("papermill", "execution"):
             cell.metadata.pop(key, None)
         if cell.cell_type == "code":
-            _fold_code(cell)
+            _fold_code(cell, come_from[id(cell)])
             for output in cell.outputs:
                 output.get("metadata", {}).pop("papermill", None)
     return notebook
 
 
-def _fold_code(cell: Any) -> None:
+def _fold_code(cell: Any, origin: str) -> None:
     """Put the code of a cell one click away, under what it does; leave claims and parameters."""
     tags = cell.metadata.get("tags", [])
     if {"parameters", "injected-parameters", "remove-input", MAIN_CLAIM} & set(tags):
@@ -84,6 +89,8 @@ def _fold_code(cell: Any) -> None:
     if "hide-input" not in tags:
         cell.metadata["tags"] = [*tags, "hide-input"]
     label = label_of(cell.source, cell.metadata)
+    if re.match("Code: (draw|print) the ", label):
+        label += f" ({origin})"
     shown = cell.metadata.get("mystnb", {})
     cell.metadata["mystnb"] = shown | {"code_prompt_show": label, "code_prompt_hide": label}
 
