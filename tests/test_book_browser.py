@@ -25,6 +25,11 @@ from paper_utils.book import pdf
 from paper_utils.codes.additive import AdditiveLaw
 from paper_utils.codes.capacity import critical_dimension
 from paper_utils.geometry.stability import expected_margin, swap_probability
+from paper_utils.theory.construction import (
+    equal_angles,
+    trigonometric_curve,
+    trigonometric_queries,
+)
 from paper_utils.theory.margin import margin_ceiling
 from rendered import absent, page_paths, pages_of, site_folder
 
@@ -335,6 +340,11 @@ def package_values() -> list[tuple[str, list, float]]:
         rest = [n, length, k, vocabulary]
         calls += [("additiveRecall", [d, *rest], law.recall(d, k)) for d in (3, 64, 2000)]
         calls += [("additiveDimension", [r, *rest], law.dimension(r, k)) for r in (0.05, 0.5, 0.99)]
+    for n, i, j in ((3, 1, 2), (12, 6, 8), (60, 60, 1), (46, 3, 26)):
+        angles = equal_angles(n)
+        query, _ = trigonometric_queries([[i - 1, j - 1]], angles)
+        scores = trigonometric_curve(angles, 2) @ query[0]
+        calls += [("pairScore", [n, i, j, at + 1], float(score)) for at, score in enumerate(scores)]
     return calls + [
         ("criticalDimension", [vocabulary, length], critical_dimension(vocabulary, length))
         for length, vocabulary in product((2, 45, 200), (300, 1848, 10**5))
@@ -345,7 +355,7 @@ _CALL = """calls => calls.map(([name, given]) => {
   const value = paperWidgets[name](...given);
   return Number.isFinite(value) ? value : String(value);
 })"""
-WIDGETS = ("cosine", "noise", "gap", "catalogue")
+WIDGETS = ("cosine", "noise", "gap", "pair", "catalogue")
 
 
 @pytest.mark.browser

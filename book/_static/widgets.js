@@ -174,8 +174,15 @@
     return vocabulary * (f * second(u) + (1 - f) * second(-u));
   }
 
+  /* theory.construction: document `at` of n equal angles on the trigonometric curve in four dimensions, by
+     the unit query of documents i and j */
+  function pairScore(n, i, j, at) {
+    const turn = x => Math.cos(2 * Math.PI * x / n), shared = turn(i - j);
+    return (1 + shared / 2 - (1 - turn(at - i)) * (1 - turn(at - j))) / Math.sqrt(2 * (2.25 + 2 * shared));
+  }
+
   globalThis.paperWidgets = { normal, quantile, beta, expectedCosine, gapCeiling, precisionDimension,
-    expectedMargin, swapProbability, additiveRecall, additiveDimension, criticalDimension };
+    expectedMargin, swapProbability, additiveRecall, additiveDimension, criticalDimension, pairScore };
   if (typeof document === "undefined") return; // a test without a page
 
   /* --------------------------------------------------------------------------- what they look like */
@@ -227,8 +234,8 @@
     return state;
   }
 
-  /* Lines over one axis: { x: [from, to], log, y: top, lines: [{ f, name }], at, xName, yName } */
-  function plot({ x, logX = false, y, logY = false, lines, at, xName, yName }) {
+  /* Lines over one axis, with large dots at the values `at` and small ones at `marks` */
+  function plot({ x, logX = false, y, logY = false, lines, at, marks = [], xName, yName }) {
     const W = 360, H = 210, left = 46, right = 12, top = 26, bottom = 40;
     const place = (value, [low, high], log, a, b) => {
       const f = log ? Math.log : v => v;
@@ -266,8 +273,12 @@
         if (Number.isFinite(height)) path.push(`${X(value).toFixed(1)},${Y(height).toFixed(1)}`);
       }
       svg.append(draw("polyline", { class: `line line-${i}`, points: path.join(" ") }));
-      const here = f(at);
-      if (Number.isFinite(here)) svg.append(draw("circle", { class: `dot line-${i}`, cx: X(at), cy: Y(here), r: 5 }));
+      for (const [values, r] of [[marks, 3], [[at].flat(), 5]])
+        for (const value of values) {
+          const here = f(value);
+          if (Number.isFinite(here))
+            svg.append(draw("circle", { class: `dot line-${r === 3 ? 1 : i}`, cx: X(value), cy: Y(here), r }));
+        }
     });
     return svg;
   }
@@ -331,6 +342,29 @@
             "These are bounds: real vectors may reach less.",
           svg: plot({ x: [2, 4096], logX: true, y: [0, Math.max(0.2, Math.ceil(ceiling * 5) / 5)], at: d, xName: "d", yName: "bound on the margin",
             lines: [{ f: x => gapCeiling(n, k, x), points: DIMENSIONS }] }),
+        };
+      },
+    },
+    pair: {
+      title: "Try it: four numbers a document, and any pair on top",
+      knobs: {
+        n: ["documents, n", { from: 3, to: 60, start: 12 }],
+        first: ["one of the pair", { from: 1, to: 60, start: 6 }],
+        second: ["the other", { from: 1, to: 60, start: 8 }],
+      },
+      show({ n, first, second }) {
+        if (first === second || Math.max(first, second) > n)
+          return { say: `Choose two different documents from 1 to ${n}.`, svg: "" };
+        const score = at => pairScore(n, first, second, at);
+        const documents = Array.from({ length: n }, (_, i) => i + 1);
+        const next = documents.filter(at => at !== first && at !== second)
+          .reduce((best, at) => score(at) > score(best) ? at : best);
+        return {
+          say: `Documents ${first} and ${second} score ${score(first).toFixed(4)}; the next best, document ${next}, ` +
+            `scores ${(score(first) - score(next)).toPrecision(2)} less. All ${n} stand at equal angles on a curve in ` +
+            "four dimensions; every pair has such a query, and the more documents there are, the smaller the gap.",
+          svg: plot({ x: [1, n], y: [-1, 1], at: [first, second], marks: documents, xName: "document",
+            yName: "score by the query of the pair", lines: [{ f: score }] }),
         };
       },
     },
