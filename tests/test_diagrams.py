@@ -68,12 +68,12 @@ def test_a_hub_is_the_nearest_of_as_many_queries_as_is_printed(drawn):
     most = np.array(
         [
             [np.bincount(cdist(Q, D).argmin(axis=1)).max() for D, Q in plane_clouds(0, i).values()]
-            for i in range(glued["hub_draws"])
+            for i in range(glued["drawn_clouds"])
         ]
     )
     assert [int(title.split(": ")[1]) for title in titles] == most[0].tolist()
-    assert [glued["hub_apart"], glued["hub_centred"]] == most[0].tolist()
-    np.testing.assert_allclose([glued["hub_apart_mean"], glued["hub_centred_mean"]], most.mean(0))
+    assert [glued["drawn_apart"], glued["drawn_centred"]] == most[0].tolist()
+    np.testing.assert_allclose([glued["drawn_apart_mean"], glued["drawn_centred_mean"]], most.mean(0))
 
 
 def test_clouds_less_their_means_keep_their_shape():
@@ -84,7 +84,7 @@ def test_clouds_less_their_means_keep_their_shape():
 
 
 def test_two_collapses_print_what_their_clouds_measure(drawn):
-    space, glued, titles = drawn("cosine-collapse", "fig-two-collapses")
+    space, glued, titles = drawn("cosine-collapse", "fig-three-clouds")
     for key, cloud, title in zip(
         ("even", "mean", "few"), space["clouds"].values(), titles[3:], strict=True
     ):
