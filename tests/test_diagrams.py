@@ -73,7 +73,8 @@ def test_a_hub_is_the_nearest_of_as_many_queries_as_is_printed(drawn):
     )
     assert [int(title.split(": ")[1]) for title in titles] == most[0].tolist()
     assert [glued["drawn_apart"], glued["drawn_centred"]] == most[0].tolist()
-    np.testing.assert_allclose([glued["drawn_apart_mean"], glued["drawn_centred_mean"]], most.mean(0))
+    means = [glued[f"drawn_{name}_mean"] for name in ("apart", "centred")]
+    np.testing.assert_allclose(means, most.mean(0))
 
 
 def test_clouds_less_their_means_keep_their_shape():
