@@ -7,9 +7,9 @@ from itertools import count
 import pytest
 import torch
 
-from paper_chapters.coarse_fine import kept_training as loop
-from paper_chapters.coarse_fine.kept_training import train
 from paper_utils.errors import PaperError
+from paper_utils.train import loop
+from paper_utils.train.loop import train
 
 
 class Interrupted(Exception):

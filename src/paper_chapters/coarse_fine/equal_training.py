@@ -20,11 +20,11 @@ from paper_chapters.coarse_fine.judged_lists import (
     graded_titles,
     training_lists,
 )
-from paper_chapters.coarse_fine.kept_training import train
 from paper_utils.data.judged import judged_checksums
 from paper_utils.encoders.cache import cache_folder
 from paper_utils.fingerprint import canonical_json, code_key, sha256
 from paper_utils.results import Tolerance, experiment
+from paper_utils.train.loop import train
 
 #: An arm's rate has the best accuracy of all development pairs of homedepot at `TRIAL_STEPS`.
 RATES = (2e-5, 5e-5, 1e-4, 2e-4)
@@ -44,7 +44,7 @@ MOST_QUERIES = {"development": 300, "test": 600}
 TRAINED_BY = (
     "paper_chapters.coarse_fine.arms",
     "paper_chapters.coarse_fine.judged_lists",
-    "paper_chapters.coarse_fine.kept_training",
+    "paper_utils.train.loop",
 )
 
 TRAINING = Tolerance(
