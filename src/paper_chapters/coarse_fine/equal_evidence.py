@@ -46,11 +46,6 @@ def decided(lead: Mapping[str, float], margin: float = MARGIN) -> str:
     return "stays below the margin" if lead["high"] < margin else "not settled"
 
 
-def still_gains(before: float, after: float, enough: float) -> bool:
-    """Whether the last doubling of the budget still gained `enough`."""
-    return after - before >= enough
-
-
 def _pooled(by_seed: Sequence[Any]) -> dict[str, float]:
     parts = [bootstrap_interval(values)[:3] for values in by_seed]
     if len(parts) == 1:
