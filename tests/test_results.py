@@ -167,8 +167,8 @@ def test_finished_tasks_survive_an_interruption(squares, monkeypatch):
             calls.append(task["x"])
             yield compute.timed("squares", square, task)
 
-    whole = compute.compute
-    monkeypatch.setattr(compute, "compute", interrupted)
+    whole = compute._compute
+    monkeypatch.setattr(compute, "_compute", interrupted)
     with pytest.raises(KeyboardInterrupt):
         results.run("squares")
     assert calls == [1, 2]
@@ -180,7 +180,7 @@ def test_finished_tasks_survive_an_interruption(squares, monkeypatch):
         calls.extend(task["x"] for task in tasks)
         return whole(chosen, tasks, 1, None, False)
 
-    monkeypatch.setattr(compute, "compute", rest)
+    monkeypatch.setattr(compute, "_compute", rest)
     results.run("squares")
     assert calls == [1, 2, 3], "what was done is not repeated"
     assert list(results.get("squares").frame()["square"]) == [1, 4, 9]
@@ -289,7 +289,24 @@ class TestOwn:
         assert record.result_path("squares").read_bytes() == kept
         own = results.get_own("squares", "mine")
         assert list(own.frame()["square"]) == [16, 25], "each value once, however many tasks"
-        assert own.provenance["command"] == 'paper results run squares -p x "[4, 5]"'
+        assert own.provenance["command"] == "paper results run squares -p x '[4, 5]' -o mine"
+
+    def test_an_interrupted_one_goes_on_and_leaves_the_books_run_alone(self, squares):
+        with pytest.raises(PaperError, match="failed"):
+            results.run_own(
+                "squares",
+                {"x": "[4, 5]", "fail": "[false, true]"},
+                "mine",
+                workers=1,
+                progress=False,
+            )
+        (kept,) = (squares / "_build" / "results").glob("squares.*.jsonl")
+        before = kept.read_text(encoding="utf-8")
+        assert before, "what was finished stays"
+        results.run("squares")
+        assert kept.read_text(encoding="utf-8") == before
+        results.run_own("squares", {"x": "4", "fail": "false"}, "mine", workers=1, progress=False)
+        assert not kept.exists()
 
     def test_what_is_not_given_stays(self, squares):
         results.run_own("squares", {"fail": "false"}, "mine", workers=1, progress=False)

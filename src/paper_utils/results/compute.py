@@ -35,31 +35,45 @@ def run(
     were finished before an interruption are not repeated, where code and data are the same.
     """
     chosen = find_experiment(name)
+    how = {"workers": workers, "scheduler": scheduler, "progress": progress}
+    return record_tasks(chosen, chosen.tasks(), result_path(name), chosen.command, **how)
+
+
+def record_tasks(
+    chosen: Experiment,
+    tasks: Sequence[dict[str, Any]],
+    path: Path,
+    command: str,
+    *,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: bool = True,
+) -> Path:
+    """Compute `tasks` of an experiment, going on where an interrupted run stopped, and write the
+    record to `path`; `command` computes it again.
+    """
     data = chosen.data()  # first: what is missing here shows before hours of work
-    tasks = chosen.tasks()
-    partial = _partial_path(chosen, data)
+    partial = _partial_path(chosen, data, path)
     done = _load_partial(partial)
     missing = [task for task in tasks if canonical_json(task) not in done]
     partial.parent.mkdir(parents=True, exist_ok=True)
     with partial.open("a", encoding="utf-8") as stream:
-        for entry in compute(chosen, missing, workers, scheduler, progress):
+        for entry in _compute(chosen, missing, workers, scheduler, progress):
             stream.write(json.dumps(entry, ensure_ascii=False) + "\n")
             stream.flush()
             done[canonical_json(entry["parameters"])] = entry
-    entries = [done[canonical_json(task)] for task in tasks]
-    path = write(chosen, data, entries, result_path(name), chosen.command)
+    _write(chosen, data, [done[canonical_json(task)] for task in tasks], path, command)
     partial.unlink(missing_ok=True)
     return path
 
 
-def compute(
+def _compute(
     chosen: Experiment,
     tasks: Sequence[dict[str, Any]],
     workers: int | None,
     scheduler: str | None,
     progress: bool,
 ) -> Iterable[dict[str, Any]]:
-    """Yield the tasks as they finish, side by side."""
     import joblib
     from tqdm import tqdm
 
@@ -132,8 +146,8 @@ def timed(
     }
 
 
-def _partial_path(chosen: Experiment, data: Mapping[str, str]) -> Path:
-    key = sha256(chosen.code_key, canonical_json(dict(data)))[:16]
+def _partial_path(chosen: Experiment, data: Mapping[str, str], path: Path) -> Path:
+    key = sha256(chosen.code_key, canonical_json(dict(data)), str(path.resolve()))[:16]
     return project_root() / "_build" / "results" / f"{chosen.name}.{key}.jsonl"
 
 
@@ -148,14 +162,13 @@ def _load_partial(path: Path) -> dict[str, dict[str, Any]]:
     return done
 
 
-def write(
+def _write(
     chosen: Experiment,
     data: Mapping[str, str],
     entries: list[dict[str, Any]],
     path: Path,
     command: str,
-) -> Path:
-    """Write the record of finished tasks to `path`; `command` computes it again."""
+) -> None:
     save(
         path,
         {
@@ -177,7 +190,6 @@ def write(
             **circumstances(chosen),
         },
     )
-    return path
 
 
 def weights_of(entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:

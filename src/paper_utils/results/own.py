@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shlex
 from collections.abc import Mapping
 from inspect import signature
 from pathlib import Path
@@ -13,7 +14,7 @@ import yaml
 from paper_utils.errors import PaperError, UsageError, did_you_mean
 from paper_utils.fingerprint import canonical_json
 from paper_utils.paths import project_root
-from paper_utils.results.compute import compute, write
+from paper_utils.results.compute import record_tasks
 from paper_utils.results.record import Result, load, read
 from paper_utils.results.registry import Experiment, find_entry, find_experiment
 
@@ -32,17 +33,12 @@ def run_own(
     """Compute the experiment `name` with the parameters `given`, as text; write a record of it.
     A list means each of its values. What is not given stays as in the tasks of the experiment.
     """
-    chosen = find_experiment(name)
+    chosen, path = find_experiment(name), own_path(name, folder)
     tasks = own_tasks(chosen, given)
-    data = chosen.data()
-    path = own_path(name, folder)
-    done = {
-        canonical_json(entry["parameters"]): entry
-        for entry in compute(chosen, tasks, workers, None, progress)
-    }
-    pairs = "".join(f' -p {key} "{text}"' for key, text in given.items())
-    entries = [done[canonical_json(task)] for task in tasks]
-    return write(chosen, data, entries, path, f"{chosen.command}{pairs}")
+    options = [part for key, text in given.items() for part in ("-p", key, text)]
+    options += [] if folder == FOLDER else ["-o", folder]
+    command = f"{chosen.command} {shlex.join(options)}"
+    return record_tasks(chosen, tasks, path, command, workers=workers, progress=progress)
 
 
 def own_tasks(chosen: Experiment, given: Mapping[str, str]) -> list[dict[str, Any]]:
