@@ -5,6 +5,7 @@ from __future__ import annotations
 import nbformat
 import pytest
 
+from paper_utils import results
 from paper_utils.book.chapters import find_chapters
 from paper_utils.book.labels import label_of
 from paper_utils.book.origins import origins
@@ -86,3 +87,11 @@ def test_a_folded_figure_says_recorded_or_computed_here():
         "Code: draw the figure ‘0’ (recorded: r-1)",
         "Code: draw the figure ‘1’ (computed here)",
     ]
+
+
+@pytest.mark.parametrize("chapter", find_chapters(project_root()), ids=lambda one: one.slug)
+def test_records_are_named_in_full_where_they_are_read(chapter):
+    """What a page says of its sources is read off these names."""
+    code = [cell.source for cell in chapter.notebook.cells if cell.cell_type == "code"]
+    assert not any('results.get(f"' in source for source in code), "a name that is put together"
+    assert {name for cell in origins(code) for name in cell} <= set(results.index())

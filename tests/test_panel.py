@@ -216,9 +216,9 @@ SEEN = {
     ("minilm", None): ((0.508, 0.0139, 0.0369, 26.7), (0.162, 0.481, 0.695)),
     ("me5-small", None): ((0.870, 0.00075, 0.0269, 37.5), (0.266, 0.647, 0.846)),
     ("qwen2.5-coder-0.5b", "mean"): ((0.899, 0.00247, 0.0926, 9.7), None),
-    # The last token's recall was seen as .060, .272, .508. Ours is .0625, .264, .4915 (bfloat16:
-    # .0645, .2615, .4905), of vectors equal to transformers' own: the last value is not met.
-    ("qwen2.5-coder-0.5b", "last"): ((0.725, 0.0198, 0.0527, 14.9), None),
+    # Of the last token .508 was seen at 20. Ours is .4915 (bfloat16: .4905), of vectors equal to
+    # transformers' own: it is not met.
+    ("qwen2.5-coder-0.5b", "last"): ((0.725, 0.0198, 0.0527, 14.9), (0.060, 0.272)),
     ("smollm2-135m", "mean"): ((0.981, 0.00011, 0.100, 8.3), (0.071, 0.286, 0.510)),
     ("use-multilingual-v3", None): ((0.338, 0.0181, 0.0299, 34.9), (0.280, 0.666, 0.847)),
     ("wordllama", None): ((0.540, 0.0190, 0.0351, 28.3), (0.385, 0.781, 0.927)),
@@ -242,7 +242,7 @@ def test_the_record_meets_what_was_seen_once(encoder, pooling):
     assert found == pytest.approx(geometry_seen, rel=0.05)
     if recall_seen:
         search = value("limit-small")["search"]["none"]
-        found = [search[f"recall_{k}"][0] for k in (2, 10, 20)]
+        found = [search[f"recall_{k}"][0] for k in (2, 10, 20)][: len(recall_seen)]
         assert found == pytest.approx(recall_seen, abs=0.012)
 
 
