@@ -217,7 +217,7 @@ def test_the_page_of_what_would_change_our_mind_escapes_nothing_and_loses_nothin
     entry = "id: O-1, claim: It is., verdict: open, found: 'By {measured[a]:.0%}.'"
     file.write_text(f"- {{{entry}, overturn: another world., run: paper run c}}")
     text = overturn_page(tmp_path, [item], {"c": "[C](./1-c.ipynb)"})
-    assert "### It is\n" in text and "By 25%." in text
+    assert "### It is: open\n" in text and "By 25%." in text
     assert "**It would be overturned by** another world." in text
     assert "```sh\npaper run c\n```" in text and "[C](./1-c.ipynb)" in text
     file.write_text(f"- {{{entry}}}")

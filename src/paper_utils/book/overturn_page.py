@@ -30,8 +30,10 @@ def overturn_page(root: Path, verdicts: Sequence[Verdict], links: Mapping[str, s
         for entry, item, found, _ in told(root, subject, verdicts):
             if "overturn" in entry:
                 where = links.get(item.claim.chapter, item.claim.chapter)
+                # who skims the headings must not leave with a claim that fails
+                said = f": {item.verdict}" if subject == "claim" else ""
                 items += [
-                    f"### {entry[subject].rstrip('.')}",
+                    f"### {entry[subject].rstrip('.')}{said}",
                     "",
                     f"{badge(item)} {found}",
                     "",
