@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paper_chapters.real_catalogue.attributes import (
+from paper_utils.data.attributes import (
     ATTRIBUTE_NAMES,
     RULES,
     attribute_text,
@@ -17,8 +17,8 @@ from paper_chapters.real_catalogue.attributes import (
     rewrite_attribute,
     without_attribute,
 )
-from paper_chapters.real_catalogue.title_task import title_task
 from paper_utils.data.catalogue import load_catalogue
+from paper_utils.data.title_task import title_task
 from paper_utils.errors import UsageError
 
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from paper_chapters.real_catalogue.attributes import ATTRIBUTE_NAMES
 from paper_chapters.real_catalogue.title_search import (
     Searcher,
     labels,
     measure,
     rules_checked,
 )
-from paper_chapters.real_catalogue.title_task import title_task
 from paper_chapters.real_catalogue.wands import load_wands
 from paper_chapters.real_catalogue.wands_search import measure_wands
 from paper_utils import results
+from paper_utils.data.attributes import ATTRIBUTE_NAMES
 from paper_utils.data.catalogue import load_catalogue
+from paper_utils.data.title_task import title_task
 from paper_utils.errors import UsageError
 
 

@@ -91,13 +91,15 @@ def test_data_files_count_by_content_where_a_module_of_their_package_names_them(
     assert fingerprint.code_key([ignores]) == other
 
 
-def test_files_of_the_chapters_enter_their_keys(monkeypatch):
+def test_files_beside_a_module_enter_its_key(monkeypatch):
     read = []
     bytes_of = fingerprint.Path.read_bytes
     monkeypatch.setattr(
         fingerprint.Path, "read_bytes", lambda path: (read.append(path.name), bytes_of(path))[1]
     )
-    fingerprint.code_key(
-        fingerprint.modules_used("import paper_chapters.real_catalogue.title_task")
-    )
+    fingerprint.code_key(fingerprint.modules_used("import paper_utils.data.title_task"))
     assert {"title_classes.yml", "diy.yml"} <= set(read) and "title_labels.csv" not in read
+    fingerprint.code_key(
+        fingerprint.modules_used("import paper_chapters.real_catalogue.title_search")
+    )
+    assert "title_labels.csv" in read

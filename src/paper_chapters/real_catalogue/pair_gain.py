@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from paper_chapters.real_catalogue.title_search import NEAR_TIES, Searcher
-from paper_chapters.real_catalogue.title_task import title_task
 from paper_utils.data.catalogue import load_catalogue
+from paper_utils.data.title_task import title_task
 from paper_utils.results import experiment
 from paper_utils.statistics import bootstrap_interval
 

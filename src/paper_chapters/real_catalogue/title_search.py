@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from paper_chapters.real_catalogue.attributes import ATTRIBUTE_NAMES, mine_attributes
-from paper_chapters.real_catalogue.title_task import LEAST_PAIRS, TitleTask, title_task
+from paper_utils.data.attributes import ATTRIBUTE_NAMES, mine_attributes
 from paper_utils.data.catalogue import load_catalogue
+from paper_utils.data.title_task import LEAST_PAIRS, TitleTask, title_task
 from paper_utils.encoders import load_encoder
 from paper_utils.errors import UsageError, did_you_mean
 from paper_utils.fingerprint import sha256

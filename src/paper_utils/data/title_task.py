@@ -20,7 +20,7 @@ import yaml
 from numpy.typing import NDArray
 from scipy import sparse
 
-from paper_chapters.real_catalogue.attributes import (
+from paper_utils.data.attributes import (
     ATTRIBUTE_NAMES,
     attribute_text,
     mine_attributes,
@@ -82,7 +82,7 @@ def title_task(
     if not found.notna().any(axis=None):
         raise UsageError(
             f"{catalogue.name}: no title states an attribute ({', '.join(ATTRIBUTE_NAMES)}); "
-            "see paper_chapters.real_catalogue.attributes for what is read"
+            "see paper_utils.data.attributes for what is read"
         )
     rng = np.random.default_rng(seed)
     return TitleTask(
