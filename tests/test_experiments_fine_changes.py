@@ -13,7 +13,7 @@ from paper_chapters.fine_mechanism.minilm_changes import (
     pair_change,
     ratio_interval,
 )
-from paper_chapters.real_catalogue.pair_gain import family_shares
+from paper_utils.data.title_task import family_shares
 from paper_utils.results import get
 from paper_utils.train.contrastive import Batch
 

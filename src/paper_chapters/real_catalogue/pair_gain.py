@@ -6,26 +6,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from paper_chapters.real_catalogue.title_search import NEAR_TIES, Searcher
 from paper_utils.data.catalogue import load_catalogue
-from paper_utils.data.title_task import title_task
+from paper_utils.data.title_task import family_shares, title_task
 from paper_utils.results import experiment
 from paper_utils.statistics import bootstrap_interval
 
 _RIGHT, _WRONG = "right", "wrong"
-
-
-def family_shares(right: NDArray, wrong: NDArray, pairs: pd.DataFrame) -> pd.Series:
-    """Return the share of pairs in the right order by attribute and family; a tie counts half.
-
-    `right` and `wrong` are the scores of the two titles of each pair. A query counts once in its
-    family.
-    """
-    won = pairs.assign(won=(right > wrong) + (right == wrong) / 2)
-    by_query = won.groupby(["attribute", "family", "query"])["won"].mean()
-    return by_query.groupby(["attribute", "family"]).mean()
 
 
 def pair_scores(name: str, titles: tuple[str, ...], texts: tuple[str, ...], pairs: pd.DataFrame):

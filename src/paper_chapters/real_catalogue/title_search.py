@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 
 from paper_utils.data.attributes import ATTRIBUTE_NAMES, mine_attributes
 from paper_utils.data.catalogue import load_catalogue
-from paper_utils.data.title_task import LEAST_PAIRS, TitleTask, title_task
+from paper_utils.data.title_task import LEAST_PAIRS, TitleTask, family_shares, title_task
 from paper_utils.encoders import load_encoder
 from paper_utils.errors import UsageError, did_you_mean
 from paper_utils.fingerprint import sha256
@@ -126,11 +126,8 @@ def _by_attribute(scores: NDArray, pairs: pd.DataFrame) -> dict[str, list[float]
     """Share of pairs in the right order, by attribute and over all families; a tie counts half."""
     if not len(pairs):
         return dict.fromkeys(("all", *ATTRIBUTE_NAMES))
-    right = scores[pairs["query"], pairs["right"]]
-    wrong = scores[pairs["query"], pairs["wrong"]]
-    won = pairs.assign(won=(right > wrong) + (right == wrong) / 2)
-    by_query = won.groupby(["attribute", "family", "query"])["won"].mean()
-    by_family = by_query.groupby(["attribute", "family"]).mean()
+    right, wrong = (scores[pairs["query"], pairs[side]] for side in ("right", "wrong"))
+    by_family = family_shares(right, wrong, pairs)
     found: dict[str, list[float] | None] = {"all": _interval(by_family.to_numpy())}
     for name in ATTRIBUTE_NAMES:
         enough = (pairs["attribute"] == name).sum() >= LEAST_PAIRS

@@ -96,6 +96,16 @@ def title_task(
     )
 
 
+def family_shares(right: NDArray, wrong: NDArray, pairs: pd.DataFrame) -> pd.Series:
+    """Return the share of pairs in the right order by attribute and family; a tie counts half.
+    `right` and `wrong` are the scores of the two titles of each pair. A query counts once in its
+    family.
+    """
+    won = pairs.assign(won=(right > wrong) + (right == wrong) / 2)
+    by_query = won.groupby(["attribute", "family", "query"])["won"].mean()
+    return by_query.groupby(["attribute", "family"]).mean()
+
+
 def title_classes(catalogue: Catalogue, language: str) -> NDArray[np.str_]:
     """Return the class of each title as a query names it; empty where generic or rare.
     A class needs `LEAST_IN_CLASS` titles; fewer than two such classes raise `UsageError`.
