@@ -16,9 +16,11 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
 from bs4 import BeautifulSoup
 
+from paper_chapters.margin.plane import on_circle, widest_query
 from paper_chapters.margin.rounded_codes import precision_dimension
 from paper_chapters.norm_growth.expected_norm import expected_cosine
 from paper_utils.book import pdf
@@ -27,6 +29,7 @@ from paper_utils.codes.capacity import critical_dimension
 from paper_utils.geometry.stability import expected_margin, swap_probability
 from paper_utils.theory.construction import (
     equal_angles,
+    set_margins,
     trigonometric_curve,
     trigonometric_queries,
 )
@@ -345,6 +348,15 @@ def package_values() -> list[tuple[str, list, float]]:
         query, _ = trigonometric_queries([[i - 1, j - 1]], angles)
         scores = trigonometric_curve(angles, 2) @ query[0]
         calls += [("pairScore", [n, i, j, at + 1], float(score)) for at, score in enumerate(scores)]
+    for trio, query in product([(150, 30, 270), (0, 10, 359), (77, 200, 205)], (0, 45, 110, 271)):
+        docs, asked = on_circle(trio), on_circle([query])
+        order = np.argsort(-(asked @ docs.T)[0])
+        best = widest_query(*docs[order])[None]
+        for name, given, way in (
+            ("planeMargin", [query, *trio], asked),
+            ("widestMargin", [trio[i] for i in order], best),
+        ):
+            calls += [(name, given, float(set_margins(docs, way, [order[:2]])[0]))]
     return calls + [
         ("criticalDimension", [vocabulary, length], critical_dimension(vocabulary, length))
         for length, vocabulary in product((2, 45, 200), (300, 1848, 10**5))
@@ -355,7 +367,7 @@ _CALL = """calls => calls.map(([name, given]) => {
   const value = paperWidgets[name](...given);
   return Number.isFinite(value) ? value : String(value);
 })"""
-WIDGETS = ("cosine", "noise", "gap", "pair", "catalogue")
+WIDGETS = ("cosine", "noise", "gap", "pair", "plane", "catalogue")
 
 
 @pytest.mark.browser
@@ -411,6 +423,40 @@ class TestWidgets:
         number.blur()
         assert number.input_value() == "2"
         assert box.locator("[role=status]").text_content() == before
+
+    @pytest.mark.parametrize("touch", [False, True])
+    def test_a_document_is_dragged_around_the_circle(self, page, chromium, touch):
+        context = chromium.new_context(has_touch=touch, reduced_motion="reduce")
+        here = context.new_page()
+        here.goto(page.url)
+        box = here.locator("[data-widget=plane]")
+        box.scroll_into_view_if_needed()
+        centre = box.locator("circle.grid").bounding_box()
+        x, y = centre["x"] + centre["width"] / 2, centre["y"] + centre["height"] / 2
+        radius = centre["width"] / 2
+        steps = [x, y + radius], [x + radius, y + radius], [x + 2 * radius, y]  # 270°, 315°, 0°
+        if touch:
+            device = context.new_cdp_session(here)
+            for name, (left, top) in zip(
+                ("touchStart", "touchMove", "touchMove"), steps, strict=True
+            ):
+                points = [{"x": left, "y": top}]
+                device.send("Input.dispatchTouchEvent", {"type": name, "touchPoints": points})
+            device.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        else:
+            here.mouse.move(*steps[0])
+            here.mouse.down()
+            for step in steps[1:]:
+                here.mouse.move(*step)
+            here.mouse.up()
+            here.mouse.move(x, y)  # let go: nothing follows any more
+        here.wait_for_function(
+            "text => document.querySelector('[data-widget=plane] [role=status]')"
+            ".textContent.includes(text)",
+            arg="3: −0.34",  # cos 110°
+        )
+        assert box.get_by_label("document 3", exact=True).input_value() == "0"
+        context.close()
 
     def test_they_have_no_barriers_and_fit_a_phone(self, page):
         page.evaluate(AXE.read_text(encoding="utf-8"))

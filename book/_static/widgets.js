@@ -181,8 +181,27 @@
     return (1 + shared / 2 - (1 - turn(at - i)) * (1 - turn(at - j))) / Math.sqrt(2 * (2.25 + 2 * shared));
   }
 
+  /* paper_chapters.margin.plane: unit vectors at angles in degrees; the two documents that a query returns of
+     three, the margin of their scores, and the widest margin of any query, how far the third is from their segment */
+  const onCircle = degrees => [Math.cos(degrees * Math.PI / 180), Math.sin(degrees * Math.PI / 180)];
+  const dot = ([a, b], [c, d]) => a * c + b * d;
+  function planeTop(query, ...documents) {
+    const scores = documents.map(at => dot(onCircle(at), onCircle(query)));
+    const order = [0, 1, 2].sort((i, j) => scores[j] - scores[i]);
+    return { scores, order, margin: scores[order[1]] - scores[order[2]] };
+  }
+  const planeMargin = (query, ...documents) => planeTop(query, ...documents).margin;
+  function widestQuery(first, second, third) { // from the third to the nearest point of the segment, not scaled
+    const [a, b, c] = [first, second, third].map(onCircle);
+    const along = [b[0] - a[0], b[1] - a[1]], length = dot(along, along);
+    const share = length ? Math.min(1, Math.max(0, dot([c[0] - a[0], c[1] - a[1]], along) / length)) : 0;
+    return [0, 1].map(i => a[i] + share * along[i] - c[i]);
+  }
+  const widestMargin = (...documents) => Math.hypot(...widestQuery(...documents));
+
   globalThis.paperWidgets = { normal, quantile, beta, expectedCosine, gapCeiling, precisionDimension,
-    expectedMargin, swapProbability, additiveRecall, additiveDimension, criticalDimension, pairScore };
+    expectedMargin, swapProbability, additiveRecall, additiveDimension, criticalDimension, pairScore,
+    planeMargin, widestMargin };
   if (typeof document === "undefined") return; // a test without a page
 
   /* --------------------------------------------------------------------------- what they look like */
@@ -214,6 +233,12 @@
       max: forth(to), step: log ? 0.01 : step, value: forth(start) });
     const state = { value: start, node: make("div", { class: "knob" }, make("label", { for: id }, title), slider, number) };
     const told = () => slider.setAttribute("aria-valuetext", `${state.value}`);
+    state.move = value => { // what a drag in the picture does
+      number.value = state.value = tidy(value);
+      number.removeAttribute("aria-invalid");
+      slider.value = forth(state.value);
+      told(); onChange();
+    };
     slider.addEventListener("input", () => {
       const value = back(+slider.value);
       state.value = tidy(log && value > 100 ? +value.toPrecision(2) : value);
@@ -282,6 +307,41 @@
     });
     return svg;
   }
+
+  /* A circle of three documents and a query, each to be dragged: the knob of its name follows */
+  const PLANE = { width: 360, height: 280, x: 180, y: 140, radius: 100 };
+  function plane(query, documents, { scores, order, margin }, best) {
+    const { width, height, x, y, radius } = PLANE;
+    const at = ([a, b], scale = 1) => [x + radius * scale * a, y - radius * scale * b];
+    const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true", focusable: "false" });
+    const line = (kind, [x1, y1], [x2, y2]) => svg.append(draw("line", { class: kind, x1, y1, x2, y2 }));
+    const way = onCircle(query), foot = i => at(way, scores[i]);
+    svg.append(draw("circle", { class: "grid", cx: x, cy: y, r: radius, fill: "none" }));
+    line("grid", at(way, -1.15), at(way, 1.15));
+    if (best) {
+      line("line line-1", at([0, 0]), at(best, 0.92));
+      svg.append(draw("text", { x: at(best, 0.6)[0] + 5, y: at(best, 0.6)[1] - 5 }, "widest"));
+    }
+    if (margin) line("margin", foot(order[2]), foot(order[1]));
+    line("line", at([0, 0]), at(way));
+    const grip = (name, [cx, cy]) => draw("circle", { class: "grip", "data-knob": name, cx, cy, r: 20 });
+    documents.map(onCircle).forEach((place, i) => {
+      const [cx, cy] = at(place), out = i === order[2];
+      line("shadow", at(place), foot(i));
+      svg.append(out ? draw("rect", { class: "dot", x: cx - 7, y: cy - 7, width: 14, height: 14 }) :
+        draw("circle", { class: "dot line-1", cx, cy, r: 8 }));
+      const [tx, ty] = at(place, 1.24);
+      svg.append(draw("text", { class: "name", x: tx, y: ty + 4, "text-anchor": "middle" }, `${i + 1}`));
+    });
+    const [tip, left, right] = [at(way), at(onCircle(query + 7), 0.87), at(onCircle(query - 7), 0.87)];
+    svg.append(draw("polygon", { class: "dot", points: [tip, left, right].join(" ") }),
+      draw("text", { class: "name", x: at(way, 1.22)[0], y: at(way, 1.22)[1] + 4, "text-anchor": "middle" }, "query"));
+    const names = ["first", "second", "third"];
+    svg.append(...names.map((name, i) => grip(name, at(onCircle(documents[i])))),
+      grip("query", at(way, 0.95))); // last, so that it can be had where it meets a document
+    return svg;
+  }
+  const turned = (x, y) => (Math.round(Math.atan2(PLANE.y - y, x - PLANE.x) * 180 / Math.PI) + 360) % 360;
 
   /* ------------------------------------------------------------------------------- the calculators */
 
@@ -368,6 +428,30 @@
         };
       },
     },
+    plane: {
+      title: "Try it: drag the query or a document, and watch the margin",
+      knobs: {
+        query: ["direction of the query, degrees", { from: 0, to: 359, start: 110 }],
+        first: ["document 1", { from: 0, to: 359, start: 150 }],
+        second: ["document 2", { from: 0, to: 359, start: 30 }],
+        third: ["document 3", { from: 0, to: 359, start: 270 }],
+      },
+      turned,
+      show({ query, first, second, third }) {
+        const documents = [first, second, third], found = planeTop(query, ...documents), { order, scores } = found;
+        const [a, b] = order.slice(0, 2).sort();
+        const way = widestQuery(...order.map(i => documents[i])), widest = Math.hypot(...way);
+        const best = widest > 1e-9 ? way.map(part => part / widest) : null;
+        const listed = scores.map((score, i) => `${i + 1}: ${score.toFixed(2).replace("-", "−")}`).join(", ");
+        return {
+          say: `Scores: ${listed}. ` + (!best ? "Two documents stand in one place: no query tells them apart." :
+            found.margin < 1e-9 ? "The second and the third tie: the margin is zero, and chance decides which is returned." :
+            `Documents ${a + 1} and ${b + 1} are returned, with a margin of ${found.margin.toFixed(3)}. ` +
+            `The best query for them, dashed, has ${widest.toFixed(3)}.`),
+          svg: plane(query, documents, found, best),
+        };
+      },
+    },
     catalogue: {
       title: "Try it: sums and set codes for a catalogue",
       knobs: {
@@ -421,6 +505,23 @@
       form.append(knobs[name].node);
     }
     form.addEventListener("submit", event => event.preventDefault());
+    // The frame holds the pointer, because each drawing replaces what was taken hold of.
+    if (kind.turned) {
+      let held = null;
+      figure.addEventListener("touchstart", event => { // or the browser takes it for scrolling
+        if (event.target.dataset.knob) event.preventDefault();
+      }, { passive: false });
+      figure.addEventListener("pointerdown", event => {
+        held = knobs[event.target.dataset.knob] || null;
+        if (held) { figure.setPointerCapture(event.pointerId); event.preventDefault(); }
+      });
+      figure.addEventListener("pointermove", event => {
+        if (!held) return;
+        const box = figure.firstChild.getBoundingClientRect(), scale = PLANE.width / box.width;
+        held.move(kind.turned((event.clientX - box.left) * scale, (event.clientY - box.top) * scale));
+      });
+      for (const end of ["pointerup", "pointercancel"]) figure.addEventListener(end, () => { held = null; });
+    }
     const heading = make("p", { class: "title", id: `paper-widget-${++count}` }, kind.title);
     box.setAttribute("role", "group");
     box.setAttribute("aria-labelledby", heading.id);
