@@ -70,7 +70,8 @@ def make_book(folder: Path, chapters: dict[str, str] | None = None) -> Path:
     toc = ["format: jb-book", "root: book/index", "chapters:"]
     toc += [f"  - file: book/chapters/{name.removesuffix('.md')}" for name in chapters]
     toc += [
-        f"  - file: book/{name}" for name in ("chapters/verdicts", "chapters/runs", "reproduce")
+        f"  - file: book/{name}"
+        for name in ("chapters/verdicts", "chapters/verdicts-own", "chapters/runs", "reproduce")
     ]
     (folder / "_toc.yml").write_text("\n".join(toc) + "\n")
     config = "title: Tiny\nonly_build_toc_files: true\nexecute: {execute_notebooks: 'off'}\n"

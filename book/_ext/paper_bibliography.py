@@ -19,7 +19,7 @@ from sphinxcontrib.bibtex.style.referencing import BracketStyle, PersonStyle
 from sphinxcontrib.bibtex.style.referencing.author_year import AuthorYearReferenceStyle
 from sphinxcontrib.bibtex.style.template import node
 
-from paper_utils.book.verdict_page import author_names
+from paper_utils.book.source_pages import author_names
 
 
 class LabelStyle(BaseLabelStyle):

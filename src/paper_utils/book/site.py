@@ -16,6 +16,7 @@ from paper_utils.book.cite_page import cite_page
 from paper_utils.book.overturn_page import overturn_page
 from paper_utils.book.runner import build_folder, new_scratch
 from paper_utils.book.runs_page import runs_page
+from paper_utils.book.source_pages import source_pages
 from paper_utils.book.state import Book
 from paper_utils.book.verdict_page import chapter_links, verdict_page
 from paper_utils.book.worker import die_with_parent
@@ -66,6 +67,8 @@ def write_claims(book: Book) -> list[Verdict]:
     write_text(book.site / "_build" / "claims.json", claims_json(verdicts))
     write_text(book.built / "runs.md", runs_page(book))
     write_text(book.built / "verdicts.md", verdict_page(book.root, book.chapters, verdicts))
+    for name, text in source_pages(book.root, book.chapters, verdicts).items():
+        write_text(book.built / f"{name}.md", text)
     links = chapter_links(book.chapters)
     write_text(book.built / "change-our-mind.md", overturn_page(book.root, verdicts, links))
     write_text(book.built / "cite.md", cite_page(book.root, book.chapters))

@@ -1,9 +1,8 @@
-"""The page of verdicts: a summary, a filter, and every claim by source."""
+"""The page of verdicts: a summary, a filter, and every claim in a line; and its short answers."""
 
 from __future__ import annotations
 
 import html
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,23 +11,23 @@ from typing import Any
 import yaml
 
 from paper_utils.book.chapters import Chapter
-from paper_utils.claims import VERDICTS, Verdict, badge, counts, format_value, groups, outcome
+from paper_utils.book.source_pages import (
+    ABOUT,
+    RESTATED,
+    SLIPS,
+    about_source,
+    by_source,
+    claim_lines,
+    page_of,
+    shown_names,
+    source_names,
+)
+from paper_utils.claims import VERDICTS, Verdict, badge, counts, groups, outcome
 from paper_utils.claims.evidence import read_evidence
 from paper_utils.claims.ledger import STATUSES
-from paper_utils.claims.tables import (
-    OUTCOMES,
-    about_measured,
-    measured_lines,
-    shown_reason,
-    table_row,
-    typeset,
-)
+from paper_utils.claims.tables import OUTCOMES, table_row, typeset
 from paper_utils.errors import PaperError, did_you_mean
 
-FOLD = 4  # conditions that are shown before the rest is folded away
-OWN = "Results of this book"
-RESTATED = "Side by side"
-SLIPS = "Slips of the pen"
 _OPTIONAL = {"front", "more", "with", "overturn", "run", "asked_by", "valid", "chart"}
 _TOLD_IN = {"claim": "headlines.yml", "question": "questions.yml"}
 _STATUS = {
@@ -40,42 +39,18 @@ _STATUS = {
 }
 
 
-def source_names(root: Path) -> dict[str, tuple[str, str]]:
-    """Return a short name ("Weller et al. (2026)") and the title of every source, by key."""
-    from pybtex.database import parse_file
-
-    names = {}
-    for key, entry in parse_file(str(root / "book" / "references.bib")).entries.items():
-        year, name = entry.fields.get("year"), author_names(entry)
-        texts = (f"{name} ({year})" if year else name, entry.fields.get("title", ""))
-        names[key] = tuple(re.sub(r"[{}]", "", text) for text in texts)
-    return names
-
-
-def author_names(entry: Any) -> str:
-    """Return 'A', 'A and B' or 'A et al.' for an entry of the bibliography; else its key."""
-    people = entry.persons.get("author") or entry.persons.get("editor") or []
-    names = [" ".join(one.prelast_names + one.last_names).strip("{}") for one in people]
-    if len(names) > 2 or "others" in names:
-        return f"{names[0]} et al."
-    return " and ".join(names) or entry.fields.get("key", entry.key)
-
-
 def verdict_page(root: Path, chapters: Sequence[Chapter], verdicts: Sequence[Verdict]) -> str:
     """Return the page as MyST Markdown; `verdicts` are in the order of the ledger."""
     known = source_names(root)
-    found = groups(verdicts)
-    counted = found["literature"] + found["own"]  # this book's own results stand last
-    by_source: dict[str, list[Verdict]] = {}
-    for item in counted:
-        by_source.setdefault(item.claim.source, []).append(item)
+    sources = by_source(verdicts)
+    counted = [item for items in sources.values() for item in items]
     by_status = {
         key: items for key in STATUSES if (items := [x for x in counted if x.status == key])
     }
-    sources = dict.fromkeys([*by_source, *(item.claim.source for item in verdicts)])
-    names = {key: html.escape(known.get(key, (key, ""))[0]) for key in sources} | {"own": OWN}
-    links = chapter_links(chapters)
-    answers = headline_items(root, verdicts, links)
+    shown = dict.fromkeys([*sources, *(item.claim.source for item in verdicts)])
+    names = shown_names(known, shown)
+    places = {key: f"[{names[key]}](./{page_of(key)}.md)" for key in sources}
+    answers = headline_items(root, verdicts, chapter_links(chapters))
     lines = [
         "---",
         "html_theme.sidebar_secondary.remove: true",
@@ -84,31 +59,32 @@ def verdict_page(root: Path, chapters: Sequence[Chapter], verdicts: Sequence[Ver
         "# Verdicts",
         "",
         "{.lead}",
-        "Every claim that this book takes up, beside what it measured.",
+        "Every claim that this book takes up, in a line with its verdict.",
         "",
         *_summary(verdicts),
-        *_count_table("Source", {names[key]: items for key, items in by_source.items()}),
+        *_count_table("Source", {places[key]: items for key, items in sources.items()}),
         *_count_table("Status", {_STATUS[key]: items for key, items in by_status.items()}),
         *(["## The short answers", "", *answers] if answers else []),
         "## All claims",
         "",
         "A verdict is computed from the claim, a rule and the measurement. Where no rule can "
-        "decide, it is marked *(judged)* and gives its reason. Brackets after a value hold its "
-        "interval, 95% unless the chapter says otherwise.",
+        "decide, it is marked *(judged)*. The name of a claim leads to what its source prints, "
+        "what was measured, and what decided.",
         "",
-        _filter(sources, names, verdicts),
+        _filter(shown, names, verdicts),
         "",
     ]
-    for key, items in by_source.items():
-        about = f"*{known[key][1]}* {{cite:p}}`{key}`" if key in known else ""
-        lines += [f"### {names[key]}", "", about, "", _table(items, links), ""]
-    for title, about, items in (
-        (RESTATED, "Each restates the verdicts that it names. None is counted.", found["restated"]),
-        (SLIPS, "Mistakes of writing in a source. None is counted as a claim.", found["slips"]),
-    ):
+    for key, items in sources.items():
+        lines += [f"### {names[key]}", "", about_source(key, known), "", *_lines(items), ""]
+    found = groups(verdicts)
+    for title, items in ((RESTATED, found["restated"]), (SLIPS, found["slips"])):
         if items:
-            lines += [f"### {title}", "", about, "", _table(items, links, names), ""]
+            lines += [f"### {title}", "", ABOUT[title], "", *_lines(items, names), ""]
     return "\n".join(lines)
+
+
+def _lines(items: Sequence[Verdict], names: Mapping[str, str] | None = None) -> list[str]:
+    return ['<div class="claim-lines">', "", claim_lines(items, names), "", "</div>"]
 
 
 def chapter_links(chapters: Sequence[Chapter]) -> dict[str, str]:
@@ -257,47 +233,3 @@ def _filter(
         '<p><span role="status"></span> <button type="reset">Show all</button></p>'
         "</form>"
     )
-
-
-def _table(
-    items: Sequence[Verdict], links: Mapping[str, str], sources: Mapping[str, str] | None = None
-) -> str:
-    """Return a table of claims; `sources` adds the name of each one's source."""
-    rows = [["Claim", "Claimed and measured", "Verdict"], ["---"] * 3]
-    for item in items:
-        claim = item.claim
-        mark = (
-            f'<span class="claim-mark" id="claim-{claim.id}" '
-            f'data-source="{html.escape(claim.source)}" data-verdict="{outcome(item)}"></span>'
-        )
-        at = claim.at if sources is None else f"{sources[claim.source]}, {claim.at}"
-        place = "" if claim.source == "own" else f'<span class="place">{at}</span><br>'
-        rows.append(
-            [
-                f"{mark}**{claim.id}** {place}{claim.statement}<br>{_restates(item)}"
-                f'<span class="place">{links.get(claim.chapter, claim.chapter)}</span>',
-                f'<span class="label">Claimed:</span> {typeset(format_value(claim.claimed))}<br>'
-                f'<span class="label">Measured:</span> {_measured(item)}',
-                "<br>".join(filter(None, [badge(item), shown_reason(item)])),
-            ]
-        )
-    return "\n".join(map(table_row, rows))
-
-
-def _restates(item: Verdict) -> str:
-    links = ", ".join(f'<a href="#claim-{id}">{id}</a>' for id in item.claim.restates)
-    return f"Restates {links}.<br>" if links else ""
-
-
-def _measured(item: Verdict) -> str:
-    """Return the measurement, all but the first conditions folded away."""
-    if item.record is None:
-        return "–"
-    lines = measured_lines(item.record)
-    first = "<br>" if len(lines) > 1 else ""
-    tail = [about_measured(item.claim, item.record)]
-    if len(lines) > FOLD + 1:
-        rest = "<br>".join(lines[FOLD:])
-        fold = f"<details><summary>{len(lines) - FOLD} more</summary>{rest}</details>"
-        return first + "<br>".join(lines[:FOLD]) + fold + tail[0]
-    return first + "<br>".join(filter(None, lines + tail))
