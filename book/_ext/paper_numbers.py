@@ -1,6 +1,7 @@
 """A chapter's number is that of its file, wherever it stands in the side bar.
 
-Readers, links and records name chapters by it; the order of reading begins with what to do.
+Readers, links and records name chapters by it; the order of reading begins with what to do. A page
+among them that is no chapter, like that of a part, has no number.
 """
 
 from __future__ import annotations
@@ -27,13 +28,12 @@ def keep_numbers(env) -> None:
     """Put the number of the file in the place of the one that was counted."""
     for page, numbers in env.toc_secnumbers.items():
         number = number_of(page)
-        if number is None:
-            continue
         for anchor, counted in numbers.items():
-            numbers[anchor] = counted and (number, *counted[1:])
+            numbers[anchor] = counted and number and (number, *counted[1:])
         for node in [env.titles[page], *env.tocs[page].findall(nodes.reference)]:
-            if node.get("secnumber"):
-                node["secnumber"] = [number, *node["secnumber"][1:]]
+            if counted := node.attributes.pop("secnumber", None):
+                if number:
+                    node["secnumber"] = [number, *counted[1:]]
 
 
 def setup(app):

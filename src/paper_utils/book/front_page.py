@@ -13,6 +13,7 @@ import yaml
 
 from paper_utils import plots, results
 from paper_utils.book.chapters import Chapter
+from paper_utils.book.part_pages import page_of_part
 from paper_utils.book.questions import question_items
 from paper_utils.book.verdict_page import headline_items
 from paper_utils.claims import Verdict
@@ -249,7 +250,9 @@ def short_path(root: Path, chapters: Sequence[Chapter]) -> str:
         found = [f"- {links[name]}" for name in names if name in links]
         if not found or sum(line.startswith("- ") for line in lines) + len(found) > PATH:
             break
-        lines += [f"**{part['caption']}**", "", *found, ""]
+        page = page_of_part(part)
+        caption = f"[{part['caption']}](chapters/{page}.md)" if page else part["caption"]
+        lines += [f"**{caption}**", "", *found, ""]
     return "\n".join(lines)
 
 

@@ -28,7 +28,7 @@ _HOST = "http://book.invalid"
 _FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--font-render-hinting=none"]
 _GONE = (
     "a.headerlink, details.hide, script, style, button, .claim-filter, .toctree-wrapper, "
-    ".paper-widget"
+    ".only-dark, .paper-widget"
 )
 _POINTS_TO_IDS = ("aria-labelledby", "aria-describedby", "aria-controls", "for")
 
@@ -55,7 +55,7 @@ a { text-decoration: none !important; }
 #book-title p { font: 400 1.2rem/1.5 var(--paper-serif); max-width: 34rem; }
 #book-contents p { font: 600 1.6rem var(--paper-serif); }
 #book-contents p { margin: 0 0 0.8rem; }
-#book-contents p.part { font: 600 0.95rem var(--pst-font-family-base); margin: 0.7rem 0 0.15rem; }
+#book-contents .part { font: 600 0.95rem var(--pst-font-family-base); margin: 0.7rem 0 0.15rem; }
 #book-contents ol {
   font: 400 1.05rem/1.5 var(--paper-serif); list-style: none; margin: 0; padding: 0;
 }
@@ -148,9 +148,13 @@ def _contents(root: Path, titles: dict[str, str], number: dict[str, int], pages:
     lines = ['<nav id="book-contents"><p>Contents</p>']
     for part in toc.get("parts", []):
         names = pages_in(part)
-        lines.append(f"<p class='part'>{part.get('caption', '')}</p><ol>")
+        caption = part.get("caption", "")
+        if titles[names[0]] != caption:  # else the page of the part stands for it
+            lines.append(f"<p class='part'>{caption}</p>")
+        lines.append("<ol>")
         lines += [
-            f'<li><a href="#d{number[name]}">{titles[name]}</a><i></i>'
+            f"<li class='{'part' if titles[name] == caption else 'page'}'>"
+            f'<a href="#d{number[name]}">{titles[name]}</a><i></i>'
             f"<span>{pages.get(number[name], '000')}</span></li>"
             for name in names
         ]

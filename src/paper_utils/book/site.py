@@ -14,6 +14,7 @@ import nbformat
 from paper_utils.book.chapters import Chapter
 from paper_utils.book.cite_page import cite_page
 from paper_utils.book.overturn_page import overturn_page
+from paper_utils.book.part_pages import part_pages
 from paper_utils.book.runner import build_folder, new_scratch
 from paper_utils.book.runs_page import runs_page
 from paper_utils.book.source_pages import source_pages
@@ -68,6 +69,8 @@ def write_claims(book: Book) -> list[Verdict]:
     write_text(book.built / "runs.md", runs_page(book))
     write_text(book.built / "verdicts.md", verdict_page(book.root, book.chapters, verdicts))
     for name, text in source_pages(book.root, book.chapters, verdicts).items():
+        write_text(book.built / f"{name}.md", text)
+    for name, text in part_pages(book.root, book.chapters, verdicts).items():
         write_text(book.built / f"{name}.md", text)
     links = chapter_links(book.chapters)
     write_text(book.built / "change-our-mind.md", overturn_page(book.root, verdicts, links))

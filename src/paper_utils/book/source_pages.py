@@ -190,4 +190,4 @@ def short(statement: str) -> str:
     >>> short("It rises with $n$. (Measured: the slope, in bits (base 2).)")
     'It rises with $n$.'
     """
-    return re.sub(r"\s*\(Measured: .*\)$", "", statement.strip(), flags=re.DOTALL)
+    return re.sub(r"\s*\(Measured\b.*\)$", "", statement.strip(), flags=re.DOTALL)
