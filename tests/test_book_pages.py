@@ -15,6 +15,8 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 
+from paper_utils import plots
+from paper_utils.book.dark import strangers
 from rendered import ROOT, pages_of, site_folder
 
 _FETCHED_BY_CSS = re.compile(r"""(?:url\(\s*|@import\s+)["']?((?:https?:)?//[^"')\s]+)""")
@@ -75,7 +77,7 @@ def foreign_resources(site: Path, pages: dict[Path, BeautifulSoup]) -> list[str]
 
 def article_images(pages: dict[Path, BeautifulSoup]):
     for path, page in pages.items():
-        for image in page.select("article img"):
+        for image in page.select("article img:not(.only-dark)"):  # its twin says the same
             yield path, image
 
 
@@ -122,6 +124,24 @@ def test_nothing_is_fetched_from_another_host(site, pages):
 @pytest.mark.book
 def test_images_have_captions_and_alternative_texts(site, pages):
     assert image_faults(site, pages) == []
+
+
+@pytest.mark.book
+def test_every_figure_has_a_dark_version_in_known_colours(site, pages):
+    for path, image in article_images(pages):
+        name = f"{path.relative_to(site)}: {image['src']}"
+        twin = image.find_next_sibling("img", class_="only-dark")
+        assert "only-light" in image.get("class", ()) and twin, f"{name} has no dark version"
+        kept = ("alt", "width", "height", "loading")
+        assert [image.get(key) for key in kept] == [twin.get(key) for key in kept], name
+        light, dark = (
+            (path.parent / one["src"]).read_text(encoding="utf-8") for one in (image, twin)
+        )
+        assert dark != light and plots.PAPER.lower() not in dark, name
+        unknown = strangers(light)
+        assert not unknown, f"{name}: {unknown} have no dark colour (paper_utils.book.dark.DARK)"
+        black = re.findall(r"<!-- (.+) -->\s*<g(?! style=.fill)", light)
+        assert not black, f"{name}: letters are black: {black}"
 
 
 @pytest.mark.book

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paper_utils import plots
+from paper_utils.book.dark import DARK
 from paper_utils.errors import UsageError
 
 # Machado, Oliveira, Fernandes (2009), severity 1, acting on linear RGB.
@@ -37,6 +38,8 @@ DEFICIENCIES = {
         [0.004733, 0.691367, 0.303900],
     ],
 }
+# The colour of a figure in each theme, by its light one.
+THEMES = {"light": {light: light for light in DARK}, "dark": DARK}
 OKABE_ITO = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", plots.INK]
 
 
@@ -87,20 +90,25 @@ def test_contrast_is_that_of_wcag():
     assert contrast("#000000", "#FFFFFF") == pytest.approx(21)
 
 
+@pytest.mark.parametrize("seen", THEMES.values(), ids=THEMES)
 @pytest.mark.parametrize("name", plots.COLOURS)
-def test_every_colour_stands_out_from_the_paper(name):
-    assert contrast(plots.COLOURS[name], plots.PAPER) >= 3  # WCAG 1.4.11, graphical objects
+def test_every_colour_stands_out_from_the_paper(name, seen):
+    # WCAG 1.4.11, graphical objects
+    assert contrast(seen[plots.COLOURS[name]], seen[plots.PAPER]) >= 3
 
 
+@pytest.mark.parametrize("seen", THEMES.values(), ids=THEMES)
 @pytest.mark.parametrize("colour", [plots.INK, plots.MUTED])
-def test_text_is_readable_on_the_paper(colour):
-    assert contrast(colour, plots.PAPER) >= 4.5  # WCAG 1.4.3
+def test_text_is_readable_on_the_paper(colour, seen):
+    assert contrast(seen[colour], seen[plots.PAPER]) >= 4.5  # WCAG 1.4.3
 
 
+@pytest.mark.parametrize("seen", THEMES.values(), ids=THEMES)
 @pytest.mark.parametrize("deficiency", DEFICIENCIES)
-def test_colours_are_apart_for_every_reader(deficiency):
+def test_colours_are_apart_for_every_reader(deficiency, seen):
     worst_of_okabe_ito = min(closest_pair(OKABE_ITO, name) for name in DEFICIENCIES)
-    assert closest_pair(plots.COLOURS.values(), deficiency) > worst_of_okabe_ito
+    colours = [seen[colour] for colour in plots.COLOURS.values()]
+    assert closest_pair(colours, deficiency) > worst_of_okabe_ito
 
 
 def test_an_encoder_looks_the_same_in_every_company():

@@ -1,7 +1,7 @@
 """One look for all figures and tables of the book.
 
-The opaque paper-coloured background makes a figure the same picture in the light and dark theme.
-Its colours stand out and differ for colour-blind readers too (tested); marker and line style say
+A figure is drawn in light colours on opaque paper; `paper_utils.book.dark` makes its dark version.
+Both palettes stand out and differ for colour-blind readers too (tested); marker and line style say
 the same again. On a phone, 390 pixels wide, the smallest label is about 9 pixels high.
 """
 

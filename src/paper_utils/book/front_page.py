@@ -222,17 +222,17 @@ def figure_text(found: Mapping[str, Any], chapter: Chapter) -> str:
             "```{figure} chapters/front-figure.svg",
             ":name: fig-front",
             f":alt: Six triangles of small squares, one square for each of {found['n_queries']:,} "
-            f"queries. Share of documents found: {shown}. The first triangle is mostly pale, the "
-            "last two are dark throughout.",
+            f"queries. Share of documents found: {shown}. The first triangle is mostly faint, the "
+            "last two have the full colour throughout.",
             "",
             f"{found['n_queries']:,} queries, {n} documents. Each square is a query that asks for "
-            f"two documents; it is dark when both come first. With {DIM} numbers a document, the "
-            f"pooled vector of MiniLM finds {number(percent['pooled'])} of them, a sum of *random* "
-            f"vectors of words {number(percent['random words'])}, a code that is solved from "
-            f"lists of attributes {number(percent['set codes'])}; so do four numbers, if they are "
-            f"chosen for it. The room is there. LIMIT-small, recall@2; the documents that MiniLM "
-            f"finds most often come first. Of random vectors we draw one of five runs; the "
-            "percentage is their mean. "
+            f"two documents; it has the full colour when both come first. With {DIM} numbers a "
+            f"document, the pooled vector of MiniLM finds {number(percent['pooled'])} of them, a "
+            f"sum of *random* vectors of words {number(percent['random words'])}, a code that is "
+            f"solved from lists of attributes {number(percent['set codes'])}; so do four numbers, "
+            "if they are chosen for it. The room is there. LIMIT-small, recall@2; the documents "
+            "that MiniLM finds most often come first. Of random vectors we draw one of five runs; "
+            "the percentage is their mean. "
             f"Measured in [{chapter.title}](chapters/{chapter.name}.ipynb).",
             "```",
             "",
