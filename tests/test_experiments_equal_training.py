@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from scipy import sparse
+from scipy import sparse, stats
 
 from paper_chapters.coarse_fine import judged_lists
 from paper_chapters.coarse_fine.arms import (
@@ -19,6 +19,7 @@ from paper_chapters.coarse_fine.arms import (
     max_sim,
     pair_scores,
 )
+from paper_chapters.coarse_fine.equal_evidence import arm_difference, arm_mean
 from paper_chapters.coarse_fine.equal_training import RATE, RATES, accuracy
 from paper_chapters.coarse_fine.graded_pairs import (
     find_brands,
@@ -38,6 +39,7 @@ from paper_utils import load_encoder
 from paper_utils.errors import UsageError
 from paper_utils.results import get, result_path
 from paper_utils.search.late_interaction import maxsim
+from paper_utils.statistics import bootstrap_interval
 from paper_utils.train.contrastive import multi_positive_infonce
 
 QUERIES = ("18 volt drill", "red kettle")
@@ -246,3 +248,20 @@ def test_rates_are_the_best_of_the_record():
         found = {task["rate"]: v["accuracy"]["all"] for task, v, _ in tasks if task["arm"] == arm}
         assert set(found) == set(RATES)
         assert max(found, key=found.get) == RATE[arm]
+
+
+@pytest.mark.parametrize("n_seeds", [1, 5])
+def test_seeds_that_agree_leave_the_interval_of_the_queries(n_seeds):
+    values = np.random.default_rng(0).random(60)
+    found = arm_mean([{"per_query": {"fine": values}}] * n_seeds, "fine")
+    assert list(found.values()) == pytest.approx(list(bootstrap_interval(values)[:3]), abs=1e-12)
+
+
+def test_seeds_add_their_spread_to_that_of_the_queries():
+    values, shifts = np.random.default_rng(1).random(60), np.array([-0.1, 0.0, 0.1, 0.0, 0.05])
+    none = [{"per_query": {"fine": np.zeros(60)}}] * 5
+    found = arm_difference([{"per_query": {"fine": values + s}} for s in shifts], none, "fine")
+    mean, low, _ = bootstrap_interval(values + shifts.mean())[:3]
+    half = stats.sem(shifts) * stats.t.ppf(0.975, 4)
+    assert found["mean"] == pytest.approx(mean)
+    assert found["mean"] - found["low"] == pytest.approx(np.hypot(mean - low, half))

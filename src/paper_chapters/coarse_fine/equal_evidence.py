@@ -7,16 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from paper_chapters.coarse_fine.intervals import over_seeds
-from paper_utils.statistics import bootstrap_interval
+from paper_utils.statistics import bootstrap_interval, t_interval
 from paper_utils.train.task import MARGIN
 
 Rows = Sequence[Mapping[str, Any]]  # of one arm, a row a seed
 
 
 def arm_mean(rows: Rows, kind: str) -> dict[str, float]:
-    """Return the accuracy on 'coarse' or 'fine' pairs, ``mean``, ``low``, ``high``: over seeds as
-    `over_seeds`, of one seed over queries alone.
+    """Return the accuracy on 'coarse' or 'fine' pairs, ``mean``, ``low``, ``high`` (95%).
+
+    The bootstrap over queries and, of several seeds, Student's t over them, half-widths added in
+    quadrature: every seed is tested with the same queries, so seeds do not average them away.
     """
     return _pooled([row["per_query"][kind] for row in rows])
 
@@ -47,7 +48,14 @@ def decided(lead: Mapping[str, float], margin: float = MARGIN) -> str:
 
 
 def _pooled(by_seed: Sequence[Any]) -> dict[str, float]:
-    parts = [bootstrap_interval(values)[:3] for values in by_seed]
-    if len(parts) == 1:
-        return dict(zip(("mean", "low", "high"), map(float, parts[0]), strict=True))
-    return over_seeds(parts)
+    values = np.array(by_seed, dtype=np.float64)  # (n_seeds, n_queries)
+    mean, low, high = map(float, bootstrap_interval(values.mean(axis=0))[:3])
+    seeds = 0.0
+    if len(values) > 1:
+        _, least, most, _ = t_interval(values.mean(axis=1))
+        seeds = (most - least) / 2
+    return {
+        "mean": mean,
+        "low": mean - float(np.hypot(mean - low, seeds)),
+        "high": mean + float(np.hypot(high - mean, seeds)),
+    }
