@@ -1,4 +1,4 @@
-"""What the diagrams of four chapters print is what their drawn points measure."""
+"""What the diagrams of five chapters print is what their drawn points measure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from scipy.spatial.distance import cdist
 
 from paper_chapters.hubness.plane_hub import plane_clouds
 from paper_chapters.margin.plane import on_circle, widest_query
-from paper_utils import cosine_moments_by_pairs, participation_ratio
+from paper_chapters.search_engine import architectures
+from paper_utils import (
+    cosine_moments_by_pairs,
+    load_encoder,
+    maxsim,
+    participation_ratio,
+    token_states,
+)
 from paper_utils.book.chapters import find_chapters, pick_chapter
 from paper_utils.errors import UsageError
 from paper_utils.theory.construction import set_margins
@@ -120,3 +127,32 @@ def test_no_query_of_the_plane_has_a_wider_margin(degrees):
 def test_a_document_between_the_two_cannot_be_last():
     with pytest.raises(UsageError, match="between the two"):
         widest_query([1, 0], [0, 1], [0.5, 0.5])
+
+
+def test_architectures_print_what_the_encoder_and_its_tokens_score(drawn):
+    _, glued, titles = drawn("search-engine", "fig-architectures")
+    texts = ["drill 18 V", "cordless drill, 18 V", "cordless drill, 12 V"]
+    encoder, states = load_encoder("minilm"), {}
+    for batch in token_states(encoder, texts):
+        states |= dict(zip(batch.rows.tolist(), batch.vectors(), strict=True))
+    means = np.stack([states[i].mean(axis=0) for i in range(3)])  # MiniLM's vector is their mean
+    means /= np.linalg.norm(means, axis=1, keepdims=True)
+    late = maxsim([states[0]], [states[1], states[2]])[0]
+    for i, name in enumerate(("same", "other")):
+        cosine = glued[f"architecture_{name}_cosine"]
+        assert cosine == pytest.approx(means[0] @ means[1 + i], abs=1e-5)
+        assert glued[f"architecture_{name}_tokens"] == pytest.approx(late[i], abs=1e-5)
+        assert f"{texts[1 + i]}: {late[i]:.2f}" in titles
+    assert glued["architecture_stored_tokens"] == states[1].size
+    assert glued["architecture_stored"] == states[1].shape[1]
+
+
+def test_architectures_know_the_tokens_that_they_name():
+    (one,) = architectures.meetings(load_encoder("minilm"), "drill", ["impact drill"])
+    assert one.query_tokens == ["[CLS]", "drill", "[SEP]"]
+    assert one.title_tokens == ["[CLS]", "impact", "drill", "[SEP]"]
+    assert one.cosines.shape == (3, 4)
+    with pytest.raises(UsageError, match="two titles, not 1"):
+        architectures.draw([one])
+    with pytest.raises(UsageError, match="'random' shows no tokens"):
+        architectures.meetings(load_encoder("random"), "drill", ["impact drill"])
