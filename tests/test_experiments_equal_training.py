@@ -20,6 +20,7 @@ from paper_chapters.coarse_fine.arms import (
     pair_scores,
 )
 from paper_chapters.coarse_fine.equal_evidence import arm_difference, arm_mean
+from paper_chapters.coarse_fine.equal_speed import one_query
 from paper_chapters.coarse_fine.equal_training import RATE, RATES, accuracy
 from paper_chapters.coarse_fine.graded_pairs import (
     find_brands,
@@ -265,3 +266,13 @@ def test_seeds_add_their_spread_to_that_of_the_queries():
     half = stats.sem(shifts) * stats.t.ppf(0.975, 4)
     assert found["mean"] == pytest.approx(mean)
     assert found["mean"] - found["low"] == pytest.approx(np.hypot(mean - low, half))
+
+
+@pytest.mark.parametrize("kind", ARMS)
+def test_what_is_timed_gives_the_scores_that_are_measured(arms, kind):
+    model, titles = arms[kind], [title for row in TITLES for title in row]
+    with torch.inference_mode():
+        kept = None if kind == "cross-encoder" else model.encode(titles, side=1)
+        found = one_query(model, QUERIES[0], titles, kept).numpy()
+    pairs = np.column_stack([np.zeros(len(titles), dtype=int), np.arange(len(titles))])
+    assert found == pytest.approx(pair_scores(model, QUERIES, titles, pairs), abs=1e-5)

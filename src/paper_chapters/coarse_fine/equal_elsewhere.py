@@ -5,7 +5,6 @@ Each stands beside the backbone as it comes.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from paper_chapters.coarse_fine.arms import ARMS, Arm, max_sim, pair_scores
+from paper_chapters.coarse_fine.arms import ARMS, Arm, pair_scores
 from paper_chapters.coarse_fine.equal_training import BUDGETS, RATE, TRAINING, trained_arm
 from paper_chapters.coarse_fine.judged_lists import GradedTitles, graded_titles
 from paper_chapters.coarse_fine.judged_systems import bm25
@@ -23,7 +22,7 @@ from paper_utils.geometry.dimension import effective_dimension
 from paper_utils.geometry.hubness import k_occurrence
 from paper_utils.limit.collection import named_collection
 from paper_utils.panel.search import only_judged, search_values
-from paper_utils.results import Tolerance, experiment
+from paper_utils.results import experiment
 from paper_utils.statistics import bootstrap_interval
 
 RERANKED = "crowdflower"  #: the set whose test queries are re-ranked: its pools are deep
@@ -140,41 +139,3 @@ def geometry(U: NDArray) -> dict[str, float]:
         "effective dimension": round(effective_dimension(U, "unbiased").value, 3),
         "skewness": round(k_occurrence(U, k=10).skewness, 4),
     }
-
-
-@experiment(
-    "equal-speed",
-    "Processor time a query of each arm: the query's vector, and reading its first titles",
-    tasks=lambda: [{"arm": arm} for arm in ARMS],
-    data=lambda: judged_checksums(RERANKED),
-    tolerance=Tolerance(unchecked=("ms",), why="Times are of the processor they were taken on."),
-)
-def speed_row(arm: str) -> dict[str, Any]:
-    """Return ``ms`` of processor time a query by number of titles read, the titles' vectors being
-    there for two towers and late interaction: the least of three rounds of ten queries.
-    """
-    data = graded_titles(RERANKED)
-    rows = data.rows("test")[:10]
-    first = first_stage(data, rows)
-    model = Arm(arm).eval()
-    took: dict[str, float] = {}
-    with torch.inference_mode():
-        for depth in DEPTHS:
-            lists = [[data.titles[t] for t in row[:depth]] for row in first]
-            kept = [None if arm == ARMS[-1] else model.encode(titles, side=1) for titles in lists]
-            rounds = []
-            for _ in range(3):
-                start = time.process_time()
-                for row, titles, vectors in zip(rows, lists, kept, strict=True):
-                    one_query(model, data.queries[row], titles, vectors)
-                rounds.append(time.process_time() - start)
-            took[str(depth)] = round(1000 * min(rounds) / len(rows), 2)
-    return {"ms": took}
-
-
-def one_query(model: Arm, query: str, titles: list[str], vectors: Any) -> Any:
-    """Score the titles of one query; `vectors` are theirs, None where each pair is read."""
-    if vectors is None:
-        return model.read([query] * len(titles), titles)
-    mine = model.encode([query], side=0)
-    return vectors @ mine[0] if model.kind == "two towers" else max_sim(mine, vectors)
