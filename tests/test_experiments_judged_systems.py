@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from paper_chapters.coarse_fine import judged_systems
-from paper_chapters.coarse_fine.equal_elsewhere import DEPTHS, first_stage, reranked
+from paper_chapters.coarse_fine.equal_reranking import DEPTHS, first_stage, reranked
 from paper_chapters.coarse_fine.equal_training import CLEAR, measured_pairs, scored_row
 from paper_chapters.coarse_fine.fine_labels import N_LABELS, drawn_pairs, fine_pair_labels
 from paper_chapters.coarse_fine.graded_pairs import stated

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from paper_chapters.coarse_fine.arms import ARMS, Arm, pair_scores
-from paper_chapters.coarse_fine.equal_elsewhere import final_arm, tower_vectors
+from paper_chapters.coarse_fine.equal_reranking import final_arm, tower_vectors
 from paper_chapters.coarse_fine.equal_training import BUDGETS, TRAINING, measured_pairs, scored_row
 from paper_chapters.coarse_fine.judged_lists import GradedTitles, graded_titles
 from paper_chapters.coarse_fine.judged_systems import Score, bm25

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from paper_chapters.coarse_fine.arms import ARMS, Arm, max_sim
-from paper_chapters.coarse_fine.equal_elsewhere import DEPTHS, RERANKED, first_stage
+from paper_chapters.coarse_fine.equal_reranking import DEPTHS, RERANKED, first_stage
 from paper_chapters.coarse_fine.judged_lists import GradedTitles, graded_titles
 from paper_utils.data.judged import judged_checksums
 from paper_utils.results import Tolerance, experiment

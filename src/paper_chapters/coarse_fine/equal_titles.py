@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paper_chapters.coarse_fine.arms import ARMS, Arm, pair_scores
-from paper_chapters.coarse_fine.equal_elsewhere import final_arm
+from paper_chapters.coarse_fine.equal_reranking import final_arm
 from paper_chapters.coarse_fine.equal_training import TRAINING
 from paper_utils.data.catalogue import load_catalogue
 from paper_utils.data.judged import judged_checksums

@@ -1,7 +1,4 @@
-"""The trained arms elsewhere: as re-rankers of a first stage, and on sets they did not train for.
-
-Each stands beside the backbone as it comes.
-"""
+"""The trained arms at search: as re-rankers of a first stage, beside the backbone as it comes."""
 
 from __future__ import annotations
 
@@ -16,19 +13,13 @@ from paper_chapters.coarse_fine.arms import ARMS, Arm, pair_scores
 from paper_chapters.coarse_fine.equal_training import BUDGETS, RATE, TRAINING, trained_arm
 from paper_chapters.coarse_fine.judged_lists import GradedTitles, graded_titles
 from paper_chapters.coarse_fine.judged_systems import bm25
-from paper_utils.data.judged import judged_checksums, load_judged
-from paper_utils.geometry.cosine import cosine_moments
-from paper_utils.geometry.dimension import effective_dimension
-from paper_utils.geometry.hubness import k_occurrence
-from paper_utils.limit.collection import named_collection
+from paper_utils.data.judged import judged_checksums
 from paper_utils.panel.search import only_judged, search_values
 from paper_utils.results import experiment
 from paper_utils.statistics import bootstrap_interval
 
 RERANKED = "crowdflower"  #: the set whose test queries are re-ranked: its pools are deep
 DEPTHS = (10, 50, 200)
-FORGETTING = ("xquad-r-en", "limit-small")
-SAMPLE = 5_000  #: titles whose vectors are measured
 
 
 def final_arm(name: str, kind: str, trained: bool = True) -> Arm:
@@ -93,49 +84,9 @@ def reranking_row(arm: str, trained: bool) -> dict[str, Any]:
     }
 
 
-@experiment(
-    "equal-forgetting",
-    "Two towers before and after training on judged titles: other sets, and the vectors' geometry",
-    tasks=lambda: [
-        {"set": None, "seen": "homedepot"},
-        *({"set": name, "seen": name} for name in BUDGETS),
-    ],
-    data=lambda: judged_checksums("homedepot") | judged_checksums("crowdflower"),
-    tolerance=TRAINING,
-)
-def forgetting_row(set: str | None, seen: str) -> dict[str, Any]:
-    """Return ``search``, nDCG@10 on `FORGETTING` with intervals over queries, and ``geometry`` of
-    `SAMPLE` titles of `seen`, of the towers trained on `set`; with None of the backbone.
-    """
-    name = set or "homedepot"
-    model = final_arm(name, "two towers", trained=set is not None)
-    found = {}
-    for other in FORGETTING:
-        data = named_collection(other) if other == "limit-small" else load_judged(other)
-        queries, documents = (
-            tower_vectors(model, texts, side)
-            for side, texts in enumerate((data.queries, data.documents))
-        )
-        values = search_values(lambda rows, V=queries, U=documents: V[rows] @ U.T, data.qrels)
-        measure = "recall_2" if other == "limit-small" else "ndcg_10"
-        found[other] = [round(x, 5) for x in bootstrap_interval(values[measure])[:3]]
-    titles = graded_titles(seen).titles
-    some = titles[:: max(1, len(titles) // SAMPLE)][:SAMPLE]
-    return {"search": found, "geometry": geometry(tower_vectors(model, some, 1))}
-
-
 def tower_vectors(model: Arm, texts: Sequence[str], side: int) -> NDArray[np.float32]:
     """Return the unit vectors of queries (`side` 0) or titles (1), (n, d)."""
     model.eval()
     with torch.inference_mode():
         parts = [model.encode(texts[at : at + 256], side) for at in range(0, len(texts), 256)]
     return torch.cat(parts).numpy()
-
-
-def geometry(U: NDArray) -> dict[str, float]:
-    """Return mean cosine, effective dimension and hub skewness of unit vectors."""
-    return {
-        "mean cosine": round(cosine_moments(U).mean, 5),
-        "effective dimension": round(effective_dimension(U, "unbiased").value, 3),
-        "skewness": round(k_occurrence(U, k=10).skewness, 4),
-    }
