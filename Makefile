@@ -18,7 +18,7 @@ test: export PAPER_MEASURED := $(CURDIR)/_build/measured
 help:
 	@echo "make install                only the environment in .venv/, for one chapter or an audit"
 	@echo "make book                   build the book: _build/html/index.html"
-	@echo "make pdf                    the whole book as one file: _build/book.pdf (needs chromium)"
+	@echo "make pdf                    the whole book as one file, and its two-page summary (needs chromium)"
 	@echo "make check                  lint, unit tests and the chapters you changed, in minutes"
 	@echo "make test                   check everything, the built book included"
 	@echo "make accept CHAPTER=slug    accept what a chapter now measures (review the diff)"

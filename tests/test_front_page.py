@@ -16,7 +16,9 @@ from paper_utils.book import front_page
 from paper_utils.book.chapters import find_chapters
 from paper_utils.book.cite_page import citation, cite_page, plain_title
 from paper_utils.book.overturn_page import overturn_page
+from paper_utils.book.pdf import LINK
 from paper_utils.book.questions import chart, drawing, question_items
+from paper_utils.book.summary_page import summary_page
 from paper_utils.book.verdict_page import headline_texts, load_headlines, told_texts
 from paper_utils.claims import Claim, Record, judge
 from paper_utils.claims.accepted import accepted
@@ -222,6 +224,27 @@ def test_the_page_of_what_would_change_our_mind_escapes_nothing_and_loses_nothin
     assert "```sh\npaper run c\n```" in text and "[C](./1-c.ipynb)" in text
     file.write_text(f"- {{{entry}}}")
     assert "It is" not in overturn_page(tmp_path, [item], {})
+
+
+def test_the_summary_tells_each_answer_once_with_what_would_overturn_it(tmp_path):
+    claims = [Claim(id, "own", "here", "s", "own", "c") for id in ("O-1", "O-2")]
+    verdicts = [judge(claim, Record(claim.id, {"a": 0.25}, n=7)) for claim in claims]
+    (tmp_path / "book").mkdir()
+    entry = "verdict: open, found: 'By {measured[a]:.0%}.', "
+    (tmp_path / "book" / "headlines.yml").write_text(
+        f"- {{id: O-1, claim: Told as a question., {entry} overturn: a world., run: x}}\n"
+        f"- {{id: O-2, claim: It is., {entry} more: In one case., overturn: two worlds., run: x}}\n"
+    )
+    (tmp_path / "book" / "questions.yml").write_text(
+        f"- {{id: O-1, question: 'How much?', {entry} valid: '{{n}} pairs.'}}\n"
+    )
+    text = summary_page(tmp_path, [], verdicts)
+    assert "Of 0 claims of the literature 0 hold" in text and LINK in text
+    assert "**How much?** By 25%." in text and "Told as a question" not in text
+    assert '"place">Valid for 7 pairs. *Overturned by* a world. Read on: c.</span>' in text
+    assert '**By 25%.** <span class="place">In one case. *Overturned by* two worlds.' in text
+    (tmp_path / "book" / "questions.yml").unlink()
+    assert "Told as a question" in summary_page(tmp_path, [], verdicts)
 
 
 def test_book_and_chapters_can_be_cited(root):

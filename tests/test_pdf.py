@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
 from click.testing import CliRunner
 
-from paper_utils.book.pdf import chromium, headings, joined, write_pdf
+from paper_utils.book.pdf import chromium, headings, joined, write_pdf, write_summary
 from paper_utils.book.state import Book
+from paper_utils.book.verdict_page import headline_texts, load_headlines
+from paper_utils.claims.accepted import accepted
 from paper_utils.cli import main
 from paper_utils.errors import PaperError
-from rendered import absent, site_folder
+from rendered import ROOT, absent, site_folder
 
 PIXEL = '<svg xmlns="http://www.w3.org/2000/svg"><rect width="9" height="9"/></svg>'
 
@@ -83,6 +87,39 @@ def test_it_has_an_outline_page_numbers_and_living_links(small, tmp_path):
     assert len(links) == 2 and all("/Dest" in link or "/A" in link for link in links)
 
 
+@pytest.mark.browser
+@pytest.mark.book
+def test_the_summary_has_two_pages_and_every_number_of_the_answers(tmp_path):
+    from pypdf import PdfReader
+
+    if chromium() is None:
+        absent("no Chromium on this system: install the package chromium")
+    site, book = site_folder(), Book(tmp_path)
+    book.html.mkdir(parents=True)
+    (book.html / "_static").symlink_to(site / "_static")
+    pages = ["book/index.html", "book/chapters/cite.html", "book/chapters/summary.html"]
+    for name in pages:
+        (book.html / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(site / name, book.html / name)
+    (tmp_path / "_config.yml").write_text("title: A small book\nauthor: nobody\n")
+    path, count = write_summary(book)
+    reader = PdfReader(path)
+    assert len(reader.pages) == count == 2
+    text = " ".join(page.extract_text() for page in reader.pages)
+    told = {one["id"]: one for kind in ("claim", "question") for one in load_headlines(ROOT, kind)}
+    for id, entry in told.items():  # of a claim with a question the page has that
+        found = headline_texts(entry, accepted(id))[0]
+        for number in re.findall(r"[+−]?\d[\d.,]*\d%?", found):
+            assert number in text, f"{id}: {number}"
+    for name in pages:
+        page = BeautifulSoup((book.html / name).read_text(), "html.parser")
+        (link,) = page.select(".summary-pdf a")
+        assert ((book.html / name).parent / link["href"]).resolve() == path.resolve()
+    before = [(book.html / name).read_text() for name in pages]
+    write_summary(book)
+    assert [(book.html / name).read_text() for name in pages] == before
+
+
 def test_headings_are_told_as_they_are_read():
     assert headings("<h1>The critical \\(n\\)</h1><div><h2> A\n b </h2></div>") == [
         "The critical n",
@@ -98,6 +135,8 @@ def test_without_a_built_book_there_is_one_line(tmp_path):
     (tmp_path / "_toc.yml").write_text("root: book/index\n")
     with pytest.raises(PaperError, match="lacks book/index; run: paper build"):
         write_pdf(Book(tmp_path), tmp_path / "x.pdf")
+    with pytest.raises(PaperError, match="lacks book/chapters/summary; run: paper build"):
+        write_summary(Book(tmp_path))
     assert "Example" in CliRunner().invoke(main, ["pdf", "--help"]).output
 
 

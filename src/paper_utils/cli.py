@@ -218,11 +218,11 @@ def build(profile: str, workers: int | None, no_html: bool) -> None:
     "-o", "out", type=click.Path(path_type=Path, dir_okay=False), help="Where to write it."
 )
 def pdf(out: Path | None) -> None:
-    """Print the built book to one PDF; needs the system's Chromium and the extra 'pdf'.
+    """Print the built book and its summary; needs the system's Chromium and the extra 'pdf'.
 
     Example: paper pdf -o book.pdf
     """
-    from paper_utils.book.pdf import write_pdf
+    from paper_utils.book.pdf import write_pdf, write_summary
     from paper_utils.book.site import html_is_fresh
     from paper_utils.book.state import Book
 
@@ -231,6 +231,7 @@ def pdf(out: Path | None) -> None:
     if (book.html / "index.html").is_file() and not html_is_fresh(book):
         click.echo("note: the pages are older than their sources; run: paper build", err=True)
     click.echo(f"{path}: {write_pdf(book, path)} pages")
+    click.echo("{}: {} pages".format(*write_summary(book)))
 
 
 @main.command()

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from paper_utils.book.chapters import Chapter
+from paper_utils.book.pdf import LINK, SUMMARY
 
 _KEY = "dual-encoder-limits"
 
@@ -62,6 +63,8 @@ def cite_page(root: Path, chapters: Sequence[Chapter]) -> str:
         f"This is version {book['version']} of {day.day} {day:%B %Y}, by {shared['author']}. "
         "A chapter keeps its number and the name of its file from one version to the next; what it "
         "measures may change, so cite the version.",
+        "",
+        f"In a hurry, or for a meeting: [the book on two pages](./{SUMMARY}.md). {LINK}",
         "",
         "## The book",
         "",

@@ -13,6 +13,7 @@ import posixpath
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -22,6 +23,10 @@ import yaml
 from paper_utils.book.state import Book, pages_in, toc_files
 from paper_utils.errors import PaperError
 from paper_utils.paths import replacing
+
+SUMMARY = "summary"
+LINK = '<span class="summary-pdf"></span>'
+"""Where pages lead to the printed summary, once there is one."""
 
 # No such host exists: every request is answered from the folder of the site.
 _HOST = "http://book.invalid"
@@ -62,6 +67,26 @@ a { text-decoration: none !important; }
 #book-contents li { display: flex; gap: 0.4rem; }
 #book-contents a { color: inherit; }
 #book-contents i { border-bottom: 1px dotted #999; flex: 1; margin-bottom: 0.4rem; }
+"""
+_SHEET = """
+@page { margin: 11mm 14mm 13mm; }
+html[data-theme="light"] { font-size: 11.2px; }
+html, body, .bd-main, .bd-content, .bd-article-container { width: 182mm !important; }
+.bd-article { font-size: 1rem; line-height: 1.36; }
+.bd-article h1 { font-size: 2rem !important; margin: 0 !important; padding: 0; }
+.bd-article h2 { column-span: all; font-size: 1.25rem; margin: 0.7rem 0 0.4rem; padding: 0; }
+.bd-article p.lead { font-size: 1.12rem; margin: 0.1rem 0 0.3rem; }
+.bd-article p { margin: 0 0 0.25rem; }
+.bd-article section section { column-gap: 8mm; columns: 2; }
+.bd-article section section:last-of-type { break-before: page; }
+.bd-article ul.headlines > li { break-inside: avoid; margin: 0 0 0.75rem; }
+.bd-article p:has(> .place:first-child) { break-before: avoid; margin-bottom: 0.8rem; }
+.bd-article p, .bd-article .small-chart { break-inside: avoid; orphans: 3; widows: 3; }
+.bd-article .place, .bd-article ul.headlines .claimed { font-size: 0.86rem !important; }
+.bd-article p:has(> .place:first-child) { line-height: 1.25; }
+.bd-article .small-chart { break-before: avoid; margin: 0.2rem 0; max-width: 46mm; }
+.summary-pdf { display: none; }
+.bd-article a { color: inherit !important; }
 """
 _FOOTER = (
     '<div style="color:#545d69;font:8px sans-serif;padding:0 18mm;text-align:right;width:100%">'
@@ -177,20 +202,32 @@ def joined(book: Book, pages: dict[int, int] | None = None) -> str:
         name: article.find("h1").get_text(" ", strip=True)
         for name, article in zip(names, articles, strict=True)
     }
-    settings = yaml.safe_load((book.site / "_config.yml").read_text(encoding="utf-8"))
+    settings = _settings(book)
     lead = articles[0].select_one(".lead")
     about = lead.get_text(" ", strip=True) if lead else ""
+    body = [
+        f"<header id='book-title'><p class='name'>{settings['title']}</p><p>{about}</p>",
+        f"<p>{settings['author'][:1].upper()}{settings['author'][1:]}</p></header>",
+        _contents(book.root, titles, number, pages or {}),
+        *map(str, articles),
+    ]
+    return _document(book, names, _STYLE, body)
+
+
+def _settings(book: Book) -> dict[str, Any]:
+    return yaml.safe_load((book.site / "_config.yml").read_text(encoding="utf-8"))
+
+
+def _document(book: Book, names: list[str], style: str, body: list[str]) -> str:
+    """Return a document whose style sheets are those of the pages `names`."""
     return "\n".join(
         [
             '<!doctype html><html lang="en" data-theme="light" data-mode="light"><head>',
-            f'<meta charset="utf-8"><title>{settings["title"]}</title>',
+            f'<meta charset="utf-8"><title>{_settings(book)["title"]}</title>',
             _head(book.html, names),
-            f"<style>{_STYLE}</style></head><body><main class='bd-main'><div class='bd-content'>",
-            "<div class='bd-article-container'><header id='book-title'>",
-            f"<p class='name'>{settings['title']}</p><p>{about}</p>",
-            f"<p>{settings['author'][:1].upper()}{settings['author'][1:]}</p></header>",
-            _contents(book.root, titles, number, pages or {}),
-            *map(str, articles),
+            f"<style>{style}</style></head><body><main class='bd-main'><div class='bd-content'>",
+            "<div class='bd-article-container'>",
+            *body,
             "</div></div></main></body></html>",
         ]
     )
@@ -284,6 +321,24 @@ def _name_outline(writer: Any, titles: list[str]) -> None:
         entry[NameObject("/Title")] = TextStringObject(title)
 
 
+@contextmanager
+def _browser() -> Iterator[Any]:
+    try:
+        import pypdf  # noqa: F401  # it writes what the browser prints
+        from playwright.sync_api import sync_playwright
+    except ImportError as error:
+        raise PaperError(f"{error.name} is missing; run: pip install -e '.[pdf]'") from None
+    program = chromium()
+    if program is None:
+        raise PaperError("the PDF is printed by Chromium, and there is none: install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=_FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
 def chromium() -> str | None:
     """Return the path of the system's Chromium, None where there is none."""
     programs = ("chromium", "chromium-browser", "google-chrome")
@@ -295,25 +350,42 @@ def write_pdf(book: Book, path: Path) -> int:
     if not (book.html / "index.html").is_file():
         raise PaperError("there is no built book; run: paper build")
     page = joined(book)
-    try:
-        from playwright.sync_api import sync_playwright
-        from pypdf import PdfReader, PdfWriter
-    except ImportError as error:
-        raise PaperError(f"{error.name} is missing; run: pip install -e '.[pdf]'") from None
-    program = chromium()
-    if program is None:
-        raise PaperError("the PDF is printed by Chromium, and there is none: install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=_FLAGS)
-        try:
-            draft = _print(browser, book.html, page)
-            content = _print(browser, book.html, joined(book, first_pages(draft)))
-        finally:
-            browser.close()
+    with _browser() as browser:
+        draft = _print(browser, book.html, page)
+        content = _print(browser, book.html, joined(book, first_pages(draft)))
+    return _save(book, content, path, headings(page))
+
+
+def write_summary(book: Book) -> tuple[Path, int]:
+    """Print the summary beside its page and link it where there is room for that.
+
+    Returned are its path and the number of its pages.
+    """
+    name = f"book/chapters/{SUMMARY}"
+    if not (book.html / f"{name}.html").is_file():
+        raise PaperError(f"the built book lacks {name}; run: paper build")
+    document = _document(book, [name], _STYLE + _SHEET, [str(_article(book.html, name, {name: 0}))])
+    with _browser() as browser:
+        content = _print(browser, book.html, document)
+    path = book.html / f"{name}.pdf"
+    count = _save(book, content, path, headings(document))
+    for page in book.html.glob("book/**/*.html"):
+        text = page.read_text(encoding="utf-8")
+        if LINK in text:
+            here = posixpath.dirname(page.relative_to(book.html).as_posix())
+            link = f'<a href="{posixpath.relpath(f"{name}.pdf", here)}">Print it (PDF).</a>'
+            page.write_text(text.replace(LINK, LINK.replace("><", f">{link}<")), encoding="utf-8")
+    return path, count
+
+
+def _save(book: Book, content: bytes, path: Path, titles: list[str]) -> int:
+    """Write a printed document with its outline and its authors; return how many pages it has."""
+    from pypdf import PdfReader, PdfWriter
+
     logging.getLogger("pypdf").setLevel(logging.ERROR)  # it counts other objects than Chromium
     writer = PdfWriter(clone_from=PdfReader(io.BytesIO(content)))
-    _name_outline(writer, headings(page))
-    settings = yaml.safe_load((book.site / "_config.yml").read_text(encoding="utf-8"))
+    _name_outline(writer, titles)
+    settings = _settings(book)
     writer.add_metadata({"/Title": settings["title"], "/Author": settings["author"]})
     with replacing(path) as temporary:
         writer.write(temporary)

@@ -15,10 +15,12 @@ from paper_utils.book.chapters import Chapter
 from paper_utils.book.cite_page import cite_page
 from paper_utils.book.overturn_page import overturn_page
 from paper_utils.book.part_pages import part_pages
+from paper_utils.book.pdf import SUMMARY
 from paper_utils.book.runner import build_folder, new_scratch
 from paper_utils.book.runs_page import runs_page
 from paper_utils.book.source_pages import source_pages
 from paper_utils.book.state import Book
+from paper_utils.book.summary_page import summary_page
 from paper_utils.book.verdict_page import chapter_links, verdict_page
 from paper_utils.book.worker import die_with_parent
 from paper_utils.claims import (
@@ -75,6 +77,8 @@ def write_claims(book: Book) -> list[Verdict]:
     links = chapter_links(book.chapters)
     write_text(book.built / "change-our-mind.md", overturn_page(book.root, verdicts, links))
     write_text(book.built / "cite.md", cite_page(book.root, book.chapters))
+    summary = summary_page(book.root, book.chapters, verdicts)
+    write_text(book.built / f"{SUMMARY}.md", summary)
     write_front_page(book.root, book.built, book.chapters, verdicts)
     return verdicts
 

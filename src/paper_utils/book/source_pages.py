@@ -95,16 +95,19 @@ def about_source(key: str, known: Mapping[str, tuple[str, str]]) -> str:
     return f"*{known[key][1]}* {{cite:p}}`{key}`" if key in known else ""
 
 
+def number_links(chapters: Sequence[Chapter]) -> dict[str, str]:
+    """Return a short link to every chapter, by its slug, for pages that stand beside them."""
+    text = "[chapter\N{NO-BREAK SPACE}{}](./{}.ipynb)".format
+    return {one.slug: text(int(one.name.partition("-")[0]), one.name) for one in chapters}
+
+
 def source_pages(
     root: Path, chapters: Sequence[Chapter], verdicts: Sequence[Verdict]
 ) -> dict[str, str]:
     """Return the pages that have a claim as MyST Markdown, by the name of their file."""
     known = source_names(root)
     names = shown_names(known, {item.claim.source for item in verdicts})
-    links = {
-        one.slug: f"[chapter {int(one.name.partition('-')[0])}](./{one.name}.ipynb)"
-        for one in chapters
-    }
+    links = number_links(chapters)
     pages = {}
     for page, (title, _) in PAGES.items():
         mine = [item for item in verdicts if page_of(item.claim.source) == page]

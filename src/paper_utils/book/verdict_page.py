@@ -92,7 +92,8 @@ def chapter_links(chapters: Sequence[Chapter]) -> dict[str, str]:
     return {one.slug: f"[{one.title}](./{one.name}.ipynb)" for one in chapters}
 
 
-def _count_words(found: Mapping[str, int]) -> str:
+def count_words(found: Mapping[str, int]) -> str:
+    """Return how many claims hold, hold in part, fail and are open, as the end of a sentence."""
     return (
         f"{found['holds']} hold as stated, {found['conditional']} in some of the cases that they "
         f"cover, {found['fails']} fail and {found['open']} are open"
@@ -106,8 +107,8 @@ def _summary(verdicts: Sequence[Verdict]) -> list[str]:
     judged = sum(item.judged for item in verdicts)
     not_run = status["not_run"]
     return [
-        f"Of {sum(others.values())} claims of the literature {_count_words(others)}. Beside them "
-        f"stand {sum(own.values())} results of this book's own, of which {_count_words(own)}: they "
+        f"Of {sum(others.values())} claims of the literature {count_words(others)}. Beside them "
+        f"stand {sum(own.values())} results of this book's own, of which {count_words(own)}: they "
         "were found on the way and say nothing of how often the literature is right. "
         f"Not counted are {found['restated']} that only restate others and {found['slips']} slips "
         "of the pen.",
