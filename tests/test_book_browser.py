@@ -207,6 +207,49 @@ class TestOnADesk:
         assert page_faults(chromium, serve(site), names, 1280, themes, axe="light") == []
 
 
+_SEEN = """() => {
+  const look = (node, style = getComputedStyle(node)) => style.color + style.backgroundColor;
+  return {
+    figures: [...document.querySelectorAll('article img')].filter(one => one.offsetParent)
+      .map(one => one.src),
+    colours: [...document.querySelectorAll('article :is(p, a, td, pre, figcaption)')].map(look),
+  };
+}"""
+
+
+@pytest.mark.book
+@pytest.mark.browser
+class TestFigures:
+    def test_the_theme_shows_one_version_and_loads_no_other(self, site, serve, chromium):
+        loaded: list[str] = []
+        page = chromium.new_page(color_scheme="dark")
+        page.on("request", lambda request: loaded.append(request.url))
+        page.goto(f"{serve(site)}/book/chapters/05-hubness.html")
+        page.evaluate(_SETTLED)
+        shown = page.evaluate(_SEEN)["figures"]
+        assert shown and all(one.endswith("-dark.svg") for one in shown)
+        for one in page.locator("article img:visible").all():
+            one.scroll_into_view_if_needed()
+        page.wait_for_function(
+            "() => [...document.querySelectorAll('article .only-dark')].every(one => one.complete)"
+        )
+        assert {one for one in loaded if "/_images/" in one} == set(shown)
+        page.close()
+
+    def test_paper_is_light_in_the_dark_theme_too(self, site, serve, chromium):
+        page = chromium.new_page()
+        page.goto(f"{serve(site)}/book/chapters/05-hubness.html")
+        page.evaluate(_SETTLED)
+        seen = []
+        for theme in ("light", "dark"):
+            page.emulate_media(media="print", color_scheme=theme)
+            page.evaluate(_REPAINTED)
+            seen.append(page.evaluate(_SEEN))
+        assert seen[0]["figures"] == seen[1]["figures"] != []
+        assert seen[0]["colours"] == seen[1]["colours"] != []
+        page.close()
+
+
 @pytest.mark.book
 @pytest.mark.browser
 class TestOnAPhone:
