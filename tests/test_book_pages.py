@@ -145,6 +145,16 @@ def test_every_figure_has_a_dark_version_in_known_colours(site, pages):
 
 
 @pytest.mark.book
+def test_no_page_loads_scripts_without_use(site, pages):
+    for path, page in pages.items():
+        loaded = " ".join(tag["src"] for tag in page.select("script[src]"))
+        assert "fontawesome" not in loaded, path.name
+        assert ("searchindex" in loaded) == (path == site / "search.html"), path.name
+        if "mathjax" in loaded:
+            assert page.select_one(".math"), path.name
+
+
+@pytest.mark.book
 def test_no_chapter_shows_an_error(site):
     for path in sorted((site / "_sources").rglob("*.ipynb")):
         for number, cell in enumerate(nbformat.read(path, as_version=4).cells):

@@ -32,7 +32,10 @@ _ON_PAGES = {"search": "excerpts.js"}  # pages without a body of their own
 _PREFORMATTED = re.compile(r"<pre>((?:<[^>]*>)*)([^<]*)</pre>")  # no markup inside: not code
 _PAPER_TABLE = re.compile(r'<table class="paper-table">.*?</table>', re.DOTALL)
 _NOTHING = '<td class="missing"><span aria-label="none">–</span>'
-_ICON_SCRIPT = re.compile(r"<script[^>]*/fontawesome\.js[^>]*></script>")
+_ICONS, _SEARCH = (
+    re.compile(rf'<script[^>]*src="[^"]*\b(?:{names})\.js[^>]*></script>\s*')
+    for names in ("fontawesome", "searchtools|language_data|searchindex")
+)
 _TRIANGLES = "Three triangles of squares, from almost empty to full."
 _DESCRIPTION = 200  # characters that a preview shows
 _TOO_SHORT = 40  # such a paragraph says nothing of its page
@@ -217,23 +220,32 @@ def touch_up(app, pagename, templatename, context, doctree) -> None:
         context["script_files"] = [one for one in scripts if "mathjax" not in str(one.filename)]
 
 
-def without_icon_script(page: str) -> str:
+def without_spare_scripts(page: str, *, searches: bool) -> str:
     """Return a page without the theme's icon script (1.5 MB): its style sheet has the same icons.
 
-    >>> without_icon_script('<script defer src="_static/scripts/fontawesome.js?digest=5"></script>')
+    The index of all words (0.5 MB) stays only on the page that searches; elsewhere it would answer
+    while one types, which is off.
+
+    >>> icons = '<script defer src="_static/scripts/fontawesome.js?digest=5"></script>'
+    >>> index = '<script src="searchindex.js"></script>'
+    >>> without_spare_scripts(icons + index, searches=False)
     ''
+    >>> without_spare_scripts(icons + index, searches=True) == index
+    True
     """
-    return _ICON_SCRIPT.sub("", page)
+    page = _ICONS.sub("", page)
+    return page if searches else _SEARCH.sub("", page)
 
 
-def drop_icon_script(app, exception) -> None:
-    """Take the theme's icon script out of all pages: its templates put it there themselves."""
+def drop_spare_scripts(app, exception) -> None:
+    """Take scripts without use out of all pages: the theme's templates put them there."""
     if exception is not None or app.builder.format != "html":
         return
     for path in Path(app.outdir).rglob("*.html"):
         page = path.read_text("utf-8")
-        if _ICON_SCRIPT.search(page):
-            path.write_text(without_icon_script(page), "utf-8")
+        light = without_spare_scripts(page, searches=path == Path(app.outdir, "search.html"))
+        if light != page:
+            path.write_text(light, "utf-8")
     for path in (Path(app.outdir) / "_static" / "scripts").glob("fontawesome.js*"):
         path.unlink()
 
@@ -248,6 +260,6 @@ def copy_previews(app, exception) -> None:
 def setup(app):
     """Connect to the writing of each page."""
     app.connect("build-finished", copy_previews)
-    app.connect("build-finished", drop_icon_script)
+    app.connect("build-finished", drop_spare_scripts)
     app.connect("html-page-context", touch_up, priority=900)  # after Sphinx has added MathJax
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
