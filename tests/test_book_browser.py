@@ -234,6 +234,7 @@ class TestFigures:
             "() => [...document.querySelectorAll('article .only-dark')].every(one => one.complete)"
         )
         assert {one for one in loaded if "/_images/" in one} == set(shown)
+        assert [one for one in loaded if "fontawesome" in one] == []  # paper.css has its few signs
         page.close()
 
     def test_paper_is_light_in_the_dark_theme_too(self, site, serve, chromium):
