@@ -1,8 +1,9 @@
 """Last touches to the HTML of a page that no style sheet can give.
 
 Formulas stay on a line with their punctuation; wrong ARIA attributes and repeated ids go; the
-formula renderer (1.3 MB) and scripts are loaded only where needed, the icon script nowhere; text
-in preformatted blocks wraps; and Open Graph tags say what a link shows elsewhere.
+formula renderer (1.3 MB) and scripts are loaded only where needed, the icon script nowhere; arrows
+in the side bar have names; text in preformatted blocks wraps; and Open Graph tags say what a link
+shows elsewhere.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ _ICONS, _SEARCH = (
     re.compile(rf'<script[^>]*src="[^"]*\b(?:{names})\.js[^>]*></script>\s*')
     for names in ("fontawesome", "searchtools|language_data|searchindex")
 )
+_TOGGLE = re.compile(r'(>([^<]*)</a><details[^>]*><summary)(><span class="toctree-toggle")')
 _TRIANGLES = "Three triangles of squares, from almost empty to full."
 _DESCRIPTION = 200  # characters that a preview shows
 _TOO_SHORT = 40  # such a paragraph says nothing of its page
@@ -237,15 +239,26 @@ def without_spare_scripts(page: str, *, searches: bool) -> str:
     return page if searches else _SEARCH.sub("", page)
 
 
-def drop_spare_scripts(app, exception) -> None:
-    """Take scripts without use out of all pages: the theme's templates put them there."""
+def named_toggles(page: str) -> str:
+    """Return a page in whose side bar the arrow that unfolds an entry has a name.
+
+    >>> named_toggles('<a>A</a><details><summary><span class="toctree-toggle">')
+    '<a>A</a><details><summary aria-label="Pages of A"><span class="toctree-toggle">'
+    """
+    return _TOGGLE.sub(r'\1 aria-label="Pages of \2"\3', page)
+
+
+def mend_templates(app, exception) -> None:
+    """Mend what the theme's templates wrote in all pages: scripts without use, nameless arrows."""
     if exception is not None or app.builder.format != "html":
         return
     for path in Path(app.outdir).rglob("*.html"):
         page = path.read_text("utf-8")
-        light = without_spare_scripts(page, searches=path == Path(app.outdir, "search.html"))
-        if light != page:
-            path.write_text(light, "utf-8")
+        mended = without_spare_scripts(
+            named_toggles(page), searches=path == Path(app.outdir, "search.html")
+        )
+        if mended != page:
+            path.write_text(mended, "utf-8")
     for path in (Path(app.outdir) / "_static" / "scripts").glob("fontawesome.js*"):
         path.unlink()
 
@@ -260,6 +273,6 @@ def copy_previews(app, exception) -> None:
 def setup(app):
     """Connect to the writing of each page."""
     app.connect("build-finished", copy_previews)
-    app.connect("build-finished", drop_spare_scripts)
+    app.connect("build-finished", mend_templates)
     app.connect("html-page-context", touch_up, priority=900)  # after Sphinx has added MathJax
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
