@@ -26,6 +26,7 @@ from paper_chapters.topk_stability.title_stability import (
     perturbed_scores,
     queries_of,
 )
+from paper_chapters.topk_stability.trend_intervals import overlap_difference, slope_over_seeds
 from paper_utils import results
 from paper_utils.errors import UsageError
 from paper_utils.geometry.spectrum import participation_ratio, power_law_spectrum
@@ -224,3 +225,21 @@ def test_a_slice_of_the_real_titles_is_measured_again(paper_data):
     kept = results.get("stability-real-titles")
     task = {"catalogue": "uhtt-drills", "language": "all", "encoder": "random", "n_queries": 100}
     assert "agrees" in kept.agrees(stability_real.titles_perturbed(**task), rel=0.05, **task)
+
+
+def test_a_slope_over_seeds_is_that_of_each_seed_s_line():
+    x = np.tile([1.0, 2.0, 4.0], 3)
+    seeds = np.repeat([5, 3, 8], 3)
+    rise = np.repeat([2.0, 2.5, 3.0], 3)
+    mean, low, high = slope_over_seeds(x, rise * x + seeds, seeds)
+    assert mean == pytest.approx(2.5)
+    half = 4.302653 * 0.5 / math.sqrt(3)  # Student's t with two degrees of freedom
+    assert (low, high) == pytest.approx((2.5 - half, 2.5 + half))
+
+
+def test_a_difference_of_overlaps_adds_the_half_widths_as_squares():
+    one = {"overlap": 0.9, "low": 0.87, "high": 0.94}
+    other = {"overlap": 0.7, "low": 0.67, "high": 0.74}
+    assert overlap_difference(one, other) == pytest.approx((0.2, 0.15, 0.25))
+    back = overlap_difference(other, one)
+    assert back == pytest.approx((-0.2, -0.25, -0.15))
