@@ -103,6 +103,13 @@ def test_a_caption_leads_to_the_page_of_its_name_only(root):
     assert '"caption-text"><a class="reference internal" href="a.html">A</a></span>' in page
 
 
+def test_what_unfolds_pages_has_a_name_once(root):
+    named = runpy.run_path(str(root / "book" / "_ext" / "paper_parts.py"))["named_toggles"]
+    page = named('<details><summary><span class="toctree-toggle" role="presentation"></span>')
+    assert page.startswith('<details><summary aria-label="Pages below this one"><span class="toc')
+    assert named(page) == page
+
+
 @pytest.mark.book
 def test_the_rendered_pages_are_full_and_the_side_bar_leads_to_them():
     site = site_folder()

@@ -16,6 +16,8 @@ _FIRST = re.compile(
     r'<li class="toctree-l1[^"]*"><a class="([^"]*)" href="([^"]*)">\2</a>\s*</li>'
 )
 
+_TOGGLE = '<summary><span class="toctree-toggle"'  # the theme's, an icon without words
+
 
 def filled(page: str, chapters: dict[str, str]) -> str:
     """Return a page whose empty elements have minutes and findings of `chapters`, HTML by name.
@@ -44,15 +46,24 @@ def linked_captions(page: str) -> str:
     return _FIRST.sub(r'\1<a class="\4" href="\5">\2</a>\3', page)
 
 
+def named_toggles(page: str) -> str:
+    """Return a page in whose side bar what unfolds the pages below another has a name.
+
+    >>> named_toggles('<summary><span class="toctree-toggle">')
+    '<summary aria-label="Pages below this one"><span class="toctree-toggle">'
+    """
+    return page.replace(_TOGGLE, _TOGGLE.replace(">", ' aria-label="Pages below this one">'))
+
+
 def finish(app, exception) -> None:
-    """Fill the pages of the parts, and link the captions of all side bars."""
+    """Fill the pages of the parts; link the captions of all side bars and name their toggles."""
     if exception is not None or app.builder.format != "html":
         return
     folder = Path(app.outdir) / "book" / "chapters"
     chapters = {path.stem: path.read_text("utf-8") for path in folder.glob("[0-9][0-9]-*.html")}
     for path in Path(app.outdir).rglob("*.html"):
         page = path.read_text("utf-8")
-        changed = linked_captions(page)
+        changed = named_toggles(linked_captions(page))
         if path.parent == folder and path.stem.startswith("part-"):
             changed = filled(changed, chapters)
         if changed != page:
