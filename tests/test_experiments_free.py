@@ -41,6 +41,16 @@ def test_a_lower_temperature_is_another_experiment():
     assert success("InfoNCE, T = 0.02", 6, 26, n_seeds=1) == {"solved": 1}
 
 
+def test_a_reader_names_another_temperature_and_size_of_sets():
+    for name in (AS_PUBLISHED, "InfoNCE, T = 0.02"):
+        assert find_objective(name) == OBJECTIVES[name]
+    assert find_objective("InfoNCE, T = 0.05") == ("infonce", Protocol(temperature=0.05))
+    with pytest.raises(UsageError, match=r"temperature = 0\.001 must be at least"):
+        find_objective("InfoNCE, T = 0.001")
+    # Any point of a circle is the nearest of its own direction: single documents all fit.
+    assert critical_row("max-margin", 2, n_seeds=1, largest=8, k=1)["best"] == 8
+
+
 def test_an_unknown_objective_is_named():
     with pytest.raises(UsageError, match="objective = 'InfoNCE'"):
         success("InfoNCE", 4, 6, n_seeds=1)

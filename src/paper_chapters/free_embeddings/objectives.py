@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from paper_utils.errors import UsageError, did_you_mean
@@ -26,7 +27,13 @@ ONE_MORE_OR_LESS = Tolerance(
 
 
 def find_objective(name: str) -> tuple[str, Protocol]:
-    """Return the objective and protocol of a curve of the chapter, one of `OBJECTIVES`."""
+    """Return the objective and protocol of a curve: one of `OBJECTIVES`, or InfoNCE at another T.
+
+    >>> find_objective("InfoNCE, T = 0.05")[1].temperature
+    0.05
+    """
+    if at := re.fullmatch(r"InfoNCE, T = (\d*\.?\d+)", name):
+        return "infonce", Protocol(temperature=float(at[1]))
     if name not in OBJECTIVES:
         raise UsageError(f"objective = {name!r}: {did_you_mean(name, OBJECTIVES)}")
     return OBJECTIVES[name]
@@ -49,13 +56,15 @@ def _other_tasks() -> list[dict[str, Any]]:
     tolerance=ONE_MORE_OR_LESS,
     kinds=("objective",),
 )
-def critical_row(objective: str, d: int, n_seeds: int, largest: int) -> dict[str, Any]:
-    """Search the critical n of one of `OBJECTIVES` in d dimensions, up to `largest`.
+def critical_row(objective: str, d: int, n_seeds: int, largest: int, k: int = 2) -> dict[str, Any]:
+    """Search the critical n of a curve in d dimensions, for sets of k, up to `largest`.
     `best`, `sure`, `per_seed` as in `CriticalN`; `n`, `solved`: each n tried, and by how many seeds
     it was solved.
     """
     loss, protocol = find_objective(objective)
-    found = critical_n(d, objective=loss, seeds=range(n_seeds), protocol=protocol, largest=largest)
+    found = critical_n(
+        d, k, objective=loss, seeds=range(n_seeds), protocol=protocol, largest=largest
+    )
     return {
         "best": found.best,
         "sure": found.sure,
