@@ -111,6 +111,13 @@ def test_what_unfolds_pages_has_a_name_once(root):
 
 
 @pytest.mark.book
+def test_the_pages_that_list_claims_stay_light():
+    folder = site_folder() / "book" / "chapters"
+    for name in ("verdicts", "summary", *PAGES, *TEXTS):
+        assert (folder / f"{name}.html").stat().st_size <= 250_000, name
+
+
+@pytest.mark.book
 def test_the_rendered_pages_are_full_and_the_side_bar_leads_to_them():
     site = site_folder()
     pages = pages_of(site)
