@@ -33,7 +33,7 @@ _HOST = "http://book.invalid"
 _FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--font-render-hinting=none"]
 _GONE = (
     "a.headerlink, details.hide, script, style, button, .claim-filter, .toctree-wrapper, "
-    ".only-dark, .paper-widget"
+    ".only-dark, .paper-widget, .summary-pdf"
 )
 _POINTS_TO_IDS = ("aria-labelledby", "aria-describedby", "aria-controls", "for")
 
@@ -85,7 +85,6 @@ html, body, .bd-main, .bd-content, .bd-article-container { width: 182mm !importa
 .bd-article .place, .bd-article ul.headlines .claimed { font-size: 0.86rem !important; }
 .bd-article p:has(> .place:first-child) { line-height: 1.25; }
 .bd-article .small-chart { break-before: avoid; margin: 0.2rem 0; max-width: 46mm; }
-.summary-pdf { display: none; }
 .bd-article a { color: inherit !important; }
 """
 _FOOTER = (
