@@ -32,6 +32,7 @@ def small(tmp_path) -> Book:
         "<a href='../../_sources/one.ipynb'>download</a><a href='https://a.example/'>away</a></p>"
         "<details class='admonition hide'><summary>Show</summary>hidden code</details>"
         "<details><summary>2 more</summary>rows</details><img src='../../_images/a.svg' alt='a'>"
+        "<img class='only-dark' src='../../_images/a-dark.svg' alt='a'>"
         "<div style='height: 1500px'></div><h2 id='far'>Far down</h2>",
     }
     for name, body in pages.items():
@@ -61,7 +62,7 @@ def test_links_lead_to_the_other_page_and_ids_stay_apart(small):
         "download": None,
         "away": "https://a.example/",
     }
-    assert page.select_one("img")["src"] == "/_images/a.svg"
+    assert [image["src"] for image in page.select("img")] == ["/_images/a.svg"]  # the light one
     assert "hidden code" not in page.get_text() and page.select_one("details[open]")
 
 
