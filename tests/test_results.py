@@ -273,7 +273,12 @@ def test_the_cheapest_task_of_a_drawn_record_agrees(name, task, real, request):
     chosen = results.find_experiment(name)
     if chosen.tolerance is None:
         pytest.skip(f"{name} states no tolerance")
-    found = compute.timed(name, chosen.function, task["parameters"])["value"]
+    try:
+        found = compute.timed(name, chosen.function, task["parameters"])["value"]
+    except PaperError as error:
+        if "is not here" not in str(error):
+            raise
+        pytest.skip(f"weights: {error}")  # of an encoder that no package brings
     compared = compare(task["value"], found, chosen.tolerance)
     assert compared.agrees, compared.worst
 
