@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy import sparse
+from scipy.stats import rankdata
 
 from paper_chapters.coarse_fine import judged_systems
+from paper_chapters.coarse_fine.equal_backbones import RRF, fused
 from paper_chapters.coarse_fine.equal_reranking import DEPTHS, first_stage, reranked
+from paper_chapters.coarse_fine.equal_titles import shares
 from paper_chapters.coarse_fine.equal_training import CLEAR, measured_pairs, scored_row
 from paper_chapters.coarse_fine.fine_labels import N_LABELS, drawn_pairs, fine_pair_labels
 from paper_chapters.coarse_fine.graded_pairs import stated
 from paper_chapters.coarse_fine.judged_lists import graded_titles
+from paper_utils.data.title_task import QuerySet
 from paper_utils.errors import UsageError
 from paper_utils.search.bm25 import BM25
 from paper_utils.search.tokenizer import WordTokenizer
@@ -92,3 +98,25 @@ def test_the_first_stage_is_bm25_in_order(crowdflower):
         -np.sort(-scores, axis=1)[:, : max(DEPTHS)],
         rtol=1e-5,
     )
+
+
+def test_a_list_fused_with_itself_has_twice_its_reciprocal_ranks(crowdflower):
+    pairs = np.column_stack([np.repeat([3, 8], 40), np.tile(np.arange(40), 2)])
+    words = judged_systems.bm25(crowdflower)
+    found = fused(crowdflower, words)(pairs).reshape(2, 40)
+    expected = 2 / (RRF + rankdata(-words(pairs).reshape(2, 40), axis=1))
+    np.testing.assert_allclose(found, expected)
+
+
+@pytest.mark.parametrize("sign, share", [(1, 1.0), (0, 0.5), (-1, 0.0)])
+def test_shares_of_titles_are_of_the_pairs_and_each_is_read_once(sign, share):
+    lines = [(0, 0, 1, "mm", "drill"), (0, 0, 2, "mm", "drill"), (1, 2, 1, "watts", "saw")]
+    pairs = pd.DataFrame(lines, columns=["query", "right", "wrong", "attribute", "family"])
+    part = QuerySet(("drill 5 mm", "saw 9 watts"), sparse.csr_array((2, 3)), pairs)
+    right = {(0, 0), (1, 2)}
+
+    def score(queries, titles, read):
+        assert len(read) == len({tuple(row) for row in read}) == 5
+        return sign * np.array([float(tuple(row) in right) for row in read.tolist()])
+
+    assert shares(score, ("a", "b", "c"), part).tolist() == [share, share]
