@@ -32,6 +32,10 @@ _SCRIPTS = {"claim-filter": "verdicts.js", "paper-widget": "widgets.js"}  # by w
 _ON_PAGES = {"search": "excerpts.js"}  # pages without a body of their own
 _PREFORMATTED = re.compile(r"<pre>((?:<[^>]*>)*)([^<]*)</pre>")  # no markup inside: not code
 _PAPER_TABLE = re.compile(r'<table class="paper-table">.*?</table>', re.DOTALL)
+_CELL = re.compile(r'(<div class="cell[^"]*?) docutils container"')  # classes that undo each other
+_NAMED_TWICE = re.compile(  # folded and open: the same words
+    r'<p class="collapsed (admonition-title">[^<]*</p>)\s*<p class="expanded \1'
+)
 _NOTHING = '<td class="missing"><span aria-label="none">–</span>'
 _ICONS, _SEARCH = (
     re.compile(rf'<script[^>]*src="[^"]*\b(?:{names})\.js[^>]*></script>\s*')
@@ -87,6 +91,18 @@ def light_cells(body: str) -> str:
         return cells.replace(_NOTHING, '<td class="missing">')  # the style sheet has the dash
 
     return _PAPER_TABLE.sub(swap, body)
+
+
+def light_code(body: str) -> str:
+    """Return `body` with code cells that say once what they need.
+
+    >>> light_code('<div class="cell tag_x docutils container">')
+    '<div class="cell tag_x">'
+    >>> words = 'admonition-title">Code: draw</p>'
+    >>> light_code(f'<p class="collapsed {words}<p class="expanded {words}')
+    '<p class="admonition-title">Code: draw</p>'
+    """
+    return _NAMED_TWICE.sub(r'<p class="\1', _CELL.sub(r'\1"', body))
 
 
 def description(doctree) -> str:
@@ -206,9 +222,8 @@ def touch_up(app, pagename, templatename, context, doctree) -> None:
     """Change the body, the scripts and the tags of a page before its template is filled."""
     body = context.get("body", "")
     if body:
-        context["body"] = light_cells(
-            mark_sentences(keep_together(_LINKED_PAGE.sub(r"\1", _WRONG_ATTRIBUTES.sub("", body))))
-        )
+        body = _LINKED_PAGE.sub(r"\1", _WRONG_ATTRIBUTES.sub("", light_code(body)))
+        context["body"] = light_cells(mark_sentences(keep_together(body)))
     for name, script in _SCRIPTS.items():
         if f'class="{name}"' in body:
             app.add_js_file(script, loading_method="defer")
