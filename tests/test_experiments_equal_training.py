@@ -19,7 +19,7 @@ from paper_chapters.coarse_fine.arms import (
     max_sim,
     pair_scores,
 )
-from paper_chapters.coarse_fine.equal_evidence import arm_difference, arm_mean
+from paper_chapters.coarse_fine.equal_evidence import arm_difference, arm_mean, best_rate
 from paper_chapters.coarse_fine.equal_speed import one_query
 from paper_chapters.coarse_fine.equal_training import RATE, RATES, accuracy
 from paper_chapters.coarse_fine.graded_pairs import (
@@ -276,3 +276,13 @@ def test_what_is_timed_gives_the_scores_that_are_measured(arms, kind):
         found = one_query(model, QUERIES[0], titles, kept).numpy()
     pairs = np.column_stack([np.zeros(len(titles), dtype=int), np.arange(len(titles))])
     assert found == pytest.approx(pair_scores(model, QUERIES, titles, pairs), abs=1e-5)
+
+
+def test_development_chooses_the_rate_and_the_test_is_not_asked():
+    class Recorded:
+        def value(self, *, rate, arm):
+            coarse, fine = {1.0: (0.9, 0.6), 2.0: (0.8, 0.75)}[rate]
+            chosen = {"accuracy": {"coarse": coarse, "fine": fine}}
+            return {"development": chosen, "test": (arm, rate, -fine)}
+
+    assert best_rate(Recorded(), (1.0, 2.0), arm="a") == ("a", 2.0, -0.75)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from paper_utils.results import Result
 from paper_utils.statistics import bootstrap_interval, t_interval
 from paper_utils.train.task import MARGIN
 
@@ -30,6 +31,14 @@ def arm_difference(ones: Rows, others: Rows, kind: str) -> dict[str, float]:
             for one, other in zip(ones, others, strict=True)
         ]
     )
+
+
+def best_rate(recorded: Result, rates: Sequence[float], **case: Any) -> Mapping[str, Any]:
+    """Return the test row of a case at the rate that its development pairs choose: the one with
+    the largest sum of the accuracies on coarse and fine pairs.
+    """
+    rows = [recorded.value(rate=rate, **case) for rate in rates]
+    return max(rows, key=lambda row: sum(row["development"]["accuracy"].values()))["test"]
 
 
 def decided(lead: Mapping[str, float], margin: float = MARGIN) -> str:
