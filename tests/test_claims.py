@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -183,6 +184,17 @@ def test_tables_keep_pipes_and_newlines_inside_their_cell():
     entry = Claim("X", "own", "here", "a | b\nc", "own", "c")
     line = claims.markdown_table([judge(entry, None)]).splitlines()[2]
     assert "a \\| b c" in line
+
+
+def test_of_many_conditions_the_count_is_seen_and_which_they_are_is_folded():
+    values = {f"case {number}": number - 3 for number in range(9)}
+    table = claims.markdown_table(
+        [judge(claim({"kind": "at_least", "value": 0}), Record("X", values))]
+    )
+    seen = re.sub(r"<details>.*?</details>", "", table)
+    assert "case 3: 0" in seen and "case 4: 1" not in seen and "true for case" not in seen
+    assert "<summary>true for 6 of 9</summary>true for case 3, case 4" in table
+    assert all(f"{name}: " in table for name in values)
 
 
 def test_names_of_conditions_are_escaped():

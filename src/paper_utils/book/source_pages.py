@@ -11,14 +11,12 @@ from typing import Any
 from paper_utils.book.chapters import Chapter
 from paper_utils.claims import Verdict, badge, format_value, groups, outcome
 from paper_utils.claims.tables import (
-    about_measured,
-    measured_lines,
+    measured_cell,
     shown_reason,
     table_row,
     typeset,
 )
 
-FOLD = 4  # conditions that are shown before the rest is folded away
 OWN = "Results of this book"
 RESTATED = "Side by side"
 SLIPS = "Slips of the pen"
@@ -146,7 +144,8 @@ def _table(
                 f"{claim.statement}<br>{_restates(item)}"
                 f'<span class="place">{links.get(claim.chapter, claim.chapter)}</span>',
                 f'<span class="label">Claimed:</span> {typeset(format_value(claim.claimed))}<br>'
-                f'<span class="label">Measured:</span> {_measured(item)}',
+                f'<span class="label">Measured:</span> {"<br>" * _several(item)}'
+                f"{measured_cell(item.claim, item.record)}",
                 "<br>".join(filter(None, [badge(item), shown_reason(item)])),
             ]
         )
@@ -158,18 +157,8 @@ def _restates(item: Verdict) -> str:
     return f"Restates {links}.<br>" if links else ""
 
 
-def _measured(item: Verdict) -> str:
-    """Return the measurement, all but the first conditions folded away."""
-    if item.record is None:
-        return "–"
-    lines = measured_lines(item.record)
-    first = "<br>" if len(lines) > 1 else ""
-    tail = [about_measured(item.claim, item.record)]
-    if len(lines) > FOLD + 1:
-        rest = "<br>".join(lines[FOLD:])
-        fold = f"<details><summary>{len(lines) - FOLD} more</summary>{rest}</details>"
-        return first + "<br>".join(lines[:FOLD]) + fold + tail[0]
-    return first + "<br>".join(filter(None, lines + tail))
+def _several(item: Verdict) -> bool:
+    return item.record is not None and isinstance(item.record.measured, Mapping)
 
 
 def claim_lines(items: Sequence[Verdict], sources: Mapping[str, str] | None = None) -> str:

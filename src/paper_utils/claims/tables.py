@@ -23,6 +23,8 @@ OUTCOMES = {
 }
 """What a badge says, by the last part of its style class: a verdict, or why there is none."""
 
+FOLD = 4  # conditions that are shown before the rest is folded away
+
 _EXACT = {
     "identity": "an identity",
     "count": "a count",
@@ -115,6 +117,18 @@ def measured_lines(record: Record) -> list[str]:
     return lines
 
 
+def measured_cell(claim: Claim, record: Record | None) -> str:
+    """Return what was measured as the cell of a table, all but the first conditions folded away."""
+    if record is None:
+        return "–"
+    lines, tail = measured_lines(record), about_measured(claim, record)
+    if len(lines) > FOLD + 1:
+        rest = "<br>".join(lines[FOLD:])
+        fold = f"<details><summary>{len(lines) - FOLD} more</summary>{rest}</details>"
+        return "<br>".join(lines[:FOLD]) + fold + tail
+    return "<br>".join(filter(None, [*lines, tail]))
+
+
 def all_have_intervals(measured: Any, interval: Any) -> bool:
     """Return whether a measurement has an interval under each of its conditions.
 
@@ -135,11 +149,17 @@ def about_measured(claim: Claim, record: Record) -> str:
 
 
 def shown_reason(verdict: Verdict) -> str:
-    """Return what decided, as MyST text."""
+    """Return what decided, as MyST text; which of many conditions pass is folded away."""
     # Conditions may carry the names of a reader's files; a judged reason is our own MyST.
     if verdict.judged:
         return verdict.reason
-    return html.escape(typeset(verdict.reason), quote=False)
+    text = html.escape(typeset(verdict.reason), quote=False)
+    n = len(verdict.record.measured) if verdict.record and verdict.passed else 0
+    if n <= FOLD + 1:
+        return text
+    rule, _, which = text.partition(": true for ")
+    count = f"true for {len(verdict.passed)} of {n}"
+    return f"{rule}: <details><summary>{count}</summary>true for {which}</details>"
 
 
 def table_row(cells: Sequence[str]) -> str:
@@ -152,15 +172,11 @@ def markdown_table(verdicts: Sequence[Verdict]) -> str:
     head = ["Claim", "Claimed", "Measured", "Verdict"]
     rows = [head, ["---"] * len(head)]
     for item in verdicts:
-        measured = "–"
-        if item.record is not None:
-            lines = [*measured_lines(item.record), about_measured(item.claim, item.record)]
-            measured = "<br>".join(filter(None, lines))
         rows.append(
             [
                 f"**{item.claim.id}**<br>{item.claim.statement}",
                 typeset(format_value(item.claim.claimed)),
-                measured,
+                measured_cell(item.claim, item.record),
                 "<br>".join(filter(None, [badge(item), shown_reason(item)])),
             ]
         )

@@ -39,6 +39,7 @@ class Verdict:
     status: str  # one of STATUSES
     reason: str  # what decided, in words
     judged: bool = False
+    passed: tuple[str, ...] = ()  # the conditions that the rule holds for, where some fail it
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields of the design, flat, for `_build/claims.json`."""
@@ -131,7 +132,7 @@ def judge(claim: Claim, record: Record | None) -> Verdict:
     if not good:
         return Verdict(claim, record, "fails", status, _rule_text(claim))
     reason = f"{_rule_text(claim)}: true for {', '.join(good)}; false for {', '.join(bad)}"
-    return Verdict(claim, record, "conditional", status, reason)
+    return Verdict(claim, record, "conditional", status, reason, passed=tuple(good))
 
 
 def _rule_text(claim: Claim) -> str:
