@@ -19,7 +19,12 @@ from paper_chapters.coarse_fine.arms import (
     max_sim,
     pair_scores,
 )
-from paper_chapters.coarse_fine.equal_evidence import arm_difference, arm_mean, best_rate
+from paper_chapters.coarse_fine.equal_evidence import (
+    after_holm,
+    arm_difference,
+    arm_mean,
+    best_rate,
+)
 from paper_chapters.coarse_fine.equal_speed import one_query
 from paper_chapters.coarse_fine.equal_training import RATE, RATES, accuracy
 from paper_chapters.coarse_fine.graded_pairs import (
@@ -286,3 +291,16 @@ def test_development_chooses_the_rate_and_the_test_is_not_asked():
             return {"development": chosen, "test": (arm, rate, -fine)}
 
     assert best_rate(Recorded(), (1.0, 2.0), arm="a") == ("a", 2.0, -0.75)
+
+
+def test_a_lead_at_the_edge_is_lost_among_four():
+    def lead(mean, half):
+        return {"mean": mean, "low": mean - half, "high": mean + half}
+
+    found = after_holm(
+        {"edge": lead(2.0, 1.99), "sure": lead(4.0, 1.96), 2: lead(0, 1), 3: lead(0, 1)}
+    )
+    p = 2 * stats.norm.sf(2.0 / (1.99 / stats.norm.ppf(0.975)))
+    assert found["edge"] == pytest.approx(3 * p) and 0.04 < p < 0.05
+    assert found["sure"] == pytest.approx(4 * 2 * stats.norm.sf(4 / (1.96 / stats.norm.ppf(0.975))))
+    assert found[2] == found[3] == 1

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from paper_utils.claims.family import interval_p
 from paper_utils.results import Result
-from paper_utils.statistics import bootstrap_interval, t_interval
+from paper_utils.statistics import bootstrap_interval, holm, t_interval
 from paper_utils.train.task import MARGIN
 
 Rows = Sequence[Mapping[str, Any]]  # of one arm, a row a seed
@@ -54,6 +55,14 @@ def decided(lead: Mapping[str, float], margin: float = MARGIN) -> str:
     if lead["low"] >= margin:
         return "reaches the margin"
     return "stays below the margin" if lead["high"] < margin else "not settled"
+
+
+def after_holm(leads: Mapping[Any, Mapping[str, float]]) -> dict[Any, float]:
+    """Return the p-values of leads against 0 after Holm's adjustment for as many.
+    By the normal law of each interval: most of its width are queries, of which there are many.
+    """
+    found = {str(key): interval_p(*lead.values()) for key, lead in leads.items()}
+    return dict(zip(leads, holm(found).values(), strict=True))
 
 
 def _pooled(by_seed: Sequence[Any]) -> dict[str, float]:

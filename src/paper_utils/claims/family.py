@@ -24,21 +24,33 @@ def p_values(claim: Claim, record: Record) -> dict[str, float]:
     Read off the 95% interval: by Student's t where the record names its seeds, else by the normal
     distribution. A value without an interval, or with one of no width, is exact and has none.
     """
-    from scipy import stats
-
     several = isinstance(record.measured, Mapping)
     values = record.measured if several else {"": record.measured}
     pairs = (record.interval or {}) if several else {"": record.interval}
     target = claim.rule.get("value", claim.claimed)
-    freedom = len(record.seeds) - 1
+    found = {
+        name: interval_p(value, *(pairs.get(name) or (value, value)), target, len(record.seeds) - 1)
+        for name, value in values.items()
+    }
+    return {name: p for name, p in found.items() if p is not None}
+
+
+def interval_p(
+    value: float, low: float, high: float, bound: float = 0.0, freedom: int = 0
+) -> float | None:
+    """Return the two-sided p-value of a value with a 95% interval against a bound, by the end that
+    faces it: of Student's t where there are degrees of freedom, else normal. None without width.
+
+    >>> round(interval_p(1.96, 0.0, 4.0), 3)
+    0.05
+    """
+    from scipy import stats
+
     law = stats.t(freedom) if freedom > 0 else stats.norm()
-    found = {}
-    for name, value in values.items():
-        low, high = pairs.get(name) or (value, value)
-        half = value - low if value > target else high - value  # the end that faces the bound
-        if half > 0:
-            found[name] = float(2 * law.sf(abs(value - target) / (half / law.ppf(0.975))))
-    return found
+    half = value - low if value > bound else high - value
+    if half <= 0:
+        return None
+    return float(2 * law.sf(abs(value - bound) / (half / law.ppf(0.975))))
 
 
 def several_tests(
