@@ -18,7 +18,7 @@ from paper_chapters.coarse_fine.equal_catalogue import (
 )
 from paper_chapters.coarse_fine.judged_lists import LENGTH
 from paper_utils.data.diy_queries import CONSTRAINTS
-from paper_utils.results import get, result_path
+from paper_utils.results import get
 from paper_utils.search.bm25 import BM25
 from paper_utils.train.task import catalogue_task
 
@@ -86,7 +86,6 @@ def test_bm25_is_measured_by_its_own_scores(task, pairs):
         assert found["queries"][kind] == len(by_query)
 
 
-@pytest.mark.skipif(not result_path("equal-catalogue").exists(), reason="not recorded")
 def test_no_arm_lacks_a_rate():
     recorded = get("equal-catalogue")
     for language in BACKBONE:
