@@ -41,7 +41,7 @@ def interval_p(
     """Return the two-sided p-value of a value with a 95% interval against a bound, by the end that
     faces it: of Student's t where there are degrees of freedom, else normal. None without width.
 
-    >>> round(interval_p(1.96, 0.0, 4.0), 3)
+    >>> round(interval_p(2.0, 0.0, 4.0), 3)
     0.05
     """
     from scipy import stats
