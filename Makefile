@@ -42,7 +42,7 @@ pdf: book
 
 test: book lint
 	@rm -rf $(PAPER_MEASURED)
-	@$(PYTEST) $(NBVAL) -m "not measured"
+	@$(PYTEST) $(NBVAL) -m "not (measured or long)"
 	@$(BIN)/python -m pytest -q -m measured tests/test_chapters.py
 
 check: lint
