@@ -32,7 +32,6 @@ _SCRIPTS = {"claim-filter": "verdicts.js", "paper-widget": "widgets.js"}  # by w
 _ON_PAGES = {"search": "excerpts.js"}  # pages without a body of their own
 _PREFORMATTED = re.compile(r"<pre>((?:<[^>]*>)*)([^<]*)</pre>")  # no markup inside: not code
 _PAPER_TABLE = re.compile(r'<table class="paper-table">.*?</table>', re.DOTALL)
-_CELL = re.compile(r'(<div class="cell[^"]*?) docutils container"')  # classes that undo each other
 _NAMED_TWICE = re.compile(  # folded and open: the same words
     r'<p class="collapsed (admonition-title">[^<]*</p>)\s*<p class="expanded \1'
 )
@@ -94,15 +93,13 @@ def light_cells(body: str) -> str:
 
 
 def light_code(body: str) -> str:
-    """Return `body` with code cells that say once what they need.
+    """Return `body` with folded cells that name once what they do.
 
-    >>> light_code('<div class="cell tag_x docutils container">')
-    '<div class="cell tag_x">'
     >>> words = 'admonition-title">Code: draw</p>'
     >>> light_code(f'<p class="collapsed {words}<p class="expanded {words}')
     '<p class="admonition-title">Code: draw</p>'
     """
-    return _NAMED_TWICE.sub(r'<p class="\1', _CELL.sub(r'\1"', body))
+    return _NAMED_TWICE.sub(r'<p class="\1', body)
 
 
 def description(doctree) -> str:
