@@ -207,6 +207,22 @@ class TestOnADesk:
         assert page_faults(chromium, serve(site), names, 1280, themes, axe="light") == []
 
 
+_MARKS = """() => [...document.querySelectorAll('article details.hide > summary')].flatMap(
+  one => [one, ...one.children].filter(part => getComputedStyle(part).display === 'list-item')
+    .length)"""
+
+
+@pytest.mark.book
+@pytest.mark.browser
+class TestFoldedCells:
+    def test_each_has_one_mark_and_one_name(self, site, serve, chromium):
+        page = chromium.new_page()
+        page.goto(f"{serve(site)}/book/chapters/05-hubness.html")
+        marks = page.evaluate(_MARKS)
+        assert len(marks) > 20 and set(marks) == {1}
+        page.close()
+
+
 _SEEN = """() => {
   const look = (node, style = getComputedStyle(node)) => style.color + style.backgroundColor;
   return {
