@@ -10,7 +10,7 @@ import pytest
 import torch
 from scipy import sparse, stats
 
-from paper_chapters.coarse_fine import judged_lists
+from paper_chapters.coarse_fine import equal_catalogue, equal_catalogue_seeds, judged_lists
 from paper_chapters.coarse_fine.arms import (
     ARMS,
     Arm,
@@ -24,6 +24,7 @@ from paper_chapters.coarse_fine.equal_evidence import (
     arm_difference,
     arm_mean,
     best_rate,
+    reranking_gain,
 )
 from paper_chapters.coarse_fine.equal_speed import one_query
 from paper_chapters.coarse_fine.equal_training import RATE, RATES, accuracy
@@ -256,6 +257,14 @@ def test_rates_are_the_best_of_the_record():
         assert max(found, key=found.get) == RATE[arm]
 
 
+def test_the_rate_of_more_seeds_is_what_development_pairs_choose():
+    recorded = get("equal-catalogue")
+    for arm in ARMS:
+        case = {"language": equal_catalogue_seeds.LANGUAGE, "system": arm}
+        chosen = recorded.value(rate=equal_catalogue_seeds.RATE, **case)["test"]
+        assert chosen == best_rate(recorded, equal_catalogue.RATES, **case)
+
+
 @pytest.mark.parametrize("n_seeds", [1, 5])
 def test_seeds_that_agree_leave_the_interval_of_the_queries(n_seeds):
     values = np.random.default_rng(0).random(60)
@@ -271,6 +280,15 @@ def test_seeds_add_their_spread_to_that_of_the_queries():
     half = stats.sem(shifts) * stats.t.ppf(0.975, 4)
     assert found["mean"] == pytest.approx(mean)
     assert found["mean"] - found["low"] == pytest.approx(np.hypot(mean - low, half))
+
+
+def test_the_gain_of_reranking_is_paired_by_query():
+    first, deep = np.random.default_rng(2).random((2, 60))
+    rows = [{"per_query": {"0": first, "50": deep + shift}} for shift in (0.0, 0.1)]
+    expected = arm_mean(
+        [{"per_query": {"fine": row["per_query"]["50"] - first}} for row in rows], "fine"
+    )
+    assert reranking_gain(rows, 50) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("kind", ARMS)

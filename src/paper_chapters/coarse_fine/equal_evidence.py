@@ -34,6 +34,13 @@ def arm_difference(ones: Rows, others: Rows, kind: str) -> dict[str, float]:
     )
 
 
+def reranking_gain(rows: Rows, depth: int) -> dict[str, float]:
+    """Return what re-ranking to a depth adds to the first stage alone, as `arm_mean`."""
+    return _pooled(
+        [np.subtract(row["per_query"][str(depth)], row["per_query"]["0"]) for row in rows]
+    )
+
+
 def best_rate(recorded: Result, rates: Sequence[float], **case: Any) -> Mapping[str, Any]:
     """Return the test row of a case at the rate that its development pairs choose: the one with
     the largest sum of the accuracies on coarse and fine pairs.

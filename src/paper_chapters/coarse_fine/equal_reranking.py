@@ -10,7 +10,13 @@ import torch
 from numpy.typing import NDArray
 
 from paper_chapters.coarse_fine.arms import ARMS, Arm, pair_scores
-from paper_chapters.coarse_fine.equal_training import BUDGETS, RATE, TRAINING, trained_arm
+from paper_chapters.coarse_fine.equal_training import (
+    BUDGETS,
+    RATE,
+    SEEDS,
+    TRAINING,
+    trained_arm,
+)
 from paper_chapters.coarse_fine.judged_lists import GradedTitles, graded_titles
 from paper_chapters.coarse_fine.judged_systems import bm25
 from paper_utils.data.judged import judged_checksums
@@ -22,10 +28,10 @@ RERANKED = "crowdflower"  #: the set whose test queries are re-ranked: its pools
 DEPTHS = (10, 50, 200)
 
 
-def final_arm(name: str, kind: str, trained: bool = True) -> Arm:
-    """Return an arm at the last budget, seed 0, or the backbone as it comes."""
+def final_arm(name: str, kind: str, trained: bool = True, *, seed: int = 0) -> Arm:
+    """Return an arm at the last budget, or the backbone as it comes."""
     steps = BUDGETS[name][-1] if trained else 0
-    return trained_arm(name, kind, n_steps=steps, rate=RATE[kind], seed=0)[0]
+    return trained_arm(name, kind, n_steps=steps, rate=RATE[kind], seed=seed)[0]
 
 
 def first_stage(data: GradedTitles, rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -50,15 +56,21 @@ def reranked(first: NDArray, scores: NDArray, depth: int, n_titles: int) -> NDAr
     return whole
 
 
+def _tasks() -> list[dict[str, Any]]:
+    """Return the trained arms of all seeds, and the backbone as it comes of one."""
+    cases = [(True, seed) for seed in SEEDS] + [(False, 0)]
+    return [{"arm": arm, "trained": on, "seed": seed} for arm in ARMS for on, seed in cases]
+
+
 @experiment(
     "equal-reranking",
     "Arms as re-rankers of BM25's first titles on crowdflower's test queries, by depth",
-    tasks=lambda: [{"arm": arm, "trained": trained} for arm in ARMS for trained in (True, False)],
+    tasks=_tasks,
     data=lambda: judged_checksums(RERANKED),
     tolerance=TRAINING,
     kinds=("arm",),
 )
-def reranking_row(arm: str, trained: bool) -> dict[str, Any]:
+def reranking_row(arm: str, trained: bool, seed: int) -> dict[str, Any]:
     """Return by depth, 0 for BM25 alone, nDCG@10 of condensed lists [mean, low, high] over queries,
     and ``per_query``. Titles that nobody judged for a query leave its list.
     """
@@ -66,7 +78,7 @@ def reranking_row(arm: str, trained: bool) -> dict[str, Any]:
     rows = data.rows("test")
     first = first_stage(data, rows)
     pairs = np.column_stack([np.repeat(rows, first.shape[1]), first.ravel()])
-    model = final_arm(RERANKED, arm, trained)
+    model = final_arm(RERANKED, arm, trained, seed=seed)
     scores = pair_scores(model, data.queries, data.titles, pairs).reshape(first.shape)
     qrels = data.grades[rows]
     found = {}
