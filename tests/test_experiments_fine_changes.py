@@ -71,6 +71,8 @@ def test_new_records_have_the_means_of_the_old_ones():
         assert now["length"]["voltage_v"][0] == pytest.approx(length, abs=1e-4)
         gained = was["pairs"]["centred"]["all"][0] - was["pairs"]["as it is"]["all"][0]
         assert now["pairs"]["centred − as it is"][0] == pytest.approx(gained, abs=1e-4)
+        lost = was["pairs"]["without 10"]["brand"][0] - was["pairs"]["centred"]["brand"][0]
+        assert now["pairs of"]["brand"]["without 10 − centred"][0] == pytest.approx(lost, abs=1e-4)
         for system, mean in pairs.value(language=language)["means"].items():
             row = search.value(catalogue="uhtt-tools", language=language, system=system)
             assert mean == pytest.approx(row["pairs"]["all"][0], abs=1e-3)

@@ -22,6 +22,7 @@ from paper_utils.statistics import shared_interval
 from paper_utils.train.task import CatalogueTask, attribute_pairs, catalogue_task
 
 NUMBERS = ("voltage_v", "capacity_ah", "power_w", "size_mm")
+KINDS = {"numbers": NUMBERS, "brand": ("brand",)}  #: pairs that are also counted alone
 CUT = 10  #: leading principal components
 STEPS = (("centred", "as it is"), ("without 10", "centred"))  #: what is compared with what
 
@@ -74,8 +75,8 @@ def pair_change(scores: NDArray, other: NDArray, pairs: pd.DataFrame, n_items: i
 def minilm_changes(language: str, source: str = "minilm", small: bool = False) -> dict[str, Any]:
     """Return `length` and `share` of each of `NUMBERS` over those of two titles, and `pairs`.
 
-    `share`: in the first ten principal components. `pairs`: the changes of `STEPS`. All with
-    intervals, seed 0. `small`: another source, for a look in seconds.
+    `share`: in the first ten principal components. `pairs`: the changes of `STEPS`; `pairs of`:
+    by `KINDS`. All with intervals, seed 0. `small`: another source, for a look in seconds.
     """
     task = catalogue_task(language, 0, **(SMALL if small else {}))
     vectors = VectorSource(source, task)
@@ -103,6 +104,13 @@ def measure_changes(task: CatalogueTask, vectors: Any, *, limit: int = 150) -> d
     }
     pairs = attribute_pairs(task)
     moved = {n: part[np.linalg.norm(part, axis=1) > 1e-6] for n, part in groups.items()}
+
+    def changes(some: pd.DataFrame) -> dict[str, list[float]]:
+        return {
+            f"{one} − {other}": pair_change(scores[one], scores[other], some, len(X))
+            for one, other in STEPS
+        }
+
     return {
         "length": {
             n: ratio_interval(np.linalg.norm(part, axis=1), lengths) for n, part in groups.items()
@@ -110,8 +118,8 @@ def measure_changes(task: CatalogueTask, vectors: Any, *, limit: int = 150) -> d
         "share": {
             n: ratio_interval(shares(part, directions, CUT), reference) for n, part in moved.items()
         },
-        "pairs": {
-            f"{one} − {other}": pair_change(scores[one], scores[other], pairs, len(X))
-            for one, other in STEPS
+        "pairs": changes(pairs),
+        "pairs of": {
+            kind: changes(pairs[pairs["attribute"].isin(names)]) for kind, names in KINDS.items()
         },
     }
