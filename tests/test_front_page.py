@@ -224,6 +224,11 @@ def test_the_page_of_what_would_change_our_mind_escapes_nothing_and_loses_nothin
     assert "```sh\npaper run c\n```" in text and "[C](./1-c.ipynb)" in text
     file.write_text(f"- {{{entry}}}")
     assert "It is" not in overturn_page(tmp_path, [item], {})
+    asked = "id: O-1, question: 'How much?', verdict: open, found: 'By {measured[a]:.0%}.'"
+    questions = tmp_path / "book" / "questions.yml"
+    questions.write_text(f"- {{{asked}, overturn: another world., run: paper run c}}")
+    # 'fails' beside a question would read as its answer
+    assert "### How much?\n\nBy 25%.\n" in overturn_page(tmp_path, [item], {})
 
 
 def test_the_summary_tells_each_answer_once_with_what_would_overturn_it(tmp_path):

@@ -30,12 +30,13 @@ def overturn_page(root: Path, verdicts: Sequence[Verdict], links: Mapping[str, s
         for entry, item, found, _ in told(root, subject, verdicts):
             if "overturn" in entry:
                 where = links.get(item.claim.chapter, item.claim.chapter)
-                # who skims the headings must not leave with a claim that fails
-                said = f": {item.verdict}" if subject == "claim" else ""
+                said = mark = ""  # the verdict is of the claim, no answer to the question
+                if subject == "claim":  # who skims the headings must not leave with one that fails
+                    said, mark = f": {item.verdict}", f"{badge(item)} "
                 items += [
                     f"### {entry[subject].rstrip('.')}{said}",
                     "",
-                    f"{badge(item)} {found}",
+                    f"{mark}{found}",
                     "",
                     f"**It would be overturned by** {entry['overturn']}",
                     "",
