@@ -6,7 +6,9 @@ import json
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy import stats
 
 from paper_chapters.topk_stability import title_stability as stability_real
 from paper_chapters.topk_stability.common_mean_noise import noise_with_mean
@@ -21,12 +23,20 @@ from paper_chapters.topk_stability.noise import (
     margins_and_changes,
     noise_churn,
 )
+from paper_chapters.topk_stability.stored_order import stored_backwards
 from paper_chapters.topk_stability.title_stability import (
     perturbation_rows,
     perturbed_scores,
     queries_of,
 )
-from paper_chapters.topk_stability.trend_intervals import overlap_difference, slope_over_seeds
+from paper_chapters.topk_stability.trend_intervals import (
+    beyond_range,
+    by_seed,
+    calibration,
+    lead_over_next,
+    overlap_difference,
+    slope_over_seeds,
+)
 from paper_utils import results
 from paper_utils.errors import UsageError
 from paper_utils.geometry.spectrum import participation_ratio, power_law_spectrum
@@ -243,3 +253,47 @@ def test_a_difference_of_overlaps_adds_the_half_widths_as_squares():
     assert overlap_difference(one, other) == pytest.approx((0.2, 0.15, 0.25))
     back = overlap_difference(other, one)
     assert back == pytest.approx((-0.2, -0.25, -0.15))
+
+
+def test_a_kind_of_cloud_is_read_by_seed():
+    rows = [(4, 2, 0, 1, 0.3), (4, 2, 0, 0, 0.1), (4, 2, 1, 0, 0.9), (8, 2, 0, 0, 0.5)]
+    clouds = pd.DataFrame(rows, columns=["d", "d_eff", "kappa", "seed", "left"])
+    np.testing.assert_array_equal(by_seed(clouds, (4, 2), "left"), [0.1, 0.3])
+    np.testing.assert_array_equal(by_seed(clouds, (4, 2), "left", 1), [0.9])
+
+
+def test_a_lead_is_over_the_next_and_may_be_a_lag():
+    rows = [(d, 2, 0, seed, d / 10 + seed / 100) for d in (1, 4, 6) for seed in range(3)]
+    clouds = pd.DataFrame(rows, columns=["d", "d_eff", "kappa", "seed", "left"])
+    shapes = {"narrow": (1, 2), "middle": (4, 2), "wide": (6, 2)}
+    assert lead_over_next(clouds, shapes, "wide", "left")[:3] == pytest.approx((0.2, 0.2, 0.2))
+    assert lead_over_next(clouds, shapes, "middle", "left").mean == pytest.approx(-0.2)
+
+
+def test_the_farthest_row_says_how_far_beyond_a_range():
+    inside, below, above = [0.2, 0.22], [0.1, 0.12], [0.4, 0.3]
+    assert beyond_range([inside], 0.18, 0.27).mean == pytest.approx(-(0.02 + 0.04) / 2)
+    found = beyond_range([inside, below, above], 0.18, 0.27)
+    assert found.mean == pytest.approx((0.13 + 0.06) / 2)
+    half = 12.7062 * 0.035  # Student's t with one degree of freedom
+    assert found[1:3] == pytest.approx((0.095 - half, 0.095 + half), rel=1e-4)
+
+
+def test_calibrated_predictions_lie_on_the_line():
+    rng = np.random.default_rng(3)
+    predicted = rng.uniform(size=60_000)
+    happened = rng.uniform(size=60_000) < predicted
+    x, y, low, high = calibration(predicted, happened, 6)
+    np.testing.assert_allclose(x, (np.arange(6) + 0.5) / 6, atol=0.01)
+    np.testing.assert_allclose(y, x, atol=0.02)
+    assert ((low < y) & (y < high)).all()
+    wilson = stats.binomtest(int(happened.sum()), 60_000).proportion_ci(method="wilson")
+    assert calibration(predicted, happened, 1)[2:, 0] == pytest.approx((wilson.low, wilson.high))
+
+
+def test_stored_backwards_only_ties_change_a_list():
+    rng = np.random.default_rng(4)
+    distinct = rng.permuted(np.tile(np.arange(50.0), (8, 1)), axis=1)
+    assert stored_backwards(distinct, 10) == (0, 1, pytest.approx(1))
+    tied = np.zeros((3, 20))  # all are equal: the first five one way, the last five the other
+    assert stored_backwards(tied, 5) == (1, 0, pytest.approx(1))
