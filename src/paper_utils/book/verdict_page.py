@@ -94,9 +94,10 @@ def chapter_links(chapters: Sequence[Chapter]) -> dict[str, str]:
 
 def count_words(found: Mapping[str, int]) -> str:
     """Return how many claims hold, hold in part, fail and are open, as the end of a sentence."""
+    are = "is" if found["open"] == 1 else "are"
     return (
         f"{found['holds']} hold as stated, {found['conditional']} in some of the cases that they "
-        f"cover, {found['fails']} fail and {found['open']} are open"
+        f"cover, {found['fails']} fail and {found['open']} {are} open"
     )
 
 
