@@ -33,6 +33,7 @@ from paper_chapters.topk_stability.panel_evidence import (
     CHANGES,
     change_rows,
     differences,
+    loss_by_size,
     mean_area,
     safety,
 )
@@ -211,3 +212,13 @@ def test_a_pair_is_safe_where_the_whole_interval_of_its_loss_is_small():
 def test_every_change_has_a_name():
     V, U = cloud(12, seed=1), cloud(700, seed=2)
     assert {name for name, _ in changed_scores(V, U)} == set(CHANGES)
+
+
+def test_a_loss_by_size_is_that_of_the_ends_of_two_curves():
+    def shares(*values):
+        return {"shares": [[value, value - 0.1, value + 0.1] for value in values]}
+
+    long = {"ways": {"whole": shares(0.9, 0.8, 0.5), "int8": shares(0.7, 0.1, 0.4)}}
+    short = {"ways": {"whole": shares(0.6, 0.2), "int8": shares(0.6, 0.3)}}
+    expected = [[0.2, 0.1], [0.0, -0.1]]
+    np.testing.assert_allclose(loss_by_size([long, short], "int8"), expected, atol=1e-12)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from paper_chapters.topk_stability.panel_changes import LISTS
 from paper_chapters.topk_stability.panel_stability import SAFE
@@ -100,3 +101,14 @@ def mean_area(rows: pd.DataFrame, change: str, key: str = "auc") -> RandomEffect
     if len(part) < 3:
         return None
     return over_pairs(part[[key, f"{key}_low", f"{key}_high"]].itertuples(index=False))
+
+
+def loss_by_size(curves: Iterable[Mapping[str, Any]], way: str) -> NDArray[np.float64]:
+    """Return what a way loses against whole vectors in the smallest part of a collection and in
+    all of it: the share of relevant documents in the top 10, a row for each curve.
+    """
+    ends = [
+        [np.array(curve["ways"][name]["shares"])[[0, -1], 0] for name in ("whole", way)]
+        for curve in curves
+    ]
+    return np.subtract(*np.swapaxes(ends, 0, 1))
